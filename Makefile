@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Repave: one Makefile. Each folder adds its programs, tests and outputs in <folder>/build.mk.
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+export LC_ALL := C.UTF-8
+export TZ := UTC
+
+O ?= build
+B := $(O)
+KCONFIG_CONFIG ?= .config
+export KCONFIG_CONFIG
+V ?= 0
+ifeq ($(V),0)
+Q := @
+say = @printf '  %-8s %s\n' '$(1)' '$(2)'
+else
+Q :=
+say = @:
+endif
+
+# One number for every time stamp that goes into an image, so that two builds give the same bytes.
+# It is the day on which packages.lock was last renewed.
+SOURCE_DATE_EPOCH ?= $(shell date -d "$$(sed -n 's/^\# date: //p' packages.lock)" +%s)
+export SOURCE_DATE_EPOCH
+
+# ------------------------------------------------------------------ configuration
+no-config-goals := menuconfig defconfig savedefconfig clean distclean help deps
+ifneq ($(filter-out $(no-config-goals),$(or $(MAKECMDGOALS),all)),)
+include $(KCONFIG_CONFIG)
+need-config := y
+else
+-include $(KCONFIG_CONFIG)
+endif
+cfg = $(subst ",,$(CONFIG_$(1)))
+kconfig-files := Kconfig $(wildcard */Kconfig)
+
+$(KCONFIG_CONFIG): | $(B)/deps.stamp
+	$(call say,CONFIG,$@ (from configs/defconfig))
+	$(Q)scripts/kconfig defconfig
+
+$(B)/config.checked: $(KCONFIG_CONFIG) $(kconfig-files) | $(B)/deps.stamp
+	$(Q)scripts/kconfig check
+	$(Q)touch $@
+
+# ------------------------------------------------------------------ tool chains
+# host: programs of the build host and the control unit; musl: static programs of a node;
+# test: host with sanitizers; fuzz: clang with libFuzzer.
+warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wcast-qual -Wvla -Wformat=2 -Wundef -Werror
+common-flags := -std=c17 -D_GNU_SOURCE -I. $(warnings) -fno-common
+sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SYSROOT := $(abspath $(B))/sysroot
+
+CC-host := gcc
+CFLAGS-host := $(common-flags) -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+LDFLAGS-host := -pie -Wl,-z,relro,-z,now,--as-needed
+CC-musl := musl-gcc
+CFLAGS-musl := $(common-flags) -Os -g -fstack-protector-strong -ffunction-sections -fdata-sections \
+	-isystem $(SYSROOT)/include
+LDFLAGS-musl := -static -L$(SYSROOT)/lib -Wl,--gc-sections,-z,relro,-z,now
+CC-test := gcc
+CFLAGS-test := $(common-flags) -O1 -g $(sanitize)
+LDFLAGS-test := $(sanitize)
+CC-fuzz := clang
+CFLAGS-fuzz := $(common-flags) -Wno-unused-command-line-argument -O1 -g $(sanitize) -fsanitize=fuzzer-no-link
+LDFLAGS-fuzz := $(sanitize) -fsanitize=fuzzer
+
+toolchains := host musl test fuzz
+
+# ------------------------------------------------------------------ what the folders add
+folders := common signing packages rootfs images initramfs provisioner agent control qemu-tests bench docs
+host-programs :=    # <name>-src, <name>-libs        -> $(B)/bin/<name>
+musl-programs :=    # <name>-src, <name>-libs        -> $(B)/target/<name> (stripped)
+unit-tests :=       # <name>-src, <name>-libs        -> $(B)/test/<name>, cmocka
+fuzz-targets :=     # <name>-src, <name>-libs, <name>-corpus (folder) -> $(B)/fuzz/<name>
+all-outputs :=      # further files that `make all` makes
+clean-hooks :=
+musl-lib-stamps :=  # stamps of the musl libraries, set by packages/build.mk
+shell-scripts :=    # scripts that shellcheck reads, besides *.sh
+-include $(wildcard $(addsuffix /build.mk,$(folders)))
+
+# ------------------------------------------------------------------ rules from those lists
+define toolchain-rules
+$(B)/obj/$(1).flags: FORCE
+	$(Q)mkdir -p $$(@D)
+	$(Q)echo '$$(CC-$(1)) $$(CFLAGS-$(1)) $$(LDFLAGS-$(1))' | cmp -s - $$@ || echo '$$(CC-$(1)) $$(CFLAGS-$(1)) $$(LDFLAGS-$(1))' >$$@
+
+$(B)/obj/$(1)/%.o: %.c $(B)/obj/$(1).flags | $(B)/deps.stamp $(if $(filter musl,$(1)),$(musl-lib-stamps))
+	$$(call say,CC,$$< ($(1)))
+	$(Q)mkdir -p $$(@D)
+	$(Q)$$(CC-$(1)) $$(CFLAGS-$(1)) -MMD -MP -c -o $$@ $$<
+endef
+$(foreach t,$(toolchains),$(eval $(call toolchain-rules,$(t))))
+
+# $(1) tool chain, $(2) name, $(3) output, $(4) libraries that every program of this kind gets
+define link-rule
+$(3): $(foreach s,$($(2)-src) $(5),$(B)/obj/$(1)/$(s:.c=.o)) $(B)/obj/$(1).flags
+	$$(call say,LINK,$$@)
+	$(Q)mkdir -p $$(@D)
+	$(Q)$$(CC-$(1)) $$(LDFLAGS-$(1)) -o $$@$(if $(filter musl,$(1)),.debug) $$(filter %.o,$$^) $($(2)-libs) $(4)
+	$(if $(filter musl,$(1)),$(Q)strip -o $$@ $$@.debug)
+objects += $(foreach s,$($(2)-src) $(5),$(B)/obj/$(1)/$(s:.c=.o))
+endef
+$(foreach p,$(host-programs),$(eval $(call link-rule,host,$(p),$(B)/bin/$(p))))
+$(foreach p,$(musl-programs),$(eval $(call link-rule,musl,$(p),$(B)/target/$(p))))
+$(foreach p,$(unit-tests),$(eval $(call link-rule,test,$(p),$(B)/test/$(p),-lcmocka)))
+$(foreach p,$(fuzz-targets),$(eval $(call link-rule,fuzz,$(p),$(B)/fuzz/$(p))))
+$(foreach p,$(fuzz-targets),$(eval $(call link-rule,test,$(p),$(B)/corpus/$(p),,common/test/corpus-main.c)))
+-include $(sort $(patsubst %.o,%.d,$(objects)))
+
+host-outputs := $(addprefix $(B)/bin/,$(host-programs))
+musl-outputs := $(addprefix $(B)/target/,$(musl-programs))
+
+# ------------------------------------------------------------------ targets
+.PHONY: all run test test-unit test-qemu test-long bench fuzz lint deps clean distclean help \
+	menuconfig defconfig savedefconfig FORCE
+FORCE:
+
+all: $(B)/config.checked $(host-outputs) $(musl-outputs) $(all-outputs)
+
+test-unit: $(addprefix $(B)/test/,$(unit-tests)) $(addprefix $(B)/corpus/,$(fuzz-targets)) $(test-unit-needs)
+	$(Q)scripts/run-unit-tests $(B) $(foreach t,$(unit-tests),test:$(t)) \
+		$(foreach t,$(fuzz-targets),corpus:$(t):$($(t)-corpus)) $(foreach t,$(script-tests),script:$(t))
+
+# FUZZ_SECONDS: time per target.
+FUZZ_SECONDS ?= 60
+fuzz: $(addprefix $(B)/fuzz/,$(fuzz-targets))
+	$(Q)scripts/run-fuzzers $(B) $(FUZZ_SECONDS) $(foreach t,$(fuzz-targets),$(t):$($(t)-corpus))
+
+lint: | $(B)/deps.stamp
+	$(Q)scripts/lint $(shell-scripts)
+
+test: lint test-unit all
+	$(Q)$(MAKE) test-qemu
+
+deps:
+	$(Q)scripts/install-deps scripts/debian-packages.txt
+	$(Q)mkdir -p $(B) && touch $(B)/deps.stamp
+
+$(B)/deps.stamp: scripts/debian-packages.txt
+	$(Q)scripts/install-deps $<
+	$(Q)mkdir -p $(B) && touch $@
+
+menuconfig defconfig savedefconfig: | $(B)/deps.stamp
+	$(Q)scripts/kconfig $@
+
+clean: $(clean-hooks)
+	$(Q)scripts/clean-build $(B)
+
+distclean: clean
+	$(Q)rm -rf $(B) $(KCONFIG_CONFIG) $(KCONFIG_CONFIG).old
+
+help:
+	$(Q)scripts/help

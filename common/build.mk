@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+common-core := common/bytes.c common/file.c common/log.c common/json.c
+common-http := common/http.c
+
+unit-tests += common-test
+common-test-src := common/test/common-test.c common/seekable.c $(common-core)
+common-test-libs := -ljansson
+
+fuzz-targets += seekable
+seekable-src := common/fuzz/seekable.c common/seekable.c
+seekable-corpus := common/fuzz/corpus/seekable

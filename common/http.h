@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* HTTP client over libcurl: bounded answers, byte ranges, a fleet CA instead of the world's. */
+#ifndef COMMON_HTTP_H
+#define COMMON_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/bytes.h"
+
+/* The name in the control unit's certificate. Clients check this name whatever address they connect
+ * to, so a control unit may move to another address with no new certificate. */
+#define CONTROL_UNIT_NAME "control.repave.internal"
+
+struct http; /* one client: connections are kept alive and reused; not for several threads at once */
+
+struct http_options {
+	const char *ca_file;       /* PEM; NULL: https is refused */
+	const char *bearer_token;  /* sent as "Authorization: Bearer …" on https only; NULL: none */
+	const char *user_agent;
+	unsigned connect_seconds;  /* 0: 10 */
+	unsigned stall_seconds;    /* no byte for this long ends a transfer; 0: 30 */
+};
+
+/* NULL when out of memory. Strings are copied. */
+struct http *http_new(const struct http_options *options);
+void http_free(struct http *http);
+
+/* Receives the body piece by piece. Returns 0, or -errno to end the transfer with that error. */
+typedef int (*http_sink)(void *context, const uint8_t *data, size_t size);
+
+/* What went wrong, in a sentence, after a call of this client failed; valid until its next call. */
+const char *http_error(const struct http *http);
+
+/* GET of at most `most` bytes. `url` is http:// or https://; for https the certificate must carry
+ * CONTROL_UNIT_NAME and the address in the URL is only where to connect.
+ * 0; -ENOENT for 404/403/410; -EPROTO for another status; -EFBIG when the answer is longer than `most`;
+ * -ECONNREFUSED/-ETIMEDOUT/-EHOSTUNREACH/-EIO by the network; -EACCES when TLS doesn't verify. */
+int http_get(struct http *http, const char *url, size_t most, struct buffer *ret_body);
+
+/* GET of bytes [offset, offset+size): the server must answer 206 with just these (or 200 when the range is
+ * the whole file). -EBADMSG when it answers other bytes than asked for; else as http_get. */
+int http_get_range(struct http *http, const char *url, uint64_t offset, uint64_t size, http_sink sink,
+		   void *context);
+
+/* POST/PUT/DELETE… of JSON (body may be NULL). The status goes to `ret_status`, and the body of any status (at most
+ * `most` bytes) to `ret_body`, so that the caller can show the server's error. 0 when any answer came. */
+int http_request(struct http *http, const char *method, const char *url, const char *json_body,
+		 size_t most, unsigned *ret_status, struct buffer *ret_body);
+
+/* As http_request, over a Unix socket. */
+int http_request_unix(struct http *http, const char *socket_path, const char *method, const char *path,
+		      const char *json_body, size_t most, unsigned *ret_status, struct buffer *ret_body);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* TUF client workflow (The Update Framework specification 1.0, section 5). I/O comes in by callbacks. */
+#ifndef SIGNING_CLIENT_H
+#define SIGNING_CLIENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/bytes.h"
+
+/* Trusted local metadata, by role name ("root", "timestamp", "snapshot", "targets", or a delegated role's). */
+struct tuf_store {
+	/* 0, -ENOENT when there is none, or -errno. At most `most` bytes. */
+	int (*load)(void *context, const char *role, size_t most, struct buffer *ret_data);
+	/* Replaces atomically and durably. */
+	int (*store)(void *context, const char *role, const void *data, size_t size);
+	/* 0 also when there was none. */
+	int (*remove)(void *context, const char *role);
+	void *context;
+};
+
+/* Fetches a metadata file by its name below the metadata address ("3.root.json", "timestamp.json"), at most `most`
+ * bytes: 0, -ENOENT when the repository has no such file, -EFBIG when it is longer, or -errno. */
+struct tuf_fetch {
+	int (*fetch)(void *context, const char *name, size_t most, struct buffer *ret_data);
+	void *context;
+};
+
+struct tuf_client;
+
+/* A client that trusts `root` (the bytes of a root.json that came by a trusted way: built into the
+ * initramfs) unless the store has a newer one that descends from it. `now` is seconds since 1970, fixed for the whole
+ * update (5.1). The callbacks must outlive the client. 0, -EINVAL (bad root), -ENOMEM, or the store's error. */
+int tuf_client_open(const struct tuf_store *store, const struct tuf_fetch *fetch, const void *root,
+		    size_t root_size, int64_t now, struct tuf_client **ret_client);
+void tuf_client_close(struct tuf_client *client);
+
+/* 5.3 to 5.6: root, timestamp, snapshot, top-level targets. What was accepted stays accepted when a later step fails.
+ * 0; -EBADMSG when metadata doesn't verify (signature, version, hash, form); -ESTALE when expired; or the
+ * error of fetch/store. */
+int tuf_client_refresh(struct tuf_client *client);
+
+/* What the trusted metadata says of a target, delegations followed (5.6.7). Call after a refresh.
+ * 0; -ENOENT when nobody signed for it; otherwise as refresh. The caller frees with verified_target_free. */
+struct verified_target;
+int tuf_client_target(struct tuf_client *client, const char *path, struct verified_target **ret_target);
+
+/* In a sentence: which file, which check, which values. Valid until the next call. */
+const char *tuf_client_error(const struct tuf_client *client);
+
+/* Version of a trusted role, or 0 when there is none. */
+uint64_t tuf_client_version(const struct tuf_client *client, const char *role);
+
+/* Calls `each` for every target of the top-level targets role and of its delegations; stops when it returns
+ * non-zero and returns that. For catalogues (control unit, repave-sign), not for decisions of a node. */
+int tuf_client_each_target(struct tuf_client *client,
+			   int (*each)(void *context, const struct verified_target *target), void *context);
+
+#endif
