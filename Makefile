@@ -46,6 +46,11 @@ $(B)/config.checked: $(KCONFIG_CONFIG) $(kconfig-files) | $(B)/deps.stamp
 	$(Q)scripts/kconfig check
 	$(Q)touch $@
 
+# $(B)/config/SYMBOL changes only when CONFIG_SYMBOL does: the prerequisite of what depends on a choice.
+$(B)/config/%: FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '$(call cfg,$*)' | cmp -s - $@ || echo '$(call cfg,$*)' >$@
+
 # ------------------------------------------------------------------ tool chains
 # host: programs of the build host and the control unit; musl: static programs of a node;
 # test: host with sanitizers; fuzz: clang with libFuzzer.
