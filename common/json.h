@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Parses one JSON value of at most JSON_DEPTH_MOST nesting (jansson's own bound is 2048) and rejects
+#define JSON_DEPTH_MOST 32
+
+/* Parses one JSON object or array of at most JSON_DEPTH_MOST nesting (jansson's own bound is 2048) and rejects
  * duplicate keys. A new reference, or NULL with a sentence in `ret_error` (160 bytes). */
 json_t *json_parse(const void *text, size_t size, char ret_error[160]);
 

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "common/http.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct http {
+	CURL *curl;
+	char *ca_file;
+	char *authorization; /* the whole header line */
+	char *user_agent;
+	long connect_seconds;
+	long stall_seconds;
+	char curl_error[CURL_ERROR_SIZE];
+	char error[CURL_ERROR_SIZE + 320];
+};
+
+/* Where a body goes while it comes in. */
+struct reception {
+	CURL *curl;
+	struct buffer *body; /* either */
+	size_t most;
+	http_sink sink; /* or */
+	void *context;
+	long wanted_status;  /* bytes of an answer with another status are dropped; 0: any */
+	uint64_t left;       /* for a sink: bytes still to come */
+	int error;
+};
+
+void http_free(struct http *http)
+{
+	if (!http)
+		return;
+	if (http->curl)
+		curl_easy_cleanup(http->curl);
+	free(http->ca_file);
+	if (http->authorization)
+		explicit_bzero(http->authorization, strlen(http->authorization));
+	free(http->authorization);
+	free(http->user_agent);
+	free(http);
+}
+
+struct http *http_new(const struct http_options *options)
+{
+	struct http *http = calloc(1, sizeof(*http));
+
+	if (!http)
+		return NULL;
+	http->connect_seconds = options->connect_seconds ? (long)options->connect_seconds : 10;
+	http->stall_seconds = options->stall_seconds ? (long)options->stall_seconds : 30;
+	http->curl = curl_easy_init();
+	http->user_agent = strdup(options->user_agent ? options->user_agent : "repave");
+	if (!http->curl || !http->user_agent)
+		goto fail;
+	if (options->ca_file) {
+		http->ca_file = strdup(options->ca_file);
+		if (!http->ca_file)
+			goto fail;
+	}
+	if (options->bearer_token &&
+	    asprintf(&http->authorization, "Authorization: Bearer %s", options->bearer_token) < 0) {
+		http->authorization = NULL;
+		goto fail;
+	}
+	return http;
+fail:
+	http_free(http);
+	return NULL;
+}
+
+const char *http_error(const struct http *http)
+{
+	return http->error;
+}
+
+static size_t receive(char *data, size_t one, size_t count, void *context)
+{
+	struct reception *reception = context;
+	size_t size = one * count;
+	long status = 0;
+
+	curl_easy_getinfo(reception->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (reception->wanted_status && status != reception->wanted_status && status != 200)
+		return size;
+	if (reception->sink) {
+		if (size > reception->left)
+			reception->error = -EBADMSG;
+		else
+			reception->error = reception->sink(reception->context, (uint8_t *)data, size);
+		reception->left -= reception->error ? 0 : size;
+	} else if (size > reception->most - reception->body->size) {
+		reception->error = -EFBIG;
+	} else {
+		reception->error = buffer_add(reception->body, data, size);
+	}
+	return reception->error ? 0 : size;
+}
+
+static int error_of(CURLcode code)
+{
+	switch (code) {
+	case CURLE_COULDNT_CONNECT:
+		return -ECONNREFUSED;
+	case CURLE_OPERATION_TIMEDOUT:
+		return -ETIMEDOUT;
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return -EHOSTUNREACH;
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+		return -EACCES;
+	case CURLE_OUT_OF_MEMORY:
+		return -ENOMEM;
+	case CURLE_FILESIZE_EXCEEDED:
+		return -EFBIG;
+	case CURLE_URL_MALFORMAT:
+	case CURLE_UNSUPPORTED_PROTOCOL:
+		return -EINVAL;
+	default:
+		return -EIO;
+	}
+}
+
+/* Splits https://ADDRESS[:PORT]/path: asks for CONTROL_UNIT_NAME and connects to ADDRESS, because that name is
+ * what the fleet's CA vouches for. `ret_url` is malloc'd; `ret_connect` a list of one "::ADDRESS:" entry. */
+static int name_instead_of_address(const char *url, char **ret_url, struct curl_slist **ret_connect)
+{
+	const char *start = url + strlen("https://");
+	size_t authority = strcspn(start, "/?#");
+	size_t host = authority;
+	char *connect = NULL;
+	int r = -ENOMEM;
+
+	*ret_url = NULL;
+	*ret_connect = NULL;
+	if (start[0] == '[')
+		host = strcspn(start, "]/?#") + 1;
+	else
+		host = strcspn(start, ":/?#");
+	if (host == 0 || host > authority || memchr(start, '@', authority))
+		return -EINVAL;
+	if (asprintf(ret_url, "https://" CONTROL_UNIT_NAME "%s", start + host) < 0) {
+		*ret_url = NULL;
+		return r;
+	}
+	if (asprintf(&connect, "::%.*s:", (int)host, start) >= 0) {
+		*ret_connect = curl_slist_append(NULL, connect);
+		free(connect);
+	}
+	if (!*ret_connect) {
+		free(*ret_url);
+		*ret_url = NULL;
+		return r;
+	}
+	return 0;
+}
+
+/* What every transfer has: bounds in time, no redirects (nobody but the control unit says where), no proxies. */
+static void set_common(struct http *http, struct reception *reception)
+{
+	CURL *curl = http->curl;
+
+	curl_easy_reset(curl);
+	reception->curl = curl;
+	http->error[0] = 0;
+	http->curl_error[0] = 0;
+	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, http->curl_error);
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(curl, CURLOPT_USERAGENT, http->user_agent);
+	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, http->connect_seconds);
+	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, http->stall_seconds);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, reception);
+}
+
+static int perform(struct http *http, const char *url, struct curl_slist *headers, struct reception *reception,
+		   long *ret_status)
+{
+	CURL *curl = http->curl;
+	struct curl_slist *connect = NULL;
+	char *named = NULL;
+	int tls = strncmp(url, "https://", 8) == 0, r;
+	CURLcode code;
+
+	if (tls && !http->ca_file) {
+		snprintf(http->error, sizeof(http->error), "%s: no CA certificate to check the server with", url);
+		return -EACCES;
+	}
+	if (tls) {
+		r = name_instead_of_address(url, &named, &connect);
+		if (r < 0) {
+			snprintf(http->error, sizeof(http->error), "%s: not an address", url);
+			return r;
+		}
+		curl_easy_setopt(curl, CURLOPT_CONNECT_TO, connect);
+		curl_easy_setopt(curl, CURLOPT_CAINFO, http->ca_file);
+		curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+		curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	}
+	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, tls ? "https" : "http");
+	curl_easy_setopt(curl, CURLOPT_URL, named ? named : url);
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	code = curl_easy_perform(curl);
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
+	curl_slist_free_all(connect);
+	free(named);
+	r = code == CURLE_OK ? 0 : reception->error ? reception->error : error_of(code);
+	if (r == -EFBIG)
+		snprintf(http->error, sizeof(http->error), "%s: the answer is longer than allowed", url);
+	else if (r < 0)
+		snprintf(http->error, sizeof(http->error), "%s: %s", url,
+			 reception->error ? strerror(-reception->error)
+			 : http->curl_error[0] ? http->curl_error : curl_easy_strerror(code));
+	return r;
+}
+
+static int check_status(struct http *http, const char *url, long status, long wanted)
+{
+	if (status == wanted)
+		return 0;
+	snprintf(http->error, sizeof(http->error), "%s: the server answered with status %ld", url, status);
+	return status == 404 || status == 403 || status == 410 ? -ENOENT : -EPROTO;
+}
+
+int http_get(struct http *http, const char *url, size_t most, struct buffer *ret_body)
+{
+	struct reception reception = { .body = ret_body, .most = most, .wanted_status = 200 };
+	long status = 0;
+	int r;
+
+	*ret_body = (struct buffer){ 0 };
+	set_common(http, &reception);
+	r = perform(http, url, NULL, &reception, &status);
+	if (r == 0)
+		r = check_status(http, url, status, 200);
+	if (r < 0)
+		buffer_release(ret_body);
+	return r;
+}
+
+int http_get_range(struct http *http, const char *url, uint64_t offset, uint64_t size, http_sink sink,
+		   void *context)
+{
+	struct reception reception = { .sink = sink, .context = context, .wanted_status = 206, .left = size };
+	char range[64];
+	long status = 0;
+	int r;
+
+	if (size == 0 || offset > UINT64_MAX - size)
+		return -EINVAL;
+	set_common(http, &reception);
+	snprintf(range, sizeof(range), "%" PRIu64 "-%" PRIu64, offset, offset + size - 1);
+	curl_easy_setopt(http->curl, CURLOPT_RANGE, range);
+	/* A server that ignores the range would send the whole file: 200 is right only from the first byte on,
+	 * and a longer answer ends at the first byte too many. */
+	r = perform(http, url, NULL, &reception, &status);
+	if (r == 0 && !(status == 200 && offset == 0))
+		r = check_status(http, url, status, 206);
+	if (r == 0 && reception.left) {
+		snprintf(http->error, sizeof(http->error), "%s: %" PRIu64 " bytes of bytes %s are missing", url,
+			 reception.left, range);
+		r = -EBADMSG;
+	}
+	return r;
+}
+
+static int request(struct http *http, const char *method, const char *url, const char *json_body, size_t most,
+		   const char *socket_path, unsigned *ret_status, struct buffer *ret_body)
+{
+	struct reception reception = { .body = ret_body, .most = most };
+	struct curl_slist *headers = NULL, *more;
+	long status = 0;
+	int r = -ENOMEM;
+
+	*ret_body = (struct buffer){ 0 };
+	set_common(http, &reception);
+	/* No "Expect: 100-continue": it costs a second where the other side doesn't know it. */
+	headers = curl_slist_append(NULL, "Expect:");
+	if (!headers)
+		return r;
+	if (json_body) {
+		more = curl_slist_append(headers, "Content-Type: application/json");
+		if (!more)
+			goto free_headers;
+		headers = more;
+		curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS, json_body);
+	}
+	if (http->authorization && strncmp(url, "https://", 8) == 0) {
+		more = curl_slist_append(headers, http->authorization);
+		if (!more)
+			goto free_headers;
+		headers = more;
+	}
+	if (socket_path)
+		curl_easy_setopt(http->curl, CURLOPT_UNIX_SOCKET_PATH, socket_path);
+	curl_easy_setopt(http->curl, CURLOPT_CUSTOMREQUEST, method);
+	r = perform(http, url, headers, &reception, &status);
+	*ret_status = (unsigned)status;
+	if (r < 0)
+		buffer_release(ret_body);
+free_headers:
+	curl_slist_free_all(headers);
+	return r;
+}
+
+int http_request(struct http *http, const char *method, const char *url, const char *json_body,
+		 size_t most, unsigned *ret_status, struct buffer *ret_body)
+{
+	return request(http, method, url, json_body, most, NULL, ret_status, ret_body);
+}
+
+int http_request_unix(struct http *http, const char *socket_path, const char *method, const char *path,
+		      const char *json_body, size_t most, unsigned *ret_status, struct buffer *ret_body)
+{
+	char *url;
+	int r;
+
+	if (asprintf(&url, "http://localhost%s", path) < 0)
+		return -ENOMEM;
+	r = request(http, method, url, json_body, most, socket_path, ret_status, ret_body);
+	free(url);
+	return r;
+}
