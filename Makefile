@@ -137,7 +137,7 @@ fuzz: $(addprefix $(B)/fuzz/,$(fuzz-targets))
 	$(Q)scripts/run-fuzzers $(B) $(FUZZ_SECONDS) $(foreach t,$(fuzz-targets),$(t):$($(t)-corpus))
 
 lint: | $(B)/deps.stamp
-	$(Q)scripts/lint $(shell-scripts)
+	$(Q)scripts/lint $(B) $(shell-scripts)
 
 test: lint test-unit all
 	$(Q)$(MAKE) test-qemu
