@@ -1,1 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# The whole path in virtual machines. Everything here uses built files only.
+PYTHON := /usr/bin/python3
+qemu-environment = B=$(abspath $(B)) CONTROL_UNIT_PORT=$(call cfg,CONTROL_UNIT_PORT) \
+	REPOSITORY_PORT=$(call cfg,REPOSITORY_PORT) CONTROL_UNIT_ADDRESS=$(call cfg,CONTROL_UNIT_ADDRESS) \
+	PYTHONDONTWRITEBYTECODE=1
+
+OS ?=
+APP ?=
+MEDIUM ?=
+MEMORY ?=
+NODES ?=
+ONCE ?=
+FRESH ?=
+run: all
+	$(Q)$(qemu-environment) OS=$(OS) APP=$(APP) MEDIUM=$(MEDIUM) MEMORY=$(MEMORY) NODES=$(NODES) ONCE=$(ONCE) \
+		FRESH=$(FRESH) $(PYTHON) qemu-tests/run.py
+
+# TESTS: further words for pytest, such as TESTS='-k flipped'.
+TESTS ?=
+pytest = $(qemu-environment) $(PYTHON) -m pytest -p no:cacheprovider -rs --durations=0 --durations-min=20 qemu-tests $(TESTS)
+test-qemu: all
+	$(Q)$(pytest) -m 'not long'
+
+# Every choice of the configuration is built and booted, and faults are counted; hours, not minutes.
+test-long: all
+	$(Q)$(pytest) -m long

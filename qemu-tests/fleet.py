@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A fleet on one machine: a control unit and servers in QEMU. Used by the tests and by `make run`.
+
+Everything started here is a child process known by its pid, and ends with close(). Nothing else of the machine is
+touched: a test fleet lives in a network namespace of its own, which goes away with its last process.
+"""
+import ctypes
+import http.client
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+import uuid
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = Path(os.environ.get("B", "build"))
+BUILD = BUILD if BUILD.is_absolute() else ROOT / BUILD
+CLONE_NEWNET = 0x40000000
+# The address that boot media for these tests know: QEMU's user networking gives it to the host.
+CONTROL_UNIT = "10.0.2.2"
+PORT = int(os.environ.get("CONTROL_UNIT_PORT") or 8443)
+REPOSITORY_PORT = int(os.environ.get("REPOSITORY_PORT") or 8080)
+APP_HOST_PORT = 18080
+SSH_HOST_PORT = 10022
+
+
+def check_address():
+    """Boot media for other networks can't find this control unit."""
+    configured = os.environ.get("CONTROL_UNIT_ADDRESS") or CONTROL_UNIT
+    if configured != CONTROL_UNIT:
+        raise Failure(f"the boot media ask for a control unit at {configured}, and QEMU's network has it at "
+                      f"{CONTROL_UNIT}; set the control unit's address with 'make menuconfig'")
+
+
+class Failure(Exception):
+    """Something that should have happened didn't; the text says what, with the end of the log that shows why."""
+
+
+def run(words, **options):
+    """Runs a command to its end; its output is in the exception when it fails."""
+    done = subprocess.run([str(w) for w in words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          check=False, **options)
+    if done.returncode:
+        raise Failure(f"{' '.join(map(str, words))}: exit status {done.returncode}\n{done.stdout}")
+    return done.stdout
+
+
+def tail(path, lines=25):
+    try:
+        text = Path(path).read_text(errors="replace")
+    except FileNotFoundError:
+        return "(no output)"
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def enter_new_network():
+    """Moves this process (and what it starts) to a new network namespace. Needs root."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNET):
+        raise Failure(f"no network namespace: {os.strerror(ctypes.get_errno())}; run the QEMU tests as root")
+    run(["ip", "link", "set", "lo", "up"])
+
+
+class Process:
+    """A child with its output in a file."""
+
+    def __init__(self, words, log):
+        self.log = Path(log)
+        self.words = [str(w) for w in words]
+        with open(self.log, "ab") as out:
+            self.child = subprocess.Popen(self.words, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+
+    def alive(self):
+        return self.child.poll() is None
+
+    def stop(self, seconds=10):
+        if self.alive():
+            self.child.terminate()
+            try:
+                self.child.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+        self.child.wait()
+
+    def kill(self):
+        self.child.kill()
+        self.child.wait()
+
+
+class ControlUnit:
+    """repaved on a copy of the built fleet state and repository."""
+
+    def __init__(self, folder, address=None, repository=None):
+        self.folder = Path(folder)
+        self.state = self.folder / "fleet"
+        self.repository = Path(repository or self.folder / "repository")
+        self.address = address
+        self.process = None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.state.mkdir(mode=0o700, exist_ok=True)
+        # The identity that the boot media know; the nodes and their assignments belong to this folder.
+        for source in (BUILD / "fleet").iterdir():
+            if source.is_file() and not source.name.startswith("repave.db"):
+                shutil.copy2(source, self.state / source.name)
+        if not repository and not self.repository.exists():
+            # Hard links: a test that changes a file replaces it and leaves the built one alone.
+            shutil.copytree(BUILD / "repository", self.repository, copy_function=os.link)
+
+    def start(self, seconds=30):
+        words = [BUILD / "bin/repaved", "--state", self.state, "--repository", self.repository,
+                 "--port", PORT, "--repository-port", REPOSITORY_PORT]
+        if self.address:
+            words += ["--address", self.address]
+        log = self.folder / "repaved.log"
+        before = log.stat().st_size if log.exists() else 0
+        self.process = Process(words, log)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            said = log.read_bytes()[before:].decode(errors="replace")
+            if re.search(r"^repaved: ready", said, re.M):
+                return
+            if not self.process.alive():
+                raise Failure(said.strip() or f"repaved ended with status {self.process.child.returncode}")
+            time.sleep(0.05)
+        raise Failure(f"repaved isn't ready after {seconds} s\n{tail(log)}")
+
+    def stop(self):
+        if self.process:
+            self.process.stop()
+            self.process = None
+
+    def repave(self, *arguments):
+        return run([BUILD / "bin/repave", "--state", self.state, *arguments])
+
+    def repave_fails(self, *arguments):
+        """(exit status, what it said) of a command that must not succeed."""
+        done = subprocess.run([str(w) for w in (BUILD / "bin/repave", "--state", self.state, *arguments)],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        assert done.returncode != 0, done.stdout
+        return done.returncode, done.stdout
+
+    def node(self, node_id):
+        return json.loads(self.repave("node", "show", node_id, "--json"))
+
+    def log(self):
+        return (self.folder / "repaved.log").read_text(errors="replace")
+
+
+def wait_until(what, seconds, question, every=0.5, alive=None):
+    """Asks until the answer is true, and returns it. `alive` is a process without which waiting makes no sense."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        if alive and not alive.alive():
+            raise Failure(f"{what}: the process ended with status {alive.child.returncode}\n{tail(alive.log)}")
+        if time.monotonic() > end:
+            raise Failure(f"{what}: not within {seconds} s")
+        time.sleep(every)
+
+
+class Server:
+    """One server: a QEMU guest with a data disk and one of the boot media."""
+
+    def __init__(self, folder, index, netdev, medium="pxe", memory=512, disk_mib=4096, append=()):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.index = index
+        self.name = f"node-{index}"
+        self.id = str(uuid.UUID(int=0x5E70A7E0_0000_4000_8000_000000000000 + index))
+        self.mac = f"52:54:00:00:01:{index:02x}"
+        self.netdev, self.medium, self.memory = netdev, medium, memory
+        self.disk = self.folder / "disk.img"
+        self.console_file = self.folder / "console.log"
+        self.qmp_file = self.folder / "qmp.sock"
+        self.append = list(append)
+        self.process = None
+        self.mark = 0
+        self.started = None
+        if disk_mib and not self.disk.exists():
+            with open(self.disk, "wb") as disk:
+                disk.truncate(disk_mib << 20)
+
+    def medium_words(self):
+        boot = BUILD / "boot"
+        if self.medium == "pxe":
+            return ["-boot", "n"]
+        if self.medium == "iso":
+            return ["-boot", "d", "-drive", f"file={boot}/repave.iso,media=cdrom,readonly=on"]
+        if self.medium == "disk":
+            return ["-drive", f"file={boot}/repave-disk.img,format=raw,if=none,id=boot,snapshot=on",
+                    "-device", "virtio-blk-pci,drive=boot,bootindex=0"]
+        if self.medium == "uki":
+            code, template = "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"
+            shutil.copyfile(template, self.folder / "vars.fd")
+            return ["-machine", "q35",
+                    "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}",
+                    "-drive", f"if=pflash,format=raw,unit=1,file={self.folder}/vars.fd",
+                    "-drive", f"file={boot}/repave-esp.img,format=raw,if=none,id=boot,snapshot=on",
+                    "-device", "virtio-blk-pci,drive=boot,bootindex=0"]
+        raise Failure(f"MEDIUM={self.medium}: no such boot medium; there are pxe, iso, disk and uki")
+
+    def start(self):
+        words = ["qemu-system-x86_64", "-name", self.name, "-accel", "tcg,thread=multi", "-m", self.memory, "-smp", 1,
+                 "-nodefaults", "-display", "none", "-uuid", self.id,
+                 "-serial", f"file:{self.console_file}",
+                 "-qmp", f"unix:{self.qmp_file},server=on,wait=off",
+                 "-netdev", self.netdev, "-device", f"virtio-net-pci,netdev=net0,mac={self.mac}",
+                 "-device", "virtio-rng-pci"]
+        if self.disk.exists():
+            words += ["-drive", f"file={self.disk},format=raw,if=none,id=data,discard=unmap,cache=unsafe",
+                      "-device", "virtio-blk-pci,drive=data"]
+        self.console_file.unlink(missing_ok=True)
+        self.mark = 0
+        self.started = time.monotonic()
+        self.process = Process(words + self.medium_words() + self.append, self.folder / "qemu.log")
+
+    def stop(self):
+        if self.process:
+            self.process.stop()
+            self.process = None
+
+    def power_cut(self):
+        self.process.kill()
+        self.process = None
+
+    def reset(self):
+        """The reset button."""
+        self.mark = len(self.console())
+        self.started = time.monotonic()
+        with socket.socket(socket.AF_UNIX) as qmp:
+            qmp.settimeout(10)
+            qmp.connect(str(self.qmp_file))
+            stream = qmp.makefile("rw")
+            for command in ("qmp_capabilities", "system_reset"):
+                stream.readline()
+                stream.write(json.dumps({"execute": command}) + "\n")
+                stream.flush()
+            stream.readline()
+
+    def console(self):
+        """What the console said since the last start or reset."""
+        try:
+            return self.console_file.read_bytes()[self.mark:].decode(errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def wait_for(self, pattern, seconds=300):
+        """Waits for a line of the console that matches, and returns the match."""
+        try:
+            return wait_until(f"{self.name}: console line {pattern!r}", seconds,
+                              lambda: re.search(pattern, self.console(), re.M), alive=self.process)
+        except Failure as failure:
+            raise Failure(f"{failure}\n--- end of the console ({self.console_file}):\n"
+                          + "\n".join(self.console().splitlines()[-40:])) from None
+
+
+def http_get(address, port, path="/", seconds=10):
+    connection = http.client.HTTPConnection(address, port, timeout=seconds)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(errors="replace")
+    finally:
+        connection.close()
+
+
+def ask_application(description, address, port):
+    """The application's answer as its image description says to ask it, or None when there is none yet."""
+    health = description["app"]["health"]
+    try:
+        if health["type"] == "http":
+            status, body = http_get(address, port, health.get("path", "/"))
+            return body if status == 200 else None
+        with socket.create_connection((address, port), timeout=10) as connection:
+            # Redis's inline command; any answer proves that a program is behind the port.
+            connection.sendall(b"PING\r\n")
+            return connection.recv(200).decode(errors="replace").strip() or None
+    except (OSError, http.client.HTTPException):
+        return None
+
+
+def description_of(name):
+    return json.loads((BUILD / f"images/{name}.json").read_text())
+
+
+class Fleet:
+    """A control unit and servers on a bridge, in a network namespace of their own."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.servers = []
+        self.processes = []
+        enter_new_network()
+        run(["ip", "link", "add", "br0", "type", "bridge"])
+        run(["ip", "address", "add", f"{CONTROL_UNIT}/24", "dev", "br0"])
+        run(["ip", "link", "set", "br0", "up"])
+        self.control = ControlUnit(self.folder)
+        self.key = self.folder / "id_ed25519"
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", self.key])
+        tftp = BUILD / "boot/tftp"
+        self.processes.append(Process(
+            ["dnsmasq", "--conf-file=/dev/null", "--no-daemon", "--user=root", "--port=0", "--no-ping",
+             "--interface=br0", "--bind-interfaces", "--leasefile-ro", "--log-dhcp",
+             "--dhcp-range=10.0.2.100,10.0.2.200,1h", "--dhcp-boot=pxelinux.0",
+             "--enable-tftp", f"--tftp-root={tftp}"]
+            + [f"--dhcp-host=52:54:00:00:01:{n:02x},10.0.2.{100 + n}" for n in range(1, 20)],
+            self.folder / "dnsmasq.log"))
+
+    def server(self, index=1, **options):
+        tap = f"tap{index}"
+        run(["ip", "tuntap", "add", tap, "mode", "tap"])
+        run(["ip", "link", "set", tap, "master", "br0", "up"])
+        server = Server(self.folder / f"node-{index}", index,
+                        f"tap,id=net0,ifname={tap},script=no,downscript=no", **options)
+        server.address = f"10.0.2.{100 + index}"
+        self.servers.append(server)
+        return server
+
+    def default(self, os_name, app, *more):
+        self.control.repave("default", "--os", os_name, *(["--app", app] if app else []),
+                            "--ssh-key", f"{self.key}.pub", *more)
+
+    def answer(self, server, os_name, app, seconds=300):
+        """The application's answer on a server."""
+        description = description_of(f"app-{app}-{os_name}")
+        port = description["app"]["ports"][0]
+        try:
+            return wait_until(f"{server.name}: answer of {app} on {os_name}", seconds,
+                              lambda: ask_application(description, server.address, port), alive=server.process)
+        except Failure as failure:
+            raise Failure(f"{failure}\n--- end of the console ({server.console_file}):\n"
+                          + "\n".join(server.console().splitlines()[-40:])) from None
+
+    def ssh_words(self, server, *command):
+        return ["ssh", "-i", self.key, "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no",
+                "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=20",
+                f"root@{server.address}", *command]
+
+    def ssh(self, server, command, seconds=120):
+        """Runs a shell command as root on a server and returns what it printed. Waits until sshd answers."""
+        def attempt():
+            done = subprocess.run([str(w) for w in self.ssh_words(server, command)], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False, timeout=seconds)
+            attempt.last = done
+            return done.returncode != 255
+        wait_until(f"{server.name}: ssh", seconds, attempt, every=1, alive=server.process)
+        if attempt.last.returncode:
+            raise Failure(f"{server.name}: {command}: exit status {attempt.last.returncode}\n"
+                          f"{attempt.last.stdout}{attempt.last.stderr}")
+        return attempt.last.stdout
+
+    def close(self):
+        for server in self.servers:
+            server.stop()
+        self.control.stop()
+        for process in self.processes:
+            process.stop()
