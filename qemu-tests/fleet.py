@@ -57,12 +57,22 @@ def tail(path, lines=25):
     return "\n".join(text.splitlines()[-lines:])
 
 
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
 def enter_new_network():
-    """Moves this process (and what it starts) to a new network namespace. Needs root."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWNET):
+    """Moves this process (and what it starts) to a new network namespace. Needs root. Returns the old one, open."""
+    old = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    if LIBC.unshare(CLONE_NEWNET):
         raise Failure(f"no network namespace: {os.strerror(ctypes.get_errno())}; run the QEMU tests as root")
     run(["ip", "link", "set", "lo", "up"])
+    return old
+
+
+def return_to_network(old):
+    if LIBC.setns(old, CLONE_NEWNET):
+        raise Failure(f"can't go back to the first network namespace: {os.strerror(ctypes.get_errno())}")
+    os.close(old)
 
 
 class Process:
@@ -297,7 +307,7 @@ class Fleet:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.servers = []
         self.processes = []
-        enter_new_network()
+        self.old_network = enter_new_network()
         run(["ip", "link", "add", "br0", "type", "bridge"])
         run(["ip", "address", "add", f"{CONTROL_UNIT}/24", "dev", "br0"])
         run(["ip", "link", "set", "br0", "up"])
@@ -362,3 +372,4 @@ class Fleet:
         self.control.stop()
         for process in self.processes:
             process.stop()
+        return_to_network(self.old_network)

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Each choice of the configuration builds and boots (make test-long)."""
+import os
+import subprocess
+
+import pytest
+
+import fleet as fleet_module
+from fleet import BUILD, ROOT
+
+pytestmark = pytest.mark.long
+
+CHOICES = [
+    ["KERNEL_GENERIC"], ["KERNEL_MINIMAL"],
+    ["IMAGE_COMPRESSION_LZO"], ["IMAGE_COMPRESSION_ZSTD"], ["IMAGE_COMPRESSION_XZ"],
+    ["INITRAMFS_LZO"], ["INITRAMFS_XZ"], ["INITRAMFS_GZIP"], ["INITRAMFS_ZSTD"],
+    ["INITRAMFS_RESCUE_SHELL", "INITRAMFS_DROPBEAR"],
+]
+
+
+def make_with(folder, symbols):
+    """Builds all with these symbols set, in the same build folder, so that only what depends on them is made again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "config"
+    config.write_text((ROOT / "configs/defconfig").read_text() + "".join(f"CONFIG_{s}=y\n" for s in symbols))
+    environment = dict(os.environ, KCONFIG_CONFIG=str(config))
+    for variable in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
+        environment.pop(variable, None)
+    fleet_module.run(["kconfig-conf", "--olddefconfig", "Kconfig"], cwd=ROOT, env=environment)
+    for symbol in symbols:
+        assert f"CONFIG_{symbol}=y\n" in config.read_text(), f"{symbol} isn't possible"
+    with open(folder / "make.log", "w", encoding="utf-8") as log:
+        done = subprocess.run(["make", "-j2", f"O={BUILD}", "all"], cwd=ROOT, env=environment, stdout=log,
+                              stderr=subprocess.STDOUT, check=False)
+    assert done.returncode == 0, fleet_module.tail(folder / "make.log")
+
+
+@pytest.mark.parametrize("symbols", CHOICES, ids="+".join)
+def test_choice_builds_and_boots(symbols, request):
+    folder = BUILD / "qemu-tests" / request.node.name.replace("[", "-").replace("]", "")
+    make_with(folder, symbols)
+    fleet = fleet_module.Fleet(folder / "fleet")
+    try:
+        for index, os_name in enumerate(("minimal", "debian"), 1):
+            server = fleet.server(index, memory=768)
+            if index == 1:
+                fleet.control.start()
+            fleet.default(os_name, "web")
+            server.start()
+            assert "<html" in fleet.answer(server, os_name, "web", seconds=600)
+            print(symbols, os_name, fleet.ssh(server, "uname -r; cat /proc/cmdline"))
+            server.stop()
+    finally:
+        fleet.close()
