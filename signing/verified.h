@@ -33,6 +33,7 @@ struct image_description {
 	uint8_t root_hash[32];
 	uint8_t salt[VERITY_SALT_MOST];
 	uint32_t salt_size;
+	uint8_t uuid[16];            /* of the superblock */
 	uint64_t wire_size;          /* bytes of the wire file; equals the target's length */
 	uint32_t frame_size;         /* decompressed; a multiple of VERITY_BLOCK, at most 64 KiB */
 	uint32_t frames;
@@ -52,5 +53,9 @@ void verified_image_free(struct verified_image *image);
 
 /* Pure parser behind it, also used when signing: NULL-terminated strings point into `custom`. 0 or -EINVAL. */
 int image_description_parse(const json_t *custom, struct image_description *ret_description, char ret_error[160]);
+
+/* The target path of an image: "os/<name>/<version>.img.zst" or "app/<name>/<requires_os>/<version>.img.zst". */
+#define IMAGE_PATH_SIZE 224
+void image_target_path(const struct image_description *description, char ret_path[IMAGE_PATH_SIZE]);
 
 #endif

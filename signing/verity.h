@@ -26,7 +26,7 @@ struct verity_layout {
 	uint64_t image_blocks;                            /* all of it: data_blocks + 1 + tree_blocks */
 };
 
-/* 0, or -EINVAL for no data or too much (2^40 blocks). */
+/* 0, or -EINVAL for fewer than 2 blocks (the tree would have no block; no image is that small) or more than 2^40. */
 int verity_layout_init(struct verity_layout *ret_layout, uint64_t data_blocks);
 
 /* Digest of one 4 KiB block. */
@@ -40,7 +40,7 @@ int verity_tree_check(const struct verity_layout *layout, const uint8_t *salt, s
 /* The leaf (digest of data block `block`) in a tree that was checked. */
 const uint8_t *verity_tree_leaf(const struct verity_layout *layout, const uint8_t *tree, uint64_t block);
 
-/* Writes the 512 bytes of the superblock (format version 1, sha256). */
+/* Writes the 512 bytes of the superblock (format version 1, sha256); salt_size is at most 256. */
 void verity_superblock_format(uint64_t data_blocks, const uint8_t uuid[16], const uint8_t *salt, size_t salt_size,
 			      uint8_t ret_superblock[512]);
 

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "signing/verified.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json.h"
+#include "signing/verified-private.h"
+
+struct verified_image {
+	char *path;
+	uint8_t wire_sha256[32];
+	json_t *custom; /* the description's strings point into it */
+	struct image_description description;
+};
+
+int verified_target_new(const char *path, const json_t *entry, struct verified_target **ret_target)
+{
+	struct verified_target *target;
+	const json_t *custom = json_get_object(entry, "custom");
+
+	*ret_target = NULL;
+	target = calloc(1, sizeof(*target));
+	if (!target)
+		return -ENOMEM;
+	if (json_get_u64(entry, "length", &target->length) < 0 ||
+	    json_get_hex(json_get_object(entry, "hashes"), "sha256", target->sha256, 32) < 0) {
+		verified_target_free(target);
+		return -EBADMSG;
+	}
+	target->path = strdup(path);
+	if (custom)
+		target->custom = json_deep_copy(custom);
+	if (!target->path || (custom && !target->custom)) {
+		verified_target_free(target);
+		return -ENOMEM;
+	}
+	*ret_target = target;
+	return 0;
+}
+
+const char *verified_target_path(const struct verified_target *target)
+{
+	return target->path;
+}
+
+uint64_t verified_target_length(const struct verified_target *target)
+{
+	return target->length;
+}
+
+const uint8_t *verified_target_sha256(const struct verified_target *target)
+{
+	return target->sha256;
+}
+
+const json_t *verified_target_custom(const struct verified_target *target)
+{
+	return target->custom;
+}
+
+void verified_target_free(struct verified_target *target)
+{
+	if (!target)
+		return;
+	free(target->path);
+	json_decref(target->custom);
+	free(target);
+}
+
+/* What the path says must be what the description says: the control unit chooses by path, the node checks by
+ * description. */
+static int check_against_target(const struct image_description *description, const struct verified_target *target,
+				char ret_error[160])
+{
+	char path[IMAGE_PATH_SIZE];
+
+	image_target_path(description, path);
+	if (strcmp(path, target->path) != 0) {
+		snprintf(ret_error, 160, "the description belongs to another target (%.100s)", path);
+		return -EINVAL;
+	}
+	if (description->wire_size != target->length) {
+		snprintf(ret_error, 160, "wire.size %llu isn't the target's length %llu",
+			 (unsigned long long)description->wire_size, (unsigned long long)target->length);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int verified_image_of(const struct verified_target *target, struct verified_image **ret_image, char ret_error[160])
+{
+	struct verified_image *image;
+	int r;
+
+	*ret_image = NULL;
+	if (!target->custom) {
+		snprintf(ret_error, 160, "the target has no image description");
+		return -EINVAL;
+	}
+	image = calloc(1, sizeof(*image));
+	if (!image)
+		goto no_memory;
+	image->path = strdup(target->path);
+	image->custom = json_deep_copy(target->custom);
+	if (!image->path || !image->custom)
+		goto no_memory;
+	memcpy(image->wire_sha256, target->sha256, sizeof(image->wire_sha256));
+	r = image_description_parse(image->custom, &image->description, ret_error);
+	if (r == 0)
+		r = check_against_target(&image->description, target, ret_error);
+	if (r < 0) {
+		verified_image_free(image);
+		return r;
+	}
+	*ret_image = image;
+	return 0;
+
+no_memory:
+	verified_image_free(image);
+	snprintf(ret_error, 160, "out of memory");
+	return -ENOMEM;
+}
+
+const struct image_description *verified_image_description(const struct verified_image *image)
+{
+	return &image->description;
+}
+
+const char *verified_image_path(const struct verified_image *image)
+{
+	return image->path;
+}
+
+const uint8_t *verified_image_wire_sha256(const struct verified_image *image)
+{
+	return image->wire_sha256;
+}
+
+void verified_image_free(struct verified_image *image)
+{
+	if (!image)
+		return;
+	free(image->path);
+	json_decref(image->custom);
+	free(image);
+}
