@@ -1,1 +1,72 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# The stage-1 archive and the boot media.
+boot-compression := $(strip $(foreach c,zstd lzo xz gzip,$(if $(filter y,$(CONFIG_INITRAMFS_$(shell echo $(c) | tr a-z A-Z))),$(c))))
+boot-base-options := --control-unit "$(call cfg,CONTROL_UNIT_ADDRESS)" --port "$(call cfg,CONTROL_UNIT_PORT)" \
+	--repository-port "$(call cfg,REPOSITORY_PORT)" --slot-c-mib "$(call cfg,SLOT_C_MIB)" \
+	--slot-d-mib "$(call cfg,SLOT_D_MIB)" --compress "$(boot-compression)" \
+	$(if $(CONFIG_INITRAMFS_RESCUE_SHELL),--rescue-shell) \
+	$(if $(CONFIG_INITRAMFS_DROPBEAR),--dropbear $(B)/packages/dropbear/sbin/dropbear --authorized-keys "$(call cfg,INITRAMFS_AUTHORIZED_KEYS)")
+boot-keys := $(if $(CONFIG_INITRAMFS_DROPBEAR),$(wildcard $(call cfg,INITRAMFS_AUTHORIZED_KEYS)))
+boot-payload := --kernel $(B)/boot/vmlinuz --initramfs $(B)/boot/initramfs.img --token $(B)/boot/token.cpio \
+	--console "$(call cfg,CONSOLE)"
+boot-payload-files := $(B)/boot/vmlinuz $(B)/boot/initramfs.img $(B)/boot/token.cpio $(B)/config/CONSOLE \
+	initramfs/build-media
+
+boot-archives := $(addprefix $(B)/boot/,vmlinuz initramfs-base.img initramfs.img token.cpio)
+boot-media := $(if $(CONFIG_MEDIA_PXE),$(B)/boot/tftp.stamp) $(if $(CONFIG_MEDIA_ISO),$(B)/boot/repave.iso) \
+	$(if $(CONFIG_MEDIA_DISK),$(B)/boot/repave-disk.img) \
+	$(if $(CONFIG_MEDIA_UKI),$(B)/boot/repave.efi $(B)/boot/repave-esp.img)
+all-outputs += $(boot-archives) $(boot-media)
+shell-scripts += initramfs/init initramfs/udhcpc-script initramfs/network initramfs/remote-shell initramfs/give-up \
+	initramfs/profile
+script-tests += initramfs/test/archive-test initramfs/test/media-test initramfs/test/init-test
+
+# ------------------------------------------------------------------ archives
+$(B)/boot/initramfs-base.img: $(addprefix initramfs/,build-initramfs newc.py init network udhcpc-script remote-shell \
+		give-up profile) $(B)/target/provision $(B)/packages/busybox-initramfs.stamp $(boot-keys) \
+		$(if $(CONFIG_INITRAMFS_DROPBEAR),$(B)/packages/dropbear.stamp) \
+		$(B)/repository/metadata/1.root.json $(B)/fleet/ca.pem \
+		$(addprefix $(B)/config/,CONTROL_UNIT_ADDRESS CONTROL_UNIT_PORT REPOSITORY_PORT SLOT_C_MIB SLOT_D_MIB \
+		INITRAMFS_ZSTD INITRAMFS_LZO INITRAMFS_XZ INITRAMFS_GZIP INITRAMFS_RESCUE_SHELL INITRAMFS_DROPBEAR \
+		INITRAMFS_AUTHORIZED_KEYS)
+	$(call say,INITRD,$@)
+	$(Q)initramfs/build-initramfs base --busybox $(B)/packages/busybox-initramfs/bin/busybox \
+		--provision $(B)/target/provision --root $(B)/repository/metadata/1.root.json --ca $(B)/fleet/ca.pem \
+		$(boot-base-options) --output $@
+
+$(B)/boot/initramfs-modules.img: $(addprefix initramfs/,build-initramfs newc.py modules) packages/kernel-modules \
+		$(B)/kernel/kernel.stamp $(addprefix $(B)/config/INITRAMFS_,ZSTD LZO XZ GZIP)
+	$(call say,MODULES,$@)
+	$(Q)initramfs/build-initramfs modules --kernel $(B)/kernel --list initramfs/modules \
+		--compress "$(boot-compression)" --output $@
+
+$(B)/boot/initramfs.img: $(B)/boot/initramfs-base.img $(B)/boot/initramfs-modules.img
+	$(Q)cat $^ >$@
+
+$(B)/boot/token.cpio: initramfs/build-initramfs initramfs/newc.py $(B)/fleet/ca.pem
+	$(Q)initramfs/build-initramfs token --token $(B)/fleet/join-token --output $@
+
+$(B)/boot/vmlinuz: $(B)/kernel/kernel.stamp
+	$(Q)mkdir -p $(@D) && install -m 644 $(B)/kernel/vmlinuz $@
+
+# ------------------------------------------------------------------ media
+$(B)/boot/tftp.stamp: $(boot-payload-files)
+	$(call say,MEDIA,$(B)/boot/tftp/)
+	$(Q)initramfs/build-media tftp $(boot-payload) --output $(B)/boot/tftp
+	$(Q)touch $@
+
+$(B)/boot/repave.iso: $(boot-payload-files)
+	$(call say,MEDIA,$@)
+	$(Q)initramfs/build-media iso $(boot-payload) --output $@
+
+$(B)/boot/repave-disk.img: $(boot-payload-files)
+	$(call say,MEDIA,$@)
+	$(Q)initramfs/build-media disk $(boot-payload) --output $@
+
+$(B)/boot/repave.efi: $(boot-payload-files)
+	$(call say,MEDIA,$@)
+	$(Q)initramfs/build-media uki $(boot-payload) --kernel-version $(B)/kernel/version --output $@
+
+$(B)/boot/repave-esp.img: $(B)/boot/repave.efi initramfs/build-media
+	$(call say,MEDIA,$@)
+	$(Q)initramfs/build-media esp --uki $< --output $@
