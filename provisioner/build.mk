@@ -1,1 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# What runs before the OS: `provision` in stage 1, `stage2` as init of an OS's initrd.
+provisioner-pure := $(addprefix provisioner/,sentence.c gpt.c assignment.c cpio.c cmdline.c)
+provisioner-install := $(addprefix provisioner/,sentence.c plan.c frame.c donor.c install.c) common/seekable.c
+verity-src := signing/verity.c signing/sha256.c
+
+unit-tests += provisioner-formats-test
+provisioner-formats-test-src := provisioner/test/formats.c $(provisioner-pure) provisioner/state.c signing/sha256.c \
+	$(common-core)
+provisioner-formats-test-libs := -ljansson -lmbedcrypto
+
+unit-tests += provisioner-install-test
+provisioner-install-test-src := provisioner/test/install.c $(provisioner-install) $(verity-src) $(common-core)
+provisioner-install-test-libs := -ljansson -lmbedcrypto -lzstd
+
+fuzz-targets += gpt state cmdline assignment
+gpt-src := provisioner/fuzz/gpt.c provisioner/gpt.c common/bytes.c
+gpt-corpus := provisioner/fuzz/corpus/gpt
+state-src := provisioner/fuzz/state.c provisioner/state.c signing/sha256.c $(common-core)
+state-libs := -ljansson -lmbedcrypto
+state-corpus := provisioner/fuzz/corpus/state
+cmdline-src := provisioner/fuzz/cmdline.c provisioner/cmdline.c common/bytes.c
+cmdline-corpus := provisioner/fuzz/corpus/cmdline
+assignment-src := provisioner/fuzz/assignment.c provisioner/assignment.c $(common-core)
+assignment-libs := -ljansson
+assignment-corpus := provisioner/fuzz/corpus/assignment

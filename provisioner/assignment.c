@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "provisioner/assignment.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/json.h"
+
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+#define DIGITS "0123456789"
+#define TARGET_MOST 255u
+
+static int bad(char ret_error[160], const char *what)
+{
+	snprintf(ret_error, 160, "the control unit's answer can't be used: %s", what);
+	return -EINVAL;
+}
+
+static bool only_of(const char *text, const char *characters)
+{
+	return text[strspn(text, characters)] == '\0';
+}
+
+bool config_file_name_ok(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length >= 1 && length <= 64 && name[0] != '.' && only_of(name, LETTERS DIGITS "._-");
+}
+
+bool hostname_ok(const char *name)
+{
+	size_t label = 0, length = strlen(name);
+
+	if (length < 1 || length > 253 || !only_of(name, LETTERS DIGITS ".-"))
+		return false;
+	for (size_t i = 0; i <= length; i++) {
+		if (name[i] != '.' && name[i] != '\0') {
+			label++;
+			continue;
+		}
+		if (label < 1 || label > 63 || name[i - 1] == '-' || name[i - label] == '-')
+			return false;
+		label = 0;
+	}
+	return true;
+}
+
+static bool target_ok(const char *path)
+{
+	size_t length = strlen(path);
+
+	return length >= 1 && length <= TARGET_MOST && path[0] != '/' && path[length - 1] != '/' &&
+	       strstr(path, "//") == NULL && strstr(path, "..") == NULL && only_of(path, LETTERS DIGITS "._/+~-");
+}
+
+/* `member` is {"target": path} or null. */
+static int target_parse(const json_t *root, const char *member, const char **ret_target)
+{
+	const json_t *value = json_object_get(root, member);
+
+	*ret_target = NULL;
+	if (value == NULL || json_is_null(value))
+		return 0;
+	*ret_target = json_get_string(value, "target");
+	return *ret_target != NULL && target_ok(*ret_target) ? 0 : -EINVAL;
+}
+
+static int ssh_keys_check(const json_t *keys)
+{
+	size_t i;
+	const json_t *key;
+
+	if (json_array_size(keys) > SSH_KEYS_MOST)
+		return -EINVAL;
+	json_array_foreach(keys, i, key) {
+		const char *line = json_string_value(key);
+
+		if (line == NULL || strlen(line) != json_string_length(key) || strlen(line) > SSH_KEY_MOST)
+			return -EINVAL;
+		for (const char *p = line; *p != '\0'; p++)
+			if ((unsigned char)*p < 0x20 || *p == 0x7f)
+				return -EINVAL;
+	}
+	return 0;
+}
+
+static int files_check(json_t *files)
+{
+	const char *name;
+	json_t *text;
+	size_t total = 0;
+
+	if (json_object_size(files) > CONFIG_FILES_MOST)
+		return -EINVAL;
+	json_object_foreach(files, name, text) {
+		if (!config_file_name_ok(name) || !json_is_string(text))
+			return -EINVAL;
+		total += json_string_length(text);
+	}
+	return total <= CONFIG_BYTES_MOST ? 0 : -EINVAL;
+}
+
+/* A member that is absent or null counts as not given; one of another type is refused. */
+static int optional(const json_t *object, const char *key, json_type type, json_t **ret_value)
+{
+	json_t *value = json_object_get(object, key);
+
+	*ret_value = NULL;
+	if (value == NULL || json_is_null(value))
+		return 0;
+	if (json_typeof(value) != type)
+		return -EINVAL;
+	*ret_value = value;
+	return 0;
+}
+
+static int config_parse(struct assignment *assignment, char ret_error[160])
+{
+	json_t *config, *hostname;
+
+	if (optional(assignment->json, "config", JSON_OBJECT, &config) < 0)
+		return bad(ret_error, "config isn't an object");
+	if (optional(config, "hostname", JSON_STRING, &hostname) < 0 ||
+	    (hostname != NULL && !hostname_ok(json_string_value(hostname))))
+		return bad(ret_error, "config.hostname isn't a host name");
+	assignment->hostname = json_string_value(hostname);
+	if (optional(config, "ssh_authorized_keys", JSON_ARRAY, &assignment->ssh_keys) < 0 ||
+	    ssh_keys_check(assignment->ssh_keys) < 0)
+		return bad(ret_error, "config.ssh_authorized_keys must be at most 64 lines");
+	if (optional(config, "files", JSON_OBJECT, &assignment->files) < 0 || files_check(assignment->files) < 0)
+		return bad(ret_error, "config.files must be at most 64 plain names with at most 256 KiB of text");
+	return 0;
+}
+
+static int wait_parse(struct assignment *assignment, char ret_error[160])
+{
+	uint64_t seconds;
+
+	if (json_get_u64(assignment->json, "wait_seconds", &seconds) < 0)
+		return bad(ret_error, "wait_seconds isn't a number of seconds");
+	assignment->wait = true;
+	assignment->wait_seconds = seconds < 1 ? 1 : seconds > WAIT_MOST ? WAIT_MOST : (unsigned)seconds;
+	assignment->reason = json_get_string(assignment->json, "reason");
+	if (assignment->reason == NULL)
+		assignment->reason = "nothing is assigned";
+	return 0;
+}
+
+static int content_parse(struct assignment *assignment, const char *nonce, char ret_error[160])
+{
+	const json_t *json = assignment->json, *wipe;
+	const char *answered = json_get_string(json, "nonce");
+	uint64_t format;
+
+	if (json_get_u64(json, "format", &format) < 0 || format != 1)
+		return bad(ret_error, "format isn't 1 (is it another version?)");
+	if (answered == NULL || strcmp(answered, nonce) != 0)
+		return bad(ret_error, "its nonce isn't the one that was sent");
+	if (json_object_get(json, "wait_seconds") != NULL)
+		return wait_parse(assignment, ret_error);
+	if (json_get_u64(json, "assignment", &assignment->number) < 0)
+		return bad(ret_error, "it has no assignment number");
+	if (target_parse(json, "os", &assignment->os_target) < 0 || assignment->os_target == NULL)
+		return bad(ret_error, "os.target isn't the path of a target");
+	if (target_parse(json, "app", &assignment->app_target) < 0)
+		return bad(ret_error, "app.target isn't the path of a target");
+	wipe = json_object_get(json, "wipe");
+	if (wipe != NULL && !json_is_boolean(wipe))
+		return bad(ret_error, "wipe isn't true or false");
+	assignment->wipe = json_is_true(wipe);
+	return config_parse(assignment, ret_error);
+}
+
+int assignment_parse(const void *text, size_t size, const char *nonce, struct assignment *ret_assignment,
+		     char ret_error[160])
+{
+	char detail[160];
+	int r;
+
+	*ret_assignment = (struct assignment){ 0 };
+	ret_assignment->json = json_parse(text, size, detail);
+	if (!json_is_object(ret_assignment->json))
+		r = bad(ret_error, "it isn't a JSON object");
+	else
+		r = content_parse(ret_assignment, nonce, ret_error);
+	if (r < 0)
+		assignment_release(ret_assignment);
+	return r;
+}
+
+void assignment_release(struct assignment *assignment)
+{
+	json_decref(assignment->json);
+	*assignment = (struct assignment){ 0 };
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The control unit's answer to a boot (docs/protocol.md), parsed with no I/O. */
+#ifndef PROVISIONER_ASSIGNMENT_H
+#define PROVISIONER_ASSIGNMENT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ASSIGNMENT_SIZE_MOST (1u << 20)
+#define CONFIG_FILES_MOST 64u
+#define CONFIG_BYTES_MOST (256u << 10)
+#define SSH_KEYS_MOST 64u
+#define SSH_KEY_MOST 8192u
+#define WAIT_MOST 3600u
+
+struct assignment {
+	json_t *json;       /* owns all strings below */
+	bool wait;          /* nothing assigned yet: ask again in `wait_seconds`, because of `reason` */
+	unsigned wait_seconds;
+	const char *reason;
+	uint64_t number;
+	const char *os_target;
+	const char *app_target; /* NULL: none */
+	bool wipe;
+	const char *hostname;   /* NULL: none given */
+	json_t *ssh_keys;       /* array of one-line strings, or NULL */
+	json_t *files;          /* object of sound names to text, or NULL */
+};
+
+/* `nonce` is what was sent: an answer to another question is refused. 0; -EINVAL with a sentence in `ret_error`;
+ * -ENOMEM. The caller calls assignment_release. */
+int assignment_parse(const void *text, size_t size, const char *nonce, struct assignment *ret_assignment,
+		     char ret_error[160]);
+void assignment_release(struct assignment *assignment);
+
+/* [A-Za-z0-9._-]{1,64} without a leading dot. */
+bool config_file_name_ok(const char *name);
+/* RFC 1123: labels of letters, digits and inner dashes, 253 characters at most. */
+bool hostname_ok(const char *name);
+
+#endif

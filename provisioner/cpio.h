@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Writes uncompressed cpio archives in the newc format, as the kernel unpacks them (buffer-format.rst of Linux). */
+#ifndef PROVISIONER_CPIO_H
+#define PROVISIONER_CPIO_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "common/bytes.h"
+
+/* Appends a folder or a regular file, owned by root. `path` has no leading slash. 0, -EFBIG or -ENOMEM. */
+int cpio_add_folder(struct buffer *archive, const char *path, mode_t mode);
+int cpio_add_file(struct buffer *archive, const char *path, mode_t mode, const void *data, size_t size);
+/* Appends the trailer. An archive is a whole number of 4-byte words. 0 or -ENOMEM. */
+int cpio_end(struct buffer *archive);
+
+#endif

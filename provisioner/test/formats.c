@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Formats that stage 1 reads and writes: partition tables, STATE records, assignments, cpio, command line. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/file.h"
+#include "common/json.h"
+#include "provisioner/assignment.h"
+#include "provisioner/cmdline.h"
+#include "provisioner/cpio.h"
+#include "provisioner/gpt.h"
+#include "provisioner/state.h"
+
+#define GIB (UINT64_C(1) << 30)
+#define NONCE "00112233445566778899aabbccddeeff"
+
+/* ------------------------------------------------------------------ GPT */
+struct table {
+	struct gpt gpt;
+	uint8_t head[GPT_HEAD_SIZE];
+	uint8_t backup[GPT_TABLE_SIZE + GPT_SECTOR_MOST];
+};
+
+static void make_table(struct table *table, uint32_t sector_size)
+{
+	uint8_t random[(PARTS + 1) * 16];
+	uint64_t needed;
+
+	for (size_t i = 0; i < sizeof(random); i++)
+		random[i] = (uint8_t)(i * 7 + 1);
+	assert_int_equal(gpt_layout(8 * GIB / sector_size, sector_size, 1024, 512, random, &table->gpt, &needed), 0);
+	assert_int_equal(needed, (2 + 16 + 2 * 1024 + 2 * 512) * UINT64_C(1048576));
+	memset(table->head, 0, sizeof(table->head));
+	gpt_format(&table->gpt, table->head, table->backup);
+}
+
+static void check_round_trip(uint32_t sector_size)
+{
+	static struct table table;
+	static struct gpt parsed;
+	const struct gpt_entry *parts[PARTS];
+
+	make_table(&table, sector_size);
+	assert_int_equal(gpt_parse(table.head, sizeof(table.head), sector_size, table.gpt.sectors, &parsed), 0);
+	assert_memory_equal(&parsed, &table.gpt, sizeof(parsed));
+	assert_int_equal(gpt_ours(&parsed, parts), 0);
+	for (unsigned i = 0; i < PARTS; i++) {
+		assert_string_equal(parts[i]->name, part_name((enum part)i));
+		assert_int_equal(parts[i]->first * sector_size % 1048576, 0);
+		assert_int_equal((parts[i]->last + 1) * sector_size % 1048576, 0);
+	}
+	assert_int_equal((parts[PART_C1]->last - parts[PART_C1]->first + 1) * sector_size, GIB);
+}
+
+static void test_table_survives_a_round_trip(void **state)
+{
+	(void)state;
+	check_round_trip(512);
+	check_round_trip(4096);
+}
+
+static void test_guid_text_is_mixed_endian(void **state)
+{
+	uint8_t guid[16];
+	char text[37];
+
+	(void)state;
+	assert_int_equal(guid_parse("5e70a7e0-0001-4b1d-8a5e-7265706176e0", guid), 0);
+	assert_int_equal(guid[0], 0xe0);
+	assert_int_equal(guid[5], 0x00);
+	assert_int_equal(guid[8], 0x8a);
+	guid_format(guid, text);
+	assert_string_equal(text, "5e70a7e0-0001-4b1d-8a5e-7265706176e0");
+	assert_int_equal(guid_parse("5e70a7e0-0001-4b1d-8a5e-7265706176e", guid), -EINVAL);
+	assert_int_equal(guid_parse("5e70a7e000001-4b1d-8a5e-7265706176e0", guid), -EINVAL);
+}
+
+static void test_foreign_partition_is_not_ours(void **state)
+{
+	static struct table table;
+	const struct gpt_entry *parts[PARTS];
+
+	(void)state;
+	make_table(&table, 512);
+	/* Our name, but the type of a Linux file system. */
+	assert_int_equal(guid_parse("0fc63daf-8483-4772-8e79-3d69d8477de4", table.gpt.entries[PART_D1].type), 0);
+	assert_int_equal(gpt_ours(&table.gpt, parts), -EMEDIUMTYPE);
+	/* Somebody's partition beside ours. */
+	make_table(&table, 512);
+	strcpy(table.gpt.entries[PART_H].name, "data");
+	assert_int_equal(gpt_ours(&table.gpt, parts), -EMEDIUMTYPE);
+	/* One of ours missing. */
+	make_table(&table, 512);
+	table.gpt.count = PART_D1;
+	assert_int_equal(gpt_ours(&table.gpt, parts), -EMEDIUMTYPE);
+	/* One of ours twice. */
+	make_table(&table, 512);
+	strcpy(table.gpt.entries[PART_H].name, "C0");
+	part_type(PART_C0, table.gpt.entries[PART_H].type);
+	assert_int_equal(gpt_ours(&table.gpt, parts), -EMEDIUMTYPE);
+}
+
+static void test_flipped_bit_in_table_is_seen(void **state)
+{
+	static struct table table;
+	static struct gpt parsed;
+
+	(void)state;
+	for (size_t at = 512; at < 512 + 92; at++) {
+		make_table(&table, 512);
+		table.head[at] ^= 1;
+		assert_true(gpt_parse(table.head, sizeof(table.head), 512, table.gpt.sectors, &parsed) < 0);
+	}
+	make_table(&table, 512);
+	table.head[1024 + 35] ^= 1;
+	assert_int_equal(gpt_parse(table.head, sizeof(table.head), 512, table.gpt.sectors, &parsed), -EBADMSG);
+	memset(table.head, 0, sizeof(table.head));
+	assert_int_equal(gpt_parse(table.head, sizeof(table.head), 512, table.gpt.sectors, &parsed), -ENOENT);
+}
+
+static void test_overlapping_partitions_are_refused(void **state)
+{
+	static struct table table;
+	static struct gpt parsed;
+
+	(void)state;
+	make_table(&table, 512);
+	table.gpt.entries[PART_C1].first -= 1;
+	gpt_format(&table.gpt, table.head, table.backup);
+	assert_int_equal(gpt_parse(table.head, sizeof(table.head), 512, table.gpt.sectors, &parsed), -EBADMSG);
+	make_table(&table, 512);
+	table.gpt.entries[PART_H].last = table.gpt.sectors;
+	gpt_format(&table.gpt, table.head, table.backup);
+	assert_int_equal(gpt_parse(table.head, sizeof(table.head), 512, table.gpt.sectors, &parsed), -EBADMSG);
+}
+
+static void test_table_of_a_larger_disk_is_refused(void **state)
+{
+	static struct table table;
+	static struct gpt parsed;
+
+	(void)state;
+	make_table(&table, 512);
+	assert_int_equal(gpt_parse(table.head, sizeof(table.head), 512, table.gpt.sectors / 2, &parsed), -EBADMSG);
+}
+
+static void test_small_disk_tells_what_it_needs(void **state)
+{
+	static struct gpt gpt;
+	uint8_t random[(PARTS + 1) * 16] = { 0 };
+	uint64_t needed = 0;
+
+	(void)state;
+	assert_int_equal(gpt_layout(GIB / 512, 512, 1024, 512, random, &gpt, &needed), -ENOSPC);
+	assert_int_equal(needed, 3090 * UINT64_C(1048576));
+	assert_int_equal(gpt_layout(needed / 512 - 1, 512, 1024, 512, random, &gpt, &needed), -ENOSPC);
+	assert_int_equal(gpt_layout(needed / 512, 512, 1024, 512, random, &gpt, &needed), 0);
+	assert_int_equal(gpt.count, PART_H); /* no room for H: none */
+	assert_int_equal(gpt_layout(GIB, 512, UINT64_MAX, 512, random, &gpt, &needed), -EINVAL);
+}
+
+/* ------------------------------------------------------------------ STATE */
+static int state_file(void)
+{
+	char path[] = "/tmp/state-test-XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	unlink(path);
+	assert_int_equal(ftruncate(fd, 1 << 20), 0);
+	return fd;
+}
+
+static void test_torn_half_leaves_the_other(void **unused)
+{
+	static const char hash[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+	struct state state;
+	int fd = state_file();
+
+	(void)unused;
+	assert_int_equal(state_init(&state), 0);
+	assert_int_equal(state_load(&state, fd, 1 << 20), 0);
+	assert_int_equal(state_set_slot(&state, "C0", hash, "os/a/1.img.zst"), 0);
+	assert_int_equal(state_store(&state), 0);                   /* sequence 1, half 0 */
+	assert_int_equal(state_set_good(&state, "c", "C0"), 0);
+	assert_int_equal(state_store(&state), 0);                   /* sequence 2, half 1 */
+	state_release(&state);
+
+	assert_int_equal(state_init(&state), 0);
+	assert_int_equal(state_load(&state, fd, 1 << 20), 0);
+	assert_int_equal(state.sequence, 2);
+	assert_int_equal(state_good(&state, "c"), 0);
+	state_release(&state);
+
+	assert_int_equal(write_full_at(fd, "torn", 4, (1 << 19) + STATE_HEADER + 5), 0);
+	assert_int_equal(state_init(&state), 0);
+	assert_int_equal(state_load(&state, fd, 1 << 20), 0);
+	assert_int_equal(state.sequence, 1);
+	assert_int_equal(state.next, 1); /* the torn one is overwritten next */
+	assert_int_equal(state_good(&state, "c"), -1);
+	assert_string_equal(state_slot(&state, "C0"), hash);
+	state_release(&state);
+	close(fd);
+}
+
+static void test_record_longer_than_its_half_is_ignored(void **unused)
+{
+	uint8_t header[STATE_HEADER] = "REPAVEST";
+	struct state state;
+	int fd = state_file();
+
+	(void)unused;
+	put_le32(header + 16, 0xffffffff);
+	assert_int_equal(write_full_at(fd, header, sizeof(header), 0), 0);
+	assert_int_equal(state_init(&state), 0);
+	assert_int_equal(state_load(&state, fd, 1 << 20), 0);
+	assert_int_equal(state.sequence, 0);
+	assert_null(state_slot(&state, "C0"));
+	state_release(&state);
+	close(fd);
+}
+
+static void test_metadata_is_kept_by_role(void **unused)
+{
+	struct buffer data = { 0 };
+	struct tuf_store store;
+	struct state state;
+	int fd = state_file();
+
+	(void)unused;
+	assert_int_equal(state_init(&state), 0);
+	assert_int_equal(state_load(&state, fd, 1 << 20), 0);
+	store = state_tuf_store(&state);
+	assert_int_equal(store.load(store.context, "root", 100, &data), -ENOENT);
+	assert_int_equal(store.store(store.context, "root", "{\"a\":1}", 7), 0);
+	assert_int_equal(store.store(store.context, "root", "{\"a\":1}", 7), 0);
+	assert_int_equal(state.sequence, 1); /* the same again isn't written */
+	state_release(&state);
+
+	assert_int_equal(state_init(&state), 0);
+	assert_int_equal(state_load(&state, fd, 1 << 20), 0);
+	store = state_tuf_store(&state);
+	assert_int_equal(store.load(store.context, "root", 6, &data), -EFBIG);
+	assert_int_equal(store.load(store.context, "root", 7, &data), 0);
+	assert_int_equal(data.size, 7);
+	assert_memory_equal(data.data, "{\"a\":1}", 7);
+	assert_int_equal(store.remove(store.context, "root"), 0);
+	assert_int_equal(store.remove(store.context, "root"), 0);
+	buffer_release(&data);
+	state_release(&state);
+	close(fd);
+}
+
+/* ------------------------------------------------------------------ assignment */
+static int parse(const char *text, struct assignment *assignment)
+{
+	char error[160] = "";
+	int r = assignment_parse(text, strlen(text), NONCE, assignment, error);
+
+	assert_int_equal(r < 0, error[0] != '\0');
+	return r;
+}
+
+#define HEAD "{\"format\":1,\"nonce\":\"" NONCE "\","
+#define RUN HEAD "\"assignment\":17,\"os\":{\"target\":\"os/debian/12.1.img.zst\"},\"app\":null,"
+
+static void test_assignment_is_understood(void **state)
+{
+	struct assignment a;
+
+	(void)state;
+	assert_int_equal(parse(RUN "\"wipe\":true,\"config\":{\"hostname\":\"web1\",\"ssh_authorized_keys\":[\"ssh-ed25519 A\"],"
+				   "\"files\":{\"index.html\":\"text\"}}}", &a), 0);
+	assert_false(a.wait);
+	assert_int_equal(a.number, 17);
+	assert_string_equal(a.os_target, "os/debian/12.1.img.zst");
+	assert_null(a.app_target);
+	assert_true(a.wipe);
+	assert_string_equal(a.hostname, "web1");
+	assert_int_equal(json_array_size(a.ssh_keys), 1);
+	assert_string_equal(json_get_string(a.files, "index.html"), "text");
+	assignment_release(&a);
+
+	assert_int_equal(parse(HEAD "\"wait_seconds\":10,\"reason\":\"new\"}", &a), 0);
+	assert_true(a.wait);
+	assert_int_equal(a.wait_seconds, 10);
+	assert_string_equal(a.reason, "new");
+	assignment_release(&a);
+	assert_int_equal(parse(HEAD "\"wait_seconds\":999999999999}", &a), 0);
+	assert_int_equal(a.wait_seconds, WAIT_MOST);
+	assignment_release(&a);
+}
+
+static void test_answer_to_another_question_is_refused(void **state)
+{
+	struct assignment a;
+
+	(void)state;
+	assert_int_equal(parse("{\"format\":1,\"nonce\":\"ff112233445566778899aabbccddeeff\",\"wait_seconds\":1}", &a), -EINVAL);
+	assert_int_equal(parse("{\"format\":1,\"wait_seconds\":1}", &a), -EINVAL);
+}
+
+static void test_unsound_assignments_are_refused(void **state)
+{
+	static const char *const unsound[] = {
+		"", "[]", "{}", HEAD "\"assignment\":1}", HEAD "\"wait_seconds\":\"1\"}",
+		HEAD "\"assignment\":1,\"os\":{\"target\":\"../../etc/passwd\"}}",
+		HEAD "\"assignment\":1,\"os\":{\"target\":\"/os/a.img.zst\"}}",
+		HEAD "\"assignment\":1,\"os\":{\"target\":\"os/a?b\"}}",
+		HEAD "\"assignment\":-1,\"os\":{\"target\":\"os/a\"}}",
+		RUN "\"wipe\":\"no\"}",
+		RUN "\"config\":{\"hostname\":\"a b\"}}",
+		RUN "\"config\":{\"hostname\":\"-a\"}}",
+		RUN "\"config\":{\"ssh_authorized_keys\":[\"a\\nb\"]}}",
+		RUN "\"config\":{\"files\":{\"../x\":\"\"}}}",
+		RUN "\"config\":{\"files\":{\".x\":\"\"}}}",
+		RUN "\"config\":{\"files\":{\"x\":1}}}",
+		RUN "\"config\":{\"files\":[]}}",
+	};
+	struct assignment a;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(unsound) / sizeof(unsound[0]); i++)
+		assert_int_equal(parse(unsound[i], &a), -EINVAL);
+}
+
+static void test_configuration_larger_than_agreed_is_refused(void **state)
+{
+	struct buffer text = { 0 };
+	struct assignment a;
+
+	(void)state;
+	assert_int_equal(buffer_printf(&text, "%s\"config\":{\"files\":{\"x\":\"%*s\"}}}", RUN, (int)CONFIG_BYTES_MOST, ""), 0);
+	assert_int_equal(parse((const char *)text.data, &a), 0);
+	assignment_release(&a);
+	buffer_release(&text);
+	assert_int_equal(buffer_printf(&text, "%s\"config\":{\"files\":{\"x\":\"%*s\"}}}", RUN, (int)CONFIG_BYTES_MOST + 1, ""), 0);
+	assert_int_equal(parse((const char *)text.data, &a), -EINVAL);
+	buffer_release(&text);
+}
+
+/* ------------------------------------------------------------------ cpio */
+static void test_archive_is_read_by_cpio(void **state)
+{
+	char path[] = "/tmp/cpio-test-XXXXXX", command[128], line[128];
+	struct buffer archive = { 0 };
+	int fd = mkstemp(path);
+	FILE *pipe;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(cpio_add_folder(&archive, "repave", 0700), 0);
+	assert_int_equal(cpio_add_file(&archive, "repave/hostname", 0600, "web1\n", 5), 0);
+	assert_int_equal(cpio_add_file(&archive, "repave/empty", 0644, NULL, 0), 0);
+	assert_int_equal(cpio_end(&archive), 0);
+	assert_int_equal(archive.size % 4, 0);
+	assert_int_equal(write_full_at(fd, archive.data, archive.size, 0), 0);
+	buffer_release(&archive);
+	close(fd);
+	snprintf(command, sizeof(command), "cpio -tv --quiet --numeric-uid-gid <%s 2>&1", path);
+	pipe = popen(command, "r");
+	assert_non_null(pipe);
+	assert_non_null(fgets(line, sizeof(line), pipe));
+	assert_non_null(strstr(line, "drwx------"));
+	assert_non_null(fgets(line, sizeof(line), pipe));
+	assert_non_null(strstr(line, "-rw-------"));
+	assert_non_null(strstr(line, " 5 "));
+	assert_non_null(strstr(line, "repave/hostname"));
+	assert_non_null(fgets(line, sizeof(line), pipe));
+	assert_non_null(strstr(line, "repave/empty"));
+	assert_null(fgets(line, sizeof(line), pipe));
+	assert_int_equal(pclose(pipe), 0);
+	unlink(path);
+}
+
+/* ------------------------------------------------------------------ command line */
+#define UUID "5e70a7e0-0001-4b1d-8a5e-7265706176e0"
+#define ROOT "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void test_boot_slot_survives_a_round_trip(void **state)
+{
+	struct boot_slot slot, again;
+	struct buffer text = { 0 };
+
+	(void)state;
+	memset(&slot, 0, sizeof(slot));
+	assert_int_equal(cmdline_boot_slot("quiet repave.c=" UUID ":60000:" ROOT ":00ff x", "repave.c", &slot), 0);
+	assert_string_equal(slot.partuuid, UUID);
+	assert_int_equal(slot.data_blocks, 60000);
+	assert_int_equal(slot.salt_size, 2);
+	assert_int_equal(cmdline_add_boot_slot(&text, "repave.d", &slot), 0);
+	assert_string_equal((char *)text.data, " repave.d=" UUID ":60000:" ROOT ":00ff");
+	assert_int_equal(cmdline_boot_slot((char *)text.data, "repave.c", &again), -ENOENT);
+	assert_int_equal(cmdline_boot_slot((char *)text.data, "repave.d", &again), 0);
+	assert_memory_equal(&slot, &again, sizeof(slot));
+	buffer_release(&text);
+	assert_int_equal(cmdline_boot_slot("repave.c=" UUID ":1:" ROOT ":-", "repave.c", &slot), 0);
+	assert_int_equal(slot.salt_size, 0);
+}
+
+static void test_unsound_boot_slots_are_refused(void **state)
+{
+	static const char *const unsound[] = {
+		"repave.c=", "repave.c=" UUID, "repave.c=" UUID ":1:" ROOT, "repave.c=" UUID ":0:" ROOT ":-",
+		"repave.c=" UUID ":1:" ROOT ":-:", "repave.c=" UUID ":1:" ROOT ":0", "repave.c=" UUID ":1:" ROOT ":zz",
+		"repave.c=" UUID ":-1:" ROOT ":-", "repave.c=" UUID ":1:00" ROOT ":-", "repave.c=/dev/vda1:1:" ROOT ":-",
+		"repave.c=" UUID ":99999999999999999999999:" ROOT ":-",
+		/* Two different ones: which one is meant must not be guessed. */
+		"repave.c=" UUID ":1:" ROOT ":- repave.c=" UUID ":2:" ROOT ":-",
+	};
+	struct boot_slot slot;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(unsound) / sizeof(unsound[0]); i++)
+		assert_int_equal(cmdline_boot_slot(unsound[i], "repave.c", &slot), -EINVAL);
+}
+
+static void test_consoles_are_carried_over(void **state)
+{
+	struct buffer text = { 0 };
+
+	(void)state;
+	assert_int_equal(cmdline_add_consoles(&text, "BOOT_IMAGE=x console=tty0 quiet  console=ttyS0,115200\n"), 0);
+	assert_string_equal((char *)text.data, "console=tty0 console=ttyS0,115200");
+	buffer_release(&text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_table_survives_a_round_trip),
+		cmocka_unit_test(test_guid_text_is_mixed_endian),
+		cmocka_unit_test(test_foreign_partition_is_not_ours),
+		cmocka_unit_test(test_flipped_bit_in_table_is_seen),
+		cmocka_unit_test(test_overlapping_partitions_are_refused),
+		cmocka_unit_test(test_table_of_a_larger_disk_is_refused),
+		cmocka_unit_test(test_small_disk_tells_what_it_needs),
+		cmocka_unit_test(test_torn_half_leaves_the_other),
+		cmocka_unit_test(test_record_longer_than_its_half_is_ignored),
+		cmocka_unit_test(test_metadata_is_kept_by_role),
+		cmocka_unit_test(test_assignment_is_understood),
+		cmocka_unit_test(test_answer_to_another_question_is_refused),
+		cmocka_unit_test(test_unsound_assignments_are_refused),
+		cmocka_unit_test(test_configuration_larger_than_agreed_is_refused),
+		cmocka_unit_test(test_archive_is_read_by_cpio),
+		cmocka_unit_test(test_boot_slot_survives_a_round_trip),
+		cmocka_unit_test(test_unsound_boot_slots_are_refused),
+		cmocka_unit_test(test_consoles_are_carried_over),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

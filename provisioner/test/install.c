@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* "Make this slot equal to this tree", with files as slots and a server in memory that can lie. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <zstd.h>
+
+#include "common/bytes.h"
+#include "common/file.h"
+#include "common/seekable.h"
+#include "provisioner/install.h"
+#include "provisioner/plan.h"
+#include "signing/verity.h"
+
+#define BLOCK 4096u
+#define FRAME 16384u
+#define PER_FRAME (FRAME / BLOCK)
+#define DATA_BLOCKS 301u /* three leaf blocks and one above; the last frame isn't full */
+#define SLOT_SIZE (4u << 20)
+
+/* signing/ makes this type only from signed metadata; here the test itself is the signer. */
+struct verified_image {
+	struct image_description description;
+};
+
+const struct image_description *verified_image_description(const struct verified_image *image)
+{
+	return &image->description;
+}
+
+const char *verified_image_path(const struct verified_image *image)
+{
+	(void)image;
+	return "os/test/1.img.zst";
+}
+
+/* ------------------------------------------------------------------ an image and its server */
+struct world {
+	struct verified_image image;
+	struct verity_layout layout;
+	uint8_t *bytes;      /* the image */
+	struct buffer wire;
+	struct seek_table table;
+	struct slot slots[2];
+	/* How the server misbehaves. */
+	unsigned bad_reads;  /* so many reads from now on have a flipped byte in the middle of `bad_frame` */
+	uint32_t bad_frame;
+	uint64_t cut_after;  /* the network breaks for good after so many bytes; 0: never */
+	unsigned refuse;     /* so many reads from now on fail at once */
+	unsigned reads;
+	uint64_t sent;
+	struct install_result result;
+	char error[SENTENCE];
+};
+
+static void fill(uint8_t *block, uint32_t seed)
+{
+	/* Compressible, and different in each block. */
+	for (unsigned i = 0; i < BLOCK; i++)
+		block[i] = (uint8_t)(i / 64);
+	put_le32(block, seed);
+	put_le32(block + 2048, seed * 2654435761u);
+}
+
+static void make_tree(struct world *w)
+{
+	struct image_description *d = &w->image.description;
+
+	for (unsigned level = 0; level < w->layout.levels; level++) {
+		uint64_t below = level == 0 ? DATA_BLOCKS : w->layout.level_blocks[level - 1];
+		uint64_t from = level == 0 ? 0 : w->layout.level_start[level - 1];
+
+		for (uint64_t i = 0; i < below; i++)
+			verity_digest(d->salt, d->salt_size, w->bytes + (from + i) * BLOCK,
+				      w->bytes + w->layout.level_start[level] * BLOCK + i * VERITY_DIGEST);
+	}
+	verity_digest(d->salt, d->salt_size, w->bytes + w->layout.tree_start * BLOCK, d->root_hash);
+}
+
+static void make_wire(struct world *w)
+{
+	struct image_description *d = &w->image.description;
+	uint32_t sizes[256];
+	uint8_t packed[2 * FRAME], *tail;
+	size_t tail_size;
+
+	d->frame_size = FRAME;
+	d->frames = (uint32_t)((d->image_size + FRAME - 1) / FRAME);
+	buffer_release(&w->wire);
+	for (uint32_t i = 0; i < d->frames; i++) {
+		uint64_t left = d->image_size - (uint64_t)i * FRAME;
+		size_t n = ZSTD_compress(packed, sizeof(packed), w->bytes + (size_t)i * FRAME, left < FRAME ? left : FRAME, 1);
+
+		assert_false(ZSTD_isError(n));
+		sizes[i] = (uint32_t)n;
+		assert_int_equal(buffer_add(&w->wire, packed, n), 0);
+	}
+	tail_size = seekable_table_size(d->frames);
+	tail = malloc(tail_size);
+	seek_table_format(sizes, d->frames, FRAME, d->image_size, tail);
+	assert_int_equal(buffer_add(&w->wire, tail, tail_size), 0);
+	d->wire_size = w->wire.size;
+	if (w->table.starts != NULL)
+		seek_table_release(&w->table);
+	assert_int_equal(seek_table_parse(tail, tail_size, d->wire_size, d->frames, FRAME, d->image_size, &w->table), 0);
+	free(tail);
+}
+
+/* `changed`: every how many blocks the content is another one than in version 0. */
+static void make_image(struct world *w, unsigned changed)
+{
+	struct image_description *d = &w->image.description;
+
+	*d = (struct image_description){ .kind = IMAGE_OS, .name = "test", .version = "1", .data_blocks = DATA_BLOCKS,
+					 .salt = { 1, 2, 3 }, .salt_size = 3 };
+	assert_int_equal(verity_layout_init(&w->layout, DATA_BLOCKS), 0);
+	d->image_size = w->layout.image_blocks * BLOCK;
+	free(w->bytes);
+	w->bytes = calloc(1, d->image_size);
+	for (uint32_t i = 0; i < DATA_BLOCKS; i++)
+		fill(w->bytes + (size_t)i * BLOCK, changed > 0 && i % changed == 0 ? i + 100000 : i);
+	/* As a squashfs begins. */
+	memcpy(w->bytes, "hsqs", 4);
+	put_le64(w->bytes + 40, (DATA_BLOCKS - 1) * BLOCK + 17);
+	verity_superblock_format(DATA_BLOCKS, d->root_hash, d->salt, d->salt_size, w->bytes + DATA_BLOCKS * BLOCK);
+	make_tree(w);
+	make_wire(w);
+}
+
+static int serve(void *context, uint64_t offset, uint64_t size, http_sink sink, void *sink_context)
+{
+	struct world *w = context;
+	uint64_t middle = (w->table.starts[w->bad_frame] + w->table.starts[w->bad_frame + 1]) / 2;
+
+	w->reads++;
+	assert_true(offset + size <= w->wire.size);
+	if (w->refuse > 0) {
+		w->refuse--;
+		return -ECONNREFUSED;
+	}
+	for (uint64_t done = 0; done < size;) {
+		uint8_t piece[1000];
+		size_t n = size - done < sizeof(piece) ? (size_t)(size - done) : sizeof(piece);
+		int r;
+
+		if (w->cut_after > 0 && w->sent >= w->cut_after)
+			return -EIO;
+		memcpy(piece, w->wire.data + offset + done, n);
+		if (w->bad_reads > 0 && middle >= offset + done && middle < offset + done + n) {
+			piece[middle - offset - done] ^= 0x10;
+			w->bad_reads--;
+		}
+		r = sink(sink_context, piece, n);
+		if (r < 0)
+			return r;
+		done += n;
+		w->sent += n;
+	}
+	return 0;
+}
+
+static const char *serve_error(void *context)
+{
+	(void)context;
+	return "the test's server broke off";
+}
+
+static int install_into(struct world *w, unsigned target)
+{
+	struct wire_source source = { .read = serve, .error = serve_error, .context = w };
+
+	w->reads = 0;
+	w->sent = 0;
+	w->error[0] = '\0';
+	return install_image(&w->image, &w->slots[target], &w->slots[1 - target], &source, NULL, &w->result, w->error);
+}
+
+static void assert_slot_is_image(const struct world *w, unsigned slot)
+{
+	uint8_t *have = malloc(w->image.description.image_size);
+
+	assert_int_equal(read_full_at(w->slots[slot].fd, have, w->image.description.image_size, 0), 0);
+	/* All but the superblock, whose UUID is the installer's choice. */
+	assert_memory_equal(have, w->bytes, DATA_BLOCKS * BLOCK);
+	assert_memory_equal(have + w->layout.tree_start * BLOCK, w->bytes + w->layout.tree_start * BLOCK,
+			    w->layout.tree_blocks * BLOCK);
+	free(have);
+}
+
+static int slot_file(void)
+{
+	char path[] = "/tmp/slot-test-XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	unlink(path);
+	assert_int_equal(ftruncate(fd, SLOT_SIZE), 0);
+	return fd;
+}
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	w->slots[0] = (struct slot){ slot_file(), SLOT_SIZE, "C0" };
+	w->slots[1] = (struct slot){ slot_file(), SLOT_SIZE, "C1" };
+	make_image(w, 0);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	close(w->slots[0].fd);
+	close(w->slots[1].fd);
+	seek_table_release(&w->table);
+	buffer_release(&w->wire);
+	free(w->bytes);
+	free(w);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ the good road */
+static void test_blank_slot_becomes_the_image(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(install_into(w, 0), 0);
+	assert_slot_is_image(w, 0);
+	assert_int_equal(w->result.fetched, w->result.blocks);
+	assert_int_equal(w->result.kept + w->result.copied, 0);
+	assert_int_equal(w->result.wire_bytes, w->sent);
+}
+
+static void test_same_image_fetches_nothing(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(install_into(w, 0), 0);
+	assert_int_equal(install_choose(&w->image, w->slots, 0), 0);
+	assert_int_equal(install_into(w, 0), 0);
+	assert_int_equal(w->reads, 0);
+	assert_int_equal(w->result.kept, w->result.blocks);
+	assert_int_equal(w->result.wire_bytes, 0);
+}
+
+static void test_update_copies_what_the_other_slot_has(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(install_into(w, 0), 0);
+	make_image(w, 10);
+	assert_int_equal(install_choose(&w->image, w->slots, 0), 1);
+	assert_int_equal(install_into(w, 1), 0);
+	assert_slot_is_image(w, 1);
+	assert_int_equal(w->result.copied, DATA_BLOCKS - 31);
+	assert_int_equal(w->result.fetched, 31 + w->layout.tree_blocks);
+}
+
+static void test_lying_donor_is_not_believed(void **state)
+{
+	struct world *w = *state;
+	uint8_t garbage[BLOCK];
+
+	assert_int_equal(install_into(w, 0), 0);
+	/* Its tree still claims the old content of block 7. */
+	memset(garbage, 0x5a, sizeof(garbage));
+	assert_int_equal(write_full_at(w->slots[0].fd, garbage, BLOCK, 7 * BLOCK), 0);
+	assert_int_equal(install_into(w, 1), 0);
+	assert_slot_is_image(w, 1);
+	assert_int_equal(w->result.fetched, 1);
+	assert_int_equal(w->result.copied, w->result.blocks - 1);
+}
+
+static void test_damaged_slot_is_repaired(void **state)
+{
+	struct world *w = *state;
+	uint8_t byte;
+
+	assert_int_equal(install_into(w, 0), 0);
+	assert_int_equal(read_full_at(w->slots[0].fd, &byte, 1, 200 * BLOCK + 9), 0);
+	byte ^= 1;
+	assert_int_equal(write_full_at(w->slots[0].fd, &byte, 1, 200 * BLOCK + 9), 0);
+	assert_int_equal(install_choose(&w->image, w->slots, 0), 0);
+	assert_int_equal(install_into(w, 0), 0);
+	assert_slot_is_image(w, 0);
+	assert_int_equal(w->result.fetched, 1);
+}
+
+static void test_cut_then_resume_fetches_rest(void **state)
+{
+	struct world *w = *state;
+	uint64_t before;
+
+	w->cut_after = w->wire.size / 2;
+	assert_int_equal(install_into(w, 0), -EIO);
+	assert_non_null(strstr(w->error, "broke off"));
+	before = w->result.fetched - w->layout.tree_blocks;
+	assert_true(before > 20);
+	w->cut_after = 0;
+	assert_int_equal(install_choose(&w->image, w->slots, -1), 0);
+	assert_int_equal(install_into(w, 0), 0);
+	assert_slot_is_image(w, 0);
+	assert_int_equal(w->result.kept, before + w->layout.tree_blocks);
+	assert_int_equal(w->result.fetched, DATA_BLOCKS - before);
+}
+
+static void test_network_error_is_tried_again(void **state)
+{
+	struct world *w = *state;
+
+	w->refuse = 3;
+	assert_int_equal(install_into(w, 0), 0);
+	assert_slot_is_image(w, 0);
+}
+
+/* ------------------------------------------------------------------ a server that lies */
+static void test_flipped_block_is_refetched(void **state)
+{
+	struct world *w = *state;
+
+	w->bad_frame = 12;
+	w->bad_reads = 1;
+	assert_int_equal(install_into(w, 0), 0);
+	assert_slot_is_image(w, 0);
+	assert_int_equal(w->bad_reads, 0);
+}
+
+static void test_wrong_frame_is_refused_for_good(void **state)
+{
+	struct world *w = *state;
+	static const uint8_t zeros[FRAME];
+	uint8_t have[FRAME];
+
+	w->bad_frame = 12;
+	w->bad_reads = 1000;
+	assert_int_equal(install_into(w, 0), -EBADMSG);
+	assert_non_null(strstr(w->error, "os/test/1.img.zst"));
+	assert_non_null(strstr(w->error, "refused"));
+	/* Everything else is there; of this frame nothing wrong was written. */
+	assert_int_equal(read_full_at(w->slots[0].fd, have, FRAME, 12 * FRAME), 0);
+	for (unsigned i = 0; i < PER_FRAME; i++)
+		assert_true(memcmp(have + i * BLOCK, zeros, BLOCK) == 0 ||
+			    memcmp(have + i * BLOCK, w->bytes + (12 * PER_FRAME + i) * BLOCK, BLOCK) == 0);
+}
+
+static void test_other_content_of_the_same_form_is_refused(void **state)
+{
+	struct world *w = *state;
+	struct image_description signed_one = w->image.description;
+
+	/* A sound image, but not the one that was signed: its tree has another root. */
+	make_image(w, 5);
+	memcpy(w->image.description.root_hash, signed_one.root_hash, 32);
+	assert_int_equal(install_into(w, 0), -EBADMSG);
+	assert_non_null(strstr(w->error, "hash tree"));
+	assert_int_equal(install_choose(&w->image, w->slots, -1), 0);
+	assert_int_equal(w->result.fetched, 0);
+}
+
+/* Replaces a frame on the wire by other bytes, and makes the seek table fit. */
+static void replace_frame(struct world *w, uint32_t frame, const uint8_t *data, size_t size)
+{
+	struct image_description *d = &w->image.description;
+	struct buffer wire = { 0 };
+	uint32_t sizes[256];
+	uint8_t tail[4096];
+
+	for (uint32_t i = 0; i < d->frames; i++) {
+		uint64_t n = w->table.starts[i + 1] - w->table.starts[i];
+
+		sizes[i] = i == frame ? (uint32_t)size : (uint32_t)n;
+		assert_int_equal(buffer_add(&wire, i == frame ? data : w->wire.data + w->table.starts[i], sizes[i]), 0);
+	}
+	assert_true(seekable_table_size(d->frames) <= sizeof(tail));
+	seek_table_format(sizes, d->frames, FRAME, d->image_size, tail);
+	assert_int_equal(buffer_add(&wire, tail, seekable_table_size(d->frames)), 0);
+	buffer_release(&w->wire);
+	w->wire = wire;
+	d->wire_size = wire.size;
+	seek_table_release(&w->table);
+	assert_int_equal(seek_table_parse(tail, seekable_table_size(d->frames), d->wire_size, d->frames, FRAME, d->image_size,
+					  &w->table), 0);
+}
+
+static void test_bomb_frame_is_refused(void **state)
+{
+	struct world *w = *state;
+	const size_t huge = 64u << 20;
+	uint8_t *zeros = calloc(1, huge), packed[16384];
+	size_t n = ZSTD_compress(packed, sizeof(packed), zeros, huge, 19);
+
+	free(zeros);
+	assert_false(ZSTD_isError(n)); /* a few KiB that would become 64 MiB */
+	replace_frame(w, 20, packed, n);
+	assert_int_equal(install_into(w, 0), -EBADMSG);
+	assert_non_null(strstr(w->error, "frame 20"));
+}
+
+static void test_two_frames_in_the_place_of_one_are_refused(void **state)
+{
+	struct world *w = *state;
+	uint8_t packed[2 * FRAME];
+	size_t n = ZSTD_compress(packed, sizeof(packed), w->bytes + 20 * FRAME, FRAME / 2, 1);
+
+	n += ZSTD_compress(packed + n, sizeof(packed) - n, w->bytes + 20 * FRAME + FRAME / 2, FRAME / 2, 1);
+	replace_frame(w, 20, packed, n);
+	assert_int_equal(install_into(w, 0), -EBADMSG);
+}
+
+static void test_false_seek_table_is_refused(void **state)
+{
+	struct world *w = *state;
+
+	w->wire.data[w->wire.size - 30] ^= 0x40;
+	assert_int_equal(install_into(w, 0), -EBADMSG);
+	assert_non_null(strstr(w->error, "seek table"));
+}
+
+static void test_image_larger_than_slot_names_both(void **state)
+{
+	struct world *w = *state;
+
+	w->slots[0].size = 1 << 20;
+	assert_int_equal(install_into(w, 0), -EFBIG);
+	assert_non_null(strstr(w->error, "C0 has 1.0 MiB"));
+	assert_non_null(strstr(w->error, "needs 1.2 MiB"));
+	assert_int_equal(w->reads, 0);
+}
+
+/* ------------------------------------------------------------------ plan */
+static void test_plan_groups_adjacent_frames(void **state)
+{
+	uint64_t starts[] = { 0, 100, 200, 300, 400, 500 };
+	struct seek_table table = { starts, 5 };
+	struct plan_run run;
+	struct plan plan;
+
+	(void)state;
+	assert_int_equal(plan_init(&plan, 19), 0); /* frames of 4 blocks; the last has 3 */
+	for (uint32_t i = 0; i < 19; i++)
+		plan.source[i] = i == 5 || i == 8 || i == 18 ? PLAN_FETCH : PLAN_KEEP;
+	assert_true(plan_next_run(&plan, &table, 4, 0, 1000, &run));
+	assert_int_equal(run.first, 1);
+	assert_int_equal(run.count, 2);
+	assert_int_equal(run.offset, 100);
+	assert_int_equal(run.size, 200);
+	assert_true(plan_next_run(&plan, &table, 4, 3, 1000, &run));
+	assert_int_equal(run.first, 4);
+	assert_int_equal(run.size, 100);
+	assert_false(plan_next_run(&plan, &table, 4, 5, 1000, &run));
+	assert_true(plan_next_run(&plan, &table, 4, 0, 150, &run));
+	assert_int_equal(run.count, 1);
+	assert_int_equal(plan_wire_bytes(&plan, &table, 4), 300);
+	plan_release(&plan);
+}
+
+static void test_plan_finds_moved_blocks(void **state)
+{
+	uint8_t wanted[4][32] = { { 1 }, { 2 }, { 3 }, { 4 } }, donor[3][32] = { { 9 }, { 2 }, { 1 } };
+	struct plan plan;
+
+	(void)state;
+	assert_int_equal(plan_init(&plan, 4), 0);
+	plan.source[3] = PLAN_KEEP;
+	assert_int_equal(plan_copies(&plan, wanted[0], donor[0], 3), 0);
+	assert_int_equal(plan.source[0], 2);
+	assert_int_equal(plan.source[1], 1);
+	assert_int_equal(plan.source[2], PLAN_FETCH);
+	assert_int_equal(plan.source[3], PLAN_KEEP);
+	plan_release(&plan);
+}
+
+#define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_WORLD(test_blank_slot_becomes_the_image),
+		WITH_WORLD(test_same_image_fetches_nothing),
+		WITH_WORLD(test_update_copies_what_the_other_slot_has),
+		WITH_WORLD(test_lying_donor_is_not_believed),
+		WITH_WORLD(test_damaged_slot_is_repaired),
+		WITH_WORLD(test_cut_then_resume_fetches_rest),
+		WITH_WORLD(test_network_error_is_tried_again),
+		WITH_WORLD(test_flipped_block_is_refetched),
+		WITH_WORLD(test_wrong_frame_is_refused_for_good),
+		WITH_WORLD(test_other_content_of_the_same_form_is_refused),
+		WITH_WORLD(test_bomb_frame_is_refused),
+		WITH_WORLD(test_two_frames_in_the_place_of_one_are_refused),
+		WITH_WORLD(test_false_seek_table_is_refused),
+		WITH_WORLD(test_image_larger_than_slot_names_both),
+		cmocka_unit_test(test_plan_groups_adjacent_frames),
+		cmocka_unit_test(test_plan_finds_moved_blocks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
