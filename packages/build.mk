@@ -3,10 +3,10 @@
 # the images ask for the rest by $(B)/packages/NAME.stamp.
 package-tools := packages/build-package packages/resolve packages/lock packages/apt packages/apt-sources
 package-names := $(notdir $(wildcard packages/recipes/*))
-package-libraries := kernel-headers mbedtls curl jansson libsodium zstd lzo
+package-libraries := $(notdir $(shell grep -l '^library=yes' packages/recipes/*))
 musl-lib-stamps += $(package-libraries:%=$(B)/packages/%.stamp)
-shell-scripts += $(filter-out packages/apt-sources,$(package-tools)) packages/bom $(wildcard packages/test/*)
-script-tests += $(wildcard packages/test/*)
+shell-scripts += $(filter-out packages/apt-sources,$(package-tools)) packages/test/lock-test
+script-tests += $(wildcard packages/test/*-test)
 
 $(B)/apt/updated: | $(B)/deps.stamp
 	$(call say,APT,package lists)
