@@ -3,3 +3,10 @@
 signing-verify := signing/sha256.c signing/verity.c signing/canonical.c signing/description.c signing/verified.c \
 	signing/format.c signing/client.c
 signing-verify-libs := -lmbedcrypto -lsodium -ljansson
+
+signing-author := signing/keys.c signing/author.c signing/image-check.c signing/repository.c signing/publish.c \
+	signing/init.c signing/show.c
+
+host-programs += repave-sign
+repave-sign-src := signing/repave-sign.c $(signing-author) $(signing-verify) common/seekable.c $(common-core)
+repave-sign-libs := $(signing-verify-libs)
