@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "control/assignment.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/json.h"
+
+static int refuse(char ret_error[ERROR_TEXT], const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int refuse(char ret_error[ERROR_TEXT], const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(ret_error, ERROR_TEXT, format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+int assignment_init(struct assignment *ret_assignment)
+{
+	*ret_assignment = (struct assignment){ .config = json_object() };
+	return ret_assignment->config ? 0 : -ENOMEM;
+}
+
+void assignment_release(struct assignment *assignment)
+{
+	json_decref(assignment->config);
+	assignment->config = NULL;
+}
+
+int assignment_copy(const struct assignment *from, struct assignment *ret_assignment)
+{
+	*ret_assignment = *from;
+	ret_assignment->config = json_deep_copy(from->config);
+	return ret_assignment->config ? 0 : -ENOMEM;
+}
+
+const char *assignment_host_name(const struct assignment *assignment)
+{
+	return json_get_string(assignment->config, "hostname");
+}
+
+/* Every member of `object` must be one of the NULL-terminated `known`. */
+static int check_members(const json_t *object, const char *const known[], const char *what, char ret_error[ERROR_TEXT])
+{
+	const char *key;
+	json_t *value;
+
+	/* jansson's iterators take a non-const object and don't change it. */
+	json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+		size_t i = 0;
+
+		while (known[i] && strcmp(known[i], key))
+			i++;
+		if (!known[i])
+			return refuse(ret_error, "%s has no member \"%.64s\"", what,
+				      text_printable(key, strlen(key)) ? key : "?");
+	}
+	return 0;
+}
+
+static int check_ssh_keys(const json_t *keys, char ret_error[ERROR_TEXT])
+{
+	if (!json_is_array(keys) || json_array_size(keys) > SSH_KEYS_MOST)
+		return refuse(ret_error, "ssh_authorized_keys must be a list of at most %u keys", SSH_KEYS_MOST);
+	for (size_t i = 0; i < json_array_size(keys); i++) {
+		const char *key = json_string_value(json_array_get(keys, i));
+		size_t size = key ? strlen(key) : 0;
+
+		if (!key || size > SSH_KEY_SIZE_MOST || !text_printable(key, size) || !strchr(key, ' '))
+			return refuse(ret_error, "SSH key %zu is not a public key of one line, such as \"ssh-ed25519 AAAA…\"",
+				      i + 1);
+	}
+	return 0;
+}
+
+static int check_files(const json_t *files, char ret_error[ERROR_TEXT])
+{
+	const char *name;
+	json_t *text;
+	size_t sum = 0;
+
+	if (!json_is_object(files) || json_object_size(files) > CONFIG_FILES_MOST)
+		return refuse(ret_error, "files must be an object of at most %u names and texts", CONFIG_FILES_MOST);
+	json_object_foreach((json_t *)(uintptr_t)files, name, text) {
+		if (!config_file_name_valid(name))
+			return refuse(ret_error,
+				      "a configuration file's name must be 1 to 64 of [A-Za-z0-9._-] with no leading dot");
+		if (!json_is_string(text))
+			return refuse(ret_error, "configuration file %s must be UTF-8 text", name);
+		sum += json_string_length(text);
+	}
+	if (sum > CONFIG_BYTES_MOST)
+		return refuse(ret_error, "configuration files hold %zu bytes; at most %u fit in an assignment", sum,
+			      CONFIG_BYTES_MOST);
+	return 0;
+}
+
+static int check_config_member(const char *key, const json_t *value, char ret_error[ERROR_TEXT])
+{
+	if (!strcmp(key, "ssh_authorized_keys"))
+		return check_ssh_keys(value, ret_error);
+	if (!strcmp(key, "files"))
+		return check_files(value, ret_error);
+	if (!json_is_string(value) || !host_name_valid(json_string_value(value)))
+		return refuse(ret_error, "a host name must be one label of 1 to 63 lower-case letters, digits and inner hyphens");
+	return 0;
+}
+
+/* Merges `change` into `config`, member by member. */
+static int change_config(json_t *config, const json_t *change, char ret_error[ERROR_TEXT])
+{
+	static const char *const known[] = { "hostname", "ssh_authorized_keys", "files", NULL };
+	const char *key;
+	json_t *value;
+	int r;
+
+	if (json_is_null(change)) {
+		json_object_clear(config);
+		return 0;
+	}
+	if (!json_is_object(change))
+		return refuse(ret_error, "config must be an object or null");
+	r = check_members(change, known, "config", ret_error);
+	if (r < 0)
+		return r;
+	json_object_foreach((json_t *)(uintptr_t)change, key, value) {
+		if (json_is_null(value)) {
+			json_object_del(config, key);
+			continue;
+		}
+		r = check_config_member(key, value, ret_error);
+		if (r < 0)
+			return r;
+		if (json_object_set_new(config, key, json_deep_copy(value)))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int change_spec(const json_t *value, const char *what, char *spec, char ret_error[ERROR_TEXT])
+{
+	struct image_spec parsed;
+
+	if (!value)
+		return 0;
+	if (json_is_null(value)) {
+		spec[0] = 0;
+		return 0;
+	}
+	if (!json_is_string(value) || image_spec_parse(json_string_value(value), &parsed) < 0)
+		return refuse(ret_error, "\"%s\" must be the name of an image: NAME or NAME@VERSION", what);
+	strcpy(spec, json_string_value(value));
+	return 0;
+}
+
+int assignment_change(struct assignment *assignment, const json_t *change, char ret_error[ERROR_TEXT])
+{
+	static const char *const known[] = { "os", "app", "wipe", "config", NULL };
+	const json_t *wipe = json_object_get(change, "wipe"), *config = json_object_get(change, "config");
+	struct assignment changed;
+	int r;
+
+	if (!json_is_object(change))
+		return refuse(ret_error, "an assignment must be a JSON object");
+	r = check_members(change, known, "an assignment", ret_error);
+	if (r < 0)
+		return r;
+	r = assignment_copy(assignment, &changed);
+	if (r < 0)
+		return r;
+	r = change_spec(json_object_get(change, "os"), "os", changed.os, ret_error);
+	if (!r)
+		r = change_spec(json_object_get(change, "app"), "app", changed.app, ret_error);
+	if (!r && wipe && !json_is_boolean(wipe))
+		r = refuse(ret_error, "\"wipe\" must be true or false");
+	if (!r && config)
+		r = change_config(changed.config, config, ret_error);
+	if (!r && !changed.os[0])
+		r = refuse(ret_error, "an assignment needs an OS image; name one with --os");
+	if (r < 0) {
+		assignment_release(&changed);
+		return r;
+	}
+	if (wipe)
+		changed.wipe = json_is_true(wipe);
+	assignment_release(assignment);
+	*assignment = changed;
+	return 0;
+}
+
+json_t *assignment_format(const struct assignment *a)
+{
+	return json_pack("{sI ss ss sb ss ss so}", "number", (json_int_t)a->number, "os", a->os, "app", a->app, "wipe",
+			 (int)a->wipe, "os_target", a->os_target, "app_target", a->app_target, "config",
+			 json_deep_copy(a->config));
+}
+
+static int copy_member(const json_t *object, const char *key, char *ret_text, size_t most)
+{
+	const char *text = json_get_string(object, key);
+
+	if (!text || strlen(text) > most)
+		return -EINVAL;
+	strcpy(ret_text, text);
+	return 0;
+}
+
+int assignment_parse(const json_t *object, struct assignment *ret_assignment)
+{
+	struct assignment *a = ret_assignment;
+	json_t *config = json_get_object(object, "config");
+
+	*a = (struct assignment){ 0 };
+	if (json_get_u64(object, "number", &a->number) < 0 || copy_member(object, "os", a->os, IMAGE_SPEC_MOST) < 0 ||
+	    copy_member(object, "app", a->app, IMAGE_SPEC_MOST) < 0 ||
+	    copy_member(object, "os_target", a->os_target, TARGET_PATH_MOST) < 0 ||
+	    copy_member(object, "app_target", a->app_target, TARGET_PATH_MOST) < 0 || !config)
+		return -EINVAL;
+	a->wipe = json_is_true(json_object_get(object, "wipe"));
+	a->config = json_deep_copy(config);
+	return a->config ? 0 : -ENOMEM;
+}
+
+static json_t *text_or_null(const char *text)
+{
+	return text[0] ? json_string(text) : json_null();
+}
+
+json_t *assignment_describe(const struct assignment *a)
+{
+	json_t *files = json_object(), *keys = json_get_array(a->config, "ssh_authorized_keys");
+	const char *host_name = assignment_host_name(a), *name;
+	json_t *text;
+
+	json_object_foreach(json_get_object(a->config, "files"), name, text)
+		json_object_set_new(files, name, json_integer((json_int_t)json_string_length(text)));
+	return json_pack("{sI so so sb so so s{so sI so}}", "number", (json_int_t)a->number, "os", text_or_null(a->os),
+			 "app", text_or_null(a->app), "wipe", (int)a->wipe, "os_target", text_or_null(a->os_target),
+			 "app_target", text_or_null(a->app_target), "config", "hostname",
+			 host_name ? json_string(host_name) : json_null(), "ssh_authorized_keys",
+			 (json_int_t)json_array_size(keys), "file_sizes", files);
+}

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Commands that show: nodes, node show, images, status. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json.h"
+#include "control/cli.h"
+
+#define SHORT_ID 8
+
+static int no_arguments(const struct cli *cli, int argc, char *argv[])
+{
+	return argc ? cli_usage(cli, "unknown argument \"%s\"", argv[0]) : CLI_OK;
+}
+
+/* GETs a list that stands in the answer under `key`. The caller frees `ret_answer`. */
+static int get_list(const struct cli *cli, const char *path, const char *key, json_t **ret_answer, json_t **ret_list)
+{
+	int r = cli_call(cli, "GET", path, NULL, ret_answer);
+
+	if (r != CLI_OK)
+		return r;
+	*ret_list = json_get_array(*ret_answer, key);
+	if (cli->json) {
+		r = cli_print_json(*ret_list);
+		json_decref(*ret_answer);
+		*ret_answer = NULL;
+	}
+	return r;
+}
+
+/* "booting (fetch-c)", "failed (disk)", "waiting". */
+static const char *state_of(const json_t *node, char ret_text[64])
+{
+	const char *state = cli_text(node, "state"), *stage = cli_text(node, "stage");
+	bool with_stage = (!strcmp(state, "booting") || !strcmp(state, "failed")) && strcmp(stage, "-");
+
+	snprintf(ret_text, 64, with_stage ? "%.20s (%.32s)" : "%.20s%.0s", state, stage);
+	return ret_text;
+}
+
+int cli_nodes(const struct cli *cli, int argc, char *argv[])
+{
+	struct cli_table table = { .columns = 7 };
+	json_t *answer = NULL, *nodes, *node;
+	char state[64], when[32];
+	size_t i;
+	int r = no_arguments(cli, argc, argv);
+
+	if (r == CLI_OK)
+		r = get_list(cli, "/v1/nodes", "nodes", &answer, &nodes);
+	if (r != CLI_OK || !answer)
+		return r;
+	if (json_array_size(nodes) == 0) {
+		puts("No node has asked to boot yet.");
+		json_decref(answer);
+		return CLI_OK;
+	}
+	cli_table_add(&table, (const char *[]){ "NODE", "NAME", "OS", "APPLICATION", "STATE", "LAST BOOT", "ADDRESS" });
+	json_array_foreach(nodes, i, node)
+		cli_table_add(&table, (const char *[]){ cli_text(node, "id"), cli_text(node, "name"), cli_text(node, "os"),
+							cli_text(node, "app"), state_of(node, state),
+							cli_time(node, "booted_at", when), cli_text(node, "address") });
+	cli_table_print(&table);
+	json_decref(answer);
+	return CLI_OK;
+}
+
+static void print_inventory(const json_t *inventory)
+{
+	char text[16];
+	json_t *item;
+	size_t i;
+
+	printf("  machine      %s %s, serial %s\n", cli_text(inventory, "vendor"), cli_text(inventory, "product"),
+	       cli_text(inventory, "serial"));
+	printf("  memory       %s, %lld CPU(s), firmware %s\n", cli_size(inventory, "memory_bytes", text),
+	       (long long)json_integer_value(json_object_get(inventory, "cpus")), cli_text(inventory, "firmware"));
+	printf("  network     ");
+	json_array_foreach(json_get_array(inventory, "macs"), i, item)
+		printf(" %s", json_string_value(item));
+	printf("\n  disks       ");
+	json_array_foreach(json_get_array(inventory, "disks"), i, item)
+		printf("%s %s (%s)", i ? "," : "", cli_text(item, "name"), cli_size(item, "size_bytes", text));
+	puts(json_array_size(json_get_array(inventory, "disks")) ? "" : " none");
+}
+
+static void print_assignment(const json_t *assignment)
+{
+	const json_t *config = json_get_object(assignment, "config");
+	json_t *files = json_get_object(config, "file_sizes"), *size;
+	const char *name;
+
+	if (!assignment) {
+		puts("Assignment: none; `repave assign` gives one");
+		return;
+	}
+	printf("Assignment %lld\n", (long long)json_integer_value(json_object_get(assignment, "number")));
+	printf("  OS           %s (%s)\n", cli_text(assignment, "os"), cli_text(assignment, "os_target"));
+	printf("  application  %s (%s)\n", cli_text(assignment, "app"), cli_text(assignment, "app_target"));
+	printf("  host name    %s, %lld SSH key(s)%s\n", cli_text(config, "hostname"),
+	       (long long)json_integer_value(json_object_get(config, "ssh_authorized_keys")),
+	       json_is_true(json_object_get(assignment, "wipe")) ? ", may wipe its disk at the next boot" : "");
+	json_object_foreach(files, name, size)
+		printf("  file         %s (%lld bytes)\n", name, (long long)json_integer_value(size));
+}
+
+static void print_boot(const json_t *boot)
+{
+	struct cli_table table = { .columns = 7 };
+	char when[32], numbers[4][24], wire[16];
+	static const char *const counts[] = { "blocks", "kept", "copied", "fetched" };
+	json_t *item;
+	size_t i;
+
+	if (!json_is_object(boot)) {
+		puts("Last boot: none");
+		return;
+	}
+	printf("Last boot %s: %s in stage %s (assignment %lld)\n", cli_time(boot, "started", when), cli_text(boot, "event"),
+	       cli_text(boot, "stage"), (long long)json_integer_value(json_object_get(boot, "assignment")));
+	if (json_is_string(json_object_get(boot, "error")))
+		printf("  error        %s\n", cli_text(boot, "error"));
+	json_array_foreach(json_get_array(boot, "stages"), i, item)
+		printf("  %-12s %8.2f s\n", cli_text(item, "name"), json_number_value(json_object_get(item, "seconds")));
+	if (json_array_size(json_get_array(boot, "images")) == 0)
+		return;
+	cli_table_add(&table, (const char *[]){ "  SLOT", "IMAGE", "BLOCKS", "KEPT", "COPIED", "FETCHED", "ON THE WIRE" });
+	json_array_foreach(json_get_array(boot, "images"), i, item) {
+		char slot[16];
+
+		snprintf(slot, sizeof slot, "  %.12s", cli_text(item, "slot"));
+		for (size_t n = 0; n < 4; n++)
+			snprintf(numbers[n], sizeof numbers[n], "%lld",
+				 (long long)json_integer_value(json_object_get(item, counts[n])));
+		cli_table_add(&table, (const char *[]){ slot, cli_text(item, "target"), numbers[0], numbers[1], numbers[2],
+							numbers[3], cli_size(item, "wire_bytes", wire) });
+	}
+	cli_table_print(&table);
+}
+
+int cli_node_show(const struct cli *cli, int argc, char *argv[])
+{
+	char *path, state[64], seen[32], enrolled[32];
+	json_t *node = NULL;
+	int r;
+
+	if (argc != 1)
+		return cli_usage(cli, "name one node");
+	path = cli_node_path(cli, argv[0], "");
+	if (!path)
+		return CLI_USAGE;
+	r = cli_call(cli, "GET", path, NULL, &node);
+	free(path);
+	if (r != CLI_OK)
+		return r;
+	if (cli->json) {
+		r = cli_print_json(node);
+	} else {
+		printf("Node %s (%s): %s\n", cli_text(node, "id"), cli_text(node, "name"), state_of(node, state));
+		printf("  address      %s, seen %s, enrolled %s\n", cli_text(node, "address"), cli_time(node, "last_seen", seen),
+		       cli_time(node, "enrolled", enrolled));
+		print_inventory(json_get_object(node, "inventory"));
+		print_assignment(json_get_object(node, "assignment"));
+		print_boot(json_object_get(node, "last_boot"));
+	}
+	json_decref(node);
+	return r;
+}
+
+int cli_images(const struct cli *cli, int argc, char *argv[])
+{
+	struct cli_table table = { .columns = 6 };
+	json_t *answer = NULL, *images, *image;
+	char size[16], wire[16];
+	size_t i;
+	int r = no_arguments(cli, argc, argv);
+
+	if (r == CLI_OK)
+		r = get_list(cli, "/v1/images", "images", &answer, &images);
+	if (r != CLI_OK || !answer)
+		return r;
+	if (json_array_size(images) == 0) {
+		puts("The repository offers no images; `repave status` says whether its metadata was refused.");
+		json_decref(answer);
+		return CLI_OK;
+	}
+	cli_table_add(&table, (const char *[]){ "KIND", "NAME", "OS", "VERSION", "ON DISK", "ON THE WIRE" });
+	json_array_foreach(images, i, image)
+		cli_table_add(&table, (const char *[]){ cli_text(image, "kind"), cli_text(image, "name"),
+							cli_text(image, "requires_os"), cli_text(image, "version"),
+							cli_size(image, "size", size), cli_size(image, "wire_size", wire) });
+	cli_table_print(&table);
+	json_decref(answer);
+	return CLI_OK;
+}
+
+int cli_show_status(const struct cli *cli, int argc, char *argv[])
+{
+	const json_t *states, *repository, *initial;
+	json_t *status = NULL, *count;
+	const char *name;
+	char when[32];
+	int r = no_arguments(cli, argc, argv);
+
+	if (r == CLI_OK)
+		r = cli_call(cli, "GET", "/v1/status", NULL, &status);
+	if (r != CLI_OK)
+		return r;
+	if (cli->json) {
+		r = cli_print_json(status);
+		json_decref(status);
+		return r;
+	}
+	states = json_get_object(status, "states");
+	repository = json_get_object(status, "repository");
+	initial = json_get_object(status, "default_assignment");
+	printf("Control unit running since %s\n", cli_time(status, "started", when));
+	printf("  nodes        %lld", (long long)json_integer_value(json_object_get(status, "nodes")));
+	json_object_foreach((json_t *)(uintptr_t)states, name, count)
+		printf(", %lld %s", (long long)json_integer_value(count), name);
+	printf("\n  images       %lld (timestamp version %lld)\n", (long long)json_integer_value(json_object_get(status, "images")),
+	       (long long)json_integer_value(json_object_get(repository, "timestamp_version")));
+	if (json_is_string(json_object_get(repository, "error")))
+		printf("  repository   REFUSED: %s\n", cli_text(repository, "error"));
+	if (initial)
+		printf("  new nodes    %s, application %s\n", cli_text(initial, "os"), cli_text(initial, "app"));
+	else
+		puts("  new nodes    wait for `repave assign` (no default)");
+	json_decref(status);
+	return CLI_OK;
+}

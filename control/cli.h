@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the commands of `repave` share. */
+#ifndef CONTROL_CLI_H
+#define CONTROL_CLI_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum cli_status { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_UNREACHABLE = 3 };
+
+struct cli {
+	const char *command; /* as typed: "node show" */
+	const char *state;   /* state folder */
+	bool json;           /* machines read the answer */
+};
+
+/* Calls the control unit over its socket. `body` may be NULL. CLI_OK with a new reference in `ret_answer`; otherwise the
+ * cause was printed. */
+int cli_call(const struct cli *cli, const char *method, const char *path, const json_t *body, json_t **ret_answer);
+/* "/v1/nodes/NODE" + rest in a malloc'd text; NULL after printing why `node` can't be one. */
+char *cli_node_path(const struct cli *cli, const char *node, const char *rest);
+
+/* Prints one line on stderr that names the next step, and returns CLI_USAGE. */
+int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Prints JSON for machines. Returns CLI_OK or CLI_FAILED. */
+int cli_print_json(const json_t *value);
+/* A member as text; "-" when absent or null. Never has control characters; valid until the answer is freed. */
+const char *cli_text(const json_t *object, const char *key);
+/* Local time to the second; "-" for none. */
+const char *cli_time(const json_t *object, const char *key, char ret_text[32]);
+const char *cli_size(const json_t *object, const char *key, char ret_text[16]);
+
+#define CLI_COLUMNS_MOST 12
+/* Rows of texts (copied), printed in columns as wide as they must be. */
+struct cli_table {
+	size_t columns, rows, room;
+	char **cells;
+};
+/* Adds a row of table->columns texts. Ends the program when memory runs out. */
+void cli_table_add(struct cli_table *table, const char *const cells[]);
+/* Prints it and frees it. */
+void cli_table_print(struct cli_table *table);
+
+/* Commands: arguments after the command's name; each returns an enum cli_status. */
+int cli_init(const struct cli *cli, int argc, char *argv[]);
+int cli_nodes(const struct cli *cli, int argc, char *argv[]);
+int cli_node_show(const struct cli *cli, int argc, char *argv[]);
+int cli_assign(const struct cli *cli, int argc, char *argv[]);
+int cli_default(const struct cli *cli, int argc, char *argv[]);
+int cli_images(const struct cli *cli, int argc, char *argv[]);
+int cli_show_status(const struct cli *cli, int argc, char *argv[]);
+
+#endif

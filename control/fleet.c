@@ -1,0 +1,634 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "control/fleet.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json.h"
+#include "common/log.h"
+
+#define DEFAULT_SETTING "default_assignment"
+#define NUMBER_SETTING "assignment_number"
+
+struct fleet {
+	struct store *store;
+	struct node **nodes; /* ordered by id */
+	size_t count, room;
+	uint64_t last_number; /* of all assignments ever given */
+	struct assignment initial; /* what nodes get when they enrol; initial.os is "" for nothing */
+};
+
+/* ------------------------------------------------------------------ nodes in memory */
+
+static size_t position(const struct fleet *fleet, const char *id)
+{
+	size_t low = 0, high = fleet->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(fleet->nodes[middle]->id, id) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static struct node *find_id(const struct fleet *fleet, const char *id)
+{
+	size_t at = position(fleet, id);
+
+	return at < fleet->count && !strcmp(fleet->nodes[at]->id, id) ? fleet->nodes[at] : NULL;
+}
+
+/* Takes the node over, also on error. */
+static int insert_node(void *context, struct node *node)
+{
+	struct fleet *fleet = context;
+	size_t at = position(fleet, node->id);
+
+	if (fleet->count == fleet->room) {
+		size_t room = fleet->room ? 2 * fleet->room : 16;
+		struct node **grown = reallocarray(fleet->nodes, room, sizeof *grown);
+
+		if (!grown) {
+			node_free(node);
+			return -ENOMEM;
+		}
+		fleet->nodes = grown;
+		fleet->room = room;
+	}
+	memmove(&fleet->nodes[at + 1], &fleet->nodes[at], (fleet->count - at) * sizeof *fleet->nodes);
+	fleet->nodes[at] = node;
+	fleet->count++;
+	return 0;
+}
+
+static void remove_node(struct fleet *fleet, const char *id)
+{
+	size_t at = position(fleet, id);
+
+	node_free(fleet->nodes[at]);
+	fleet->count--;
+	memmove(&fleet->nodes[at], &fleet->nodes[at + 1], (fleet->count - at) * sizeof *fleet->nodes);
+}
+
+/* ------------------------------------------------------------------ loading */
+
+static int take_last_boot(void *context, struct boot *boot)
+{
+	struct node *node = context;
+
+	boot_release(&node->boot);
+	node->boot = *boot;
+	node->booted_once = true;
+	return 0;
+}
+
+static int load_settings(struct fleet *fleet)
+{
+	json_t *number = NULL, *initial = NULL;
+	int r = store_get_setting(fleet->store, NUMBER_SETTING, &number);
+
+	if (!r)
+		r = store_get_setting(fleet->store, DEFAULT_SETTING, &initial);
+	if (!r && number)
+		fleet->last_number = (uint64_t)json_integer_value(number);
+	if (!r && initial) {
+		assignment_release(&fleet->initial);
+		r = assignment_parse(initial, &fleet->initial);
+	}
+	json_decref(number);
+	json_decref(initial);
+	return r;
+}
+
+int fleet_load(struct store *store, struct fleet **ret_fleet)
+{
+	struct fleet *fleet = calloc(1, sizeof *fleet);
+	int r;
+
+	if (!fleet)
+		return -ENOMEM;
+	fleet->store = store;
+	r = assignment_init(&fleet->initial);
+	if (!r)
+		r = load_settings(fleet);
+	if (!r)
+		r = store_each_node(store, insert_node, fleet);
+	for (size_t i = 0; !r && i < fleet->count; i++) {
+		struct node *node = fleet->nodes[i];
+
+		r = store_each_boot(store, node->id, 1, take_last_boot, node);
+		if (node->booted_once)
+			node->last_seen = node->boot.updated;
+	}
+	if (r < 0) {
+		fleet_free(fleet);
+		return r;
+	}
+	*ret_fleet = fleet;
+	return 0;
+}
+
+void fleet_free(struct fleet *fleet)
+{
+	if (!fleet)
+		return;
+	for (size_t i = 0; i < fleet->count; i++)
+		node_free(fleet->nodes[i]);
+	free(fleet->nodes);
+	assignment_release(&fleet->initial);
+	free(fleet);
+}
+
+/* ------------------------------------------------------------------ looking */
+
+size_t fleet_count(const struct fleet *fleet)
+{
+	return fleet->count;
+}
+
+const struct node *fleet_node(const struct fleet *fleet, size_t index)
+{
+	return fleet->nodes[index];
+}
+
+const struct assignment *fleet_default(const struct fleet *fleet)
+{
+	return fleet->initial.os[0] ? &fleet->initial : NULL;
+}
+
+static struct node *find_host_name(const struct fleet *fleet, const char *name)
+{
+	for (size_t i = 0; i < fleet->count; i++) {
+		const char *other = assignment_host_name(&fleet->nodes[i]->assignment);
+
+		if (other && !strcmp(other, name))
+			return fleet->nodes[i];
+	}
+	return NULL;
+}
+
+int fleet_find(const struct fleet *fleet, const char *text, const struct node **ret_node, char ret_error[ERROR_TEXT])
+{
+	struct node *node = find_id(fleet, text);
+	size_t size = strlen(text), at;
+
+	if (!node)
+		node = find_host_name(fleet, text);
+	if (!node && size >= 4) {
+		at = position(fleet, text);
+		if (at < fleet->count && !strncmp(fleet->nodes[at]->id, text, size)) {
+			if (at + 1 < fleet->count && !strncmp(fleet->nodes[at + 1]->id, text, size)) {
+				snprintf(ret_error, ERROR_TEXT, "several nodes begin with \"%.36s\"; give more of the id", text);
+				return -ENOTUNIQ;
+			}
+			node = fleet->nodes[at];
+		}
+	}
+	if (!node) {
+		snprintf(ret_error, ERROR_TEXT, "no node \"%.64s\"; `repave nodes` lists those that have asked to boot",
+			 text_printable(text, size) ? text : "?");
+		return -ENOENT;
+	}
+	*ret_node = node;
+	return 0;
+}
+
+const char *node_state(const struct node *node)
+{
+	if (node->waiting || !node->booted_once)
+		return "waiting";
+	switch (node->boot.event) {
+	case BOOT_KEXEC:
+		return "booted";
+	case BOOT_FAILED:
+		return "failed";
+	case BOOT_PROGRESS:
+		break;
+	}
+	return "booting";
+}
+
+static json_t *describe_boot(const struct boot *boot)
+{
+	return json_pack("{ss sI sI sI so so ss ss so sO sO}", "nonce", boot->nonce, "started", (json_int_t)boot->started,
+			 "updated", (json_int_t)boot->updated, "assignment", (json_int_t)boot->assignment, "os_target",
+			 boot->os_target[0] ? json_string(boot->os_target) : json_null(), "app_target",
+			 boot->app_target[0] ? json_string(boot->app_target) : json_null(), "event",
+			 boot_event_name(boot->event), "stage", boot->stage, "error",
+			 boot->error[0] ? json_string(boot->error) : json_null(), "stages", boot->stages, "images",
+			 boot->images);
+}
+
+static int append_boot(void *context, struct boot *boot)
+{
+	int r = json_array_append_new(context, describe_boot(boot)) ? -ENOMEM : 0;
+
+	boot_release(boot);
+	return r;
+}
+
+int fleet_boots(struct fleet *fleet, const struct node *node, json_t **ret_boots)
+{
+	json_t *boots = json_array();
+	int r = boots ? store_each_boot(fleet->store, node->id, BOOTS_KEPT, append_boot, boots) : -ENOMEM;
+
+	if (r < 0)
+		json_decref(boots);
+	else
+		*ret_boots = boots;
+	return r;
+}
+
+/* ------------------------------------------------------------------ changing */
+
+static int resolve_assignment(const struct image_list *images, const struct assignment *assignment,
+			      const struct image **ret_os, const struct image **ret_app, char ret_error[ERROR_TEXT])
+{
+	return resolve_images(images, assignment->os, assignment->app[0] ? assignment->app : NULL, ret_os, ret_app, ret_error);
+}
+
+/* Stores the node, and the number of its assignment when `numbered`, in one transaction with `boot` (or NULL). */
+static int store_change(struct fleet *fleet, const struct node *node, bool numbered, const struct boot *boot)
+{
+	json_t *number = NULL;
+	int r = store_begin(fleet->store);
+
+	if (r < 0)
+		return r;
+	r = store_put_node(fleet->store, node);
+	if (!r && numbered) {
+		number = json_integer((json_int_t)node->assignment.number);
+		r = store_put_setting(fleet->store, NUMBER_SETTING, number);
+		json_decref(number);
+	}
+	if (!r && boot)
+		r = store_put_boot(fleet->store, node->id, boot, BOOTS_KEPT);
+	if (r < 0) {
+		store_rollback(fleet->store);
+		return r;
+	}
+	return store_commit(fleet->store);
+}
+
+/* Gives the assignment a new number when its names stand for other images than before. */
+static bool renumber(struct fleet *fleet, struct assignment *assignment, const struct image *os, const struct image *app)
+{
+	const char *app_target = app ? app->target : "";
+
+	if (assignment->number && !strcmp(assignment->os_target, os->target) && !strcmp(assignment->app_target, app_target))
+		return false;
+	assignment->number = fleet->last_number + 1;
+	strcpy(assignment->os_target, os->target);
+	strcpy(assignment->app_target, app_target);
+	return true;
+}
+
+int fleet_assign(struct fleet *fleet, const struct image_list *images, const char *text, const json_t *change,
+		 const struct node **ret_node, char ret_error[ERROR_TEXT])
+{
+	const struct image *os, *app;
+	const struct node *found, *namesake;
+	struct node *node, changed;
+	const char *name;
+	int r = fleet_find(fleet, text, &found, ret_error);
+
+	if (r < 0)
+		return r;
+	node = find_id(fleet, found->id);
+	changed = *node;
+	r = assignment_copy(&node->assignment, &changed.assignment);
+	if (r < 0)
+		return r;
+	r = assignment_change(&changed.assignment, change, ret_error);
+	if (!r)
+		r = resolve_assignment(images, &changed.assignment, &os, &app, ret_error);
+	name = assignment_host_name(&changed.assignment);
+	namesake = !r && name ? find_host_name(fleet, name) : NULL;
+	if (namesake && namesake != node) {
+		snprintf(ret_error, ERROR_TEXT, "host name %s belongs to node %s; choose another", name, namesake->id);
+		r = -EEXIST;
+	}
+	if (!r) {
+		changed.assignment.number = 0; /* every change by the operator is a new assignment */
+		renumber(fleet, &changed.assignment, os, app);
+		r = store_change(fleet, &changed, true, NULL);
+	}
+	if (r < 0) {
+		assignment_release(&changed.assignment);
+		return r;
+	}
+	assignment_release(&node->assignment);
+	node->assignment = changed.assignment;
+	fleet->last_number = node->assignment.number;
+	*ret_node = node;
+	return 0;
+}
+
+int fleet_set_default(struct fleet *fleet, const struct image_list *images, const json_t *change, char ret_error[ERROR_TEXT])
+{
+	const struct image *os, *app;
+	struct assignment changed;
+	json_t *stored;
+	int r = assignment_init(&changed);
+
+	if (r < 0)
+		return r;
+	if (json_is_null(change)) {
+		r = store_put_setting(fleet->store, DEFAULT_SETTING, NULL);
+		goto out;
+	}
+	r = assignment_change(&changed, change, ret_error);
+	if (!r)
+		r = resolve_assignment(images, &changed, &os, &app, ret_error);
+	if (!r) {
+		stored = assignment_format(&changed);
+		r = stored ? store_put_setting(fleet->store, DEFAULT_SETTING, stored) : -ENOMEM;
+		json_decref(stored);
+	}
+out:
+	if (r < 0) {
+		assignment_release(&changed);
+		return r;
+	}
+	assignment_release(&fleet->initial);
+	fleet->initial = changed;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ what nodes say */
+
+static int enrol(struct fleet *fleet, const char *id, int64_t now, struct node **ret_node)
+{
+	struct node *node = node_new(id);
+	int r;
+
+	if (!node)
+		return -ENOMEM;
+	node->enrolled = now;
+	r = insert_node(fleet, node);
+	if (!r)
+		*ret_node = node;
+	return r;
+}
+
+/* Gives a node that has no assignment the default one. A host name in it is for the first that gets it: names are unique. */
+static int take_default(const struct fleet *fleet, struct assignment *assignment)
+{
+	const char *name = assignment_host_name(&fleet->initial);
+	struct assignment copy;
+	int r;
+
+	if (assignment->os[0] || !fleet->initial.os[0])
+		return 0;
+	r = assignment_copy(&fleet->initial, &copy);
+	if (r < 0)
+		return r;
+	if (name && find_host_name(fleet, name))
+		json_object_del(copy.config, "hostname");
+	assignment_release(assignment);
+	*assignment = copy;
+	return 0;
+}
+
+static json_t *format_wait(const char *nonce, const char *reason)
+{
+	return json_pack("{si ss si ss}", "format", 1, "nonce", nonce, "wait_seconds", (int)WAIT_SECONDS, "reason", reason);
+}
+
+static json_t *format_target(const char *target)
+{
+	return target[0] ? json_pack("{ss}", "target", target) : json_null();
+}
+
+static json_t *format_assignment(const char *nonce, const struct assignment *a)
+{
+	static const char *const members[] = { "hostname", "ssh_authorized_keys", "files" };
+	json_t *config = json_object(), *value;
+
+	for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+		value = json_object_get(a->config, members[i]);
+		if (value)
+			json_object_set(config, members[i], value);
+	}
+	return json_pack("{si ss sI so so sb so}", "format", 1, "nonce", nonce, "assignment", (json_int_t)a->number, "os",
+			 format_target(a->os_target), "app", format_target(a->app_target), "wipe", (int)a->wipe, "config",
+			 config);
+}
+
+/* Why the node has to wait, or NULL when its assignment stands for images that exist. */
+static const char *must_wait(const struct image_list *images, const struct node *node, const struct image **ret_os,
+			     const struct image **ret_app, char reason[ERROR_TEXT])
+{
+	if (!node->assignment.os[0])
+		return "nothing is assigned to this node yet";
+	return resolve_assignment(images, &node->assignment, ret_os, ret_app, reason) < 0 ? reason : NULL;
+}
+
+/* Makes a boot record for an answer that carries an assignment. */
+static int begin_boot(struct boot *boot, const char *nonce, const struct assignment *assignment, int64_t now)
+{
+	*boot = (struct boot){ .started = now, .updated = now, .assignment = assignment->number, .stage = "assign",
+			       .stages = json_array(), .images = json_array() };
+	strcpy(boot->nonce, nonce);
+	strcpy(boot->os_target, assignment->os_target);
+	strcpy(boot->app_target, assignment->app_target);
+	return boot->stages && boot->images ? 0 : -ENOMEM;
+}
+
+/* A copy of `node` with what the request says of it, sharing nothing that either owns. */
+static int copy_with_request(const struct node *node, const struct boot_request *request, const char *address,
+			     struct node *ret_copy)
+{
+	*ret_copy = *node;
+	snprintf(ret_copy->address, sizeof ret_copy->address, "%s", address);
+	strcpy(ret_copy->stage1_version, request->stage1_version);
+	if (assignment_copy(&node->assignment, &ret_copy->assignment) < 0)
+		return -ENOMEM;
+	ret_copy->inventory = json_incref(request->inventory);
+	ret_copy->slots = json_incref(request->slots);
+	return 0;
+}
+
+static void replace_node(struct node *node, const struct node *copy)
+{
+	json_decref(node->inventory);
+	json_decref(node->slots);
+	assignment_release(&node->assignment);
+	*node = *copy;
+}
+
+static void drop_copy(struct node *copy)
+{
+	json_decref(copy->inventory);
+	json_decref(copy->slots);
+	assignment_release(&copy->assignment);
+}
+
+/* A heartbeat of a waiting node changes nothing and isn't worth a write. */
+static bool worth_storing(const struct node *old, const struct node *new)
+{
+	return strcmp(old->address, new->address) || strcmp(old->stage1_version, new->stage1_version) ||
+	       strcmp(old->assignment.os, new->assignment.os) || !json_equal(old->inventory, new->inventory) ||
+	       !json_equal(old->slots, new->slots);
+}
+
+int fleet_boot(struct fleet *fleet, const struct image_list *images, const char *id, const struct boot_request *request,
+	       const char *address, int64_t now, json_t **ret_answer)
+{
+	const struct image *os = NULL, *app = NULL;
+	struct node *node = find_id(fleet, id), changed;
+	struct boot boot = { 0 };
+	char why[ERROR_TEXT];
+	const char *reason;
+	bool is_new = !node, numbered = false;
+	json_t *answer = NULL;
+	int r = is_new ? enrol(fleet, id, now, &node) : 0;
+
+	if (r < 0)
+		return r;
+	r = copy_with_request(node, request, address, &changed);
+	if (r < 0)
+		goto forget;
+	r = take_default(fleet, &changed.assignment);
+	if (r < 0) {
+		drop_copy(&changed);
+		goto forget;
+	}
+	reason = must_wait(images, &changed, &os, &app, why);
+	if (reason) {
+		answer = format_wait(request->nonce, reason);
+	} else {
+		numbered = renumber(fleet, &changed.assignment, os, app);
+		answer = format_assignment(request->nonce, &changed.assignment);
+		r = begin_boot(&boot, request->nonce, &changed.assignment, now);
+	}
+	if (!answer)
+		r = -ENOMEM;
+	if (!r && (is_new || !reason || worth_storing(node, &changed)))
+		r = store_change(fleet, &changed, numbered, reason ? NULL : &boot);
+	if (r < 0) {
+		json_decref(answer);
+		boot_release(&boot);
+		drop_copy(&changed);
+		goto forget;
+	}
+	if (is_new)
+		log_info("node %s enrolled from %s", id, address);
+	if (reason && !(node->waiting && !strcmp(node->waiting_for, reason)))
+		log_info("node %s waits: %s", id, reason);
+	replace_node(node, &changed);
+	if (numbered)
+		fleet->last_number = node->assignment.number;
+	node->last_seen = now;
+	node->waiting = reason != NULL;
+	snprintf(node->waiting_for, sizeof node->waiting_for, "%s", reason ? reason : "");
+	if (!reason) {
+		log_info("node %s boots assignment %llu: %s%s%s", id, (unsigned long long)node->assignment.number, os->target,
+			 app ? " and " : "", app ? app->target : "");
+		take_last_boot(node, &boot);
+	}
+	*ret_answer = answer;
+	return 0;
+forget:
+	if (is_new)
+		remove_node(fleet, id);
+	return r;
+}
+
+/* "wipe" is permission for one disk, once: when the node is past its disk, a later boot must not have it. */
+static bool past_disk(const struct boot_report *report)
+{
+	return report->event == BOOT_KEXEC || !strcmp(report->stage, "fetch-c") || !strcmp(report->stage, "fetch-d") ||
+	       !strcmp(report->stage, "boot");
+}
+
+static void log_report(const char *id, const struct boot_report *report)
+{
+	if (report->event == BOOT_FAILED)
+		log_warning("node %s failed in stage %s: %s", id, report->stage, report->error);
+	else if (report->event == BOOT_KEXEC)
+		log_info("node %s starts its system (assignment %llu)", id, (unsigned long long)report->assignment);
+}
+
+struct boot_search {
+	struct boot *boot; /* its nonce is the wanted one */
+	bool found;
+};
+
+static int match_boot(void *context, struct boot *candidate)
+{
+	struct boot_search *search = context;
+	struct boot *boot = search->boot;
+
+	boot_release(candidate);
+	if (strcmp(candidate->nonce, boot->nonce))
+		return 0;
+	*boot = *candidate;
+	search->found = true;
+	return 1;
+}
+
+/* The boot a report is about: the node's last one, an earlier one (a report that was long under way), or a new one: a boot
+ * that fails before it asks for an assignment has a nonce that wasn't seen yet. Its lists aren't filled in. */
+static int boot_of_report(struct fleet *fleet, const struct node *node, const struct boot_report *report, int64_t now,
+			  struct boot *ret_boot, bool *ret_last)
+{
+	struct boot_search search = { .boot = ret_boot };
+	int r;
+
+	*ret_boot = (struct boot){ .started = now, .assignment = report->assignment };
+	*ret_last = true;
+	strcpy(ret_boot->nonce, report->nonce);
+	if (node->booted_once && !strcmp(node->boot.nonce, report->nonce)) {
+		*ret_boot = node->boot;
+	} else {
+		r = store_each_boot(fleet->store, node->id, BOOTS_KEPT, match_boot, &search);
+		if (r < 0)
+			return r;
+		*ret_last = !search.found;
+	}
+	return 0;
+}
+
+int fleet_report(struct fleet *fleet, const char *id, const struct boot_report *report, int64_t now)
+{
+	struct node *node = find_id(fleet, id);
+	struct boot boot;
+	bool wipe_done, last;
+	int r;
+
+	if (!node)
+		return -ENOENT;
+	r = boot_of_report(fleet, node, report, now, &boot, &last);
+	if (r < 0)
+		return r;
+	boot.updated = now;
+	boot.event = report->event;
+	strcpy(boot.stage, report->stage);
+	strcpy(boot.error, report->error);
+	boot.stages = report->stages;
+	boot.images = report->images;
+	wipe_done = node->assignment.wipe && past_disk(report) && report->assignment == node->assignment.number;
+	if (wipe_done)
+		node->assignment.wipe = false;
+	r = wipe_done ? store_change(fleet, node, false, &boot) : store_put_boot(fleet->store, id, &boot, BOOTS_KEPT);
+	if (r < 0) {
+		node->assignment.wipe |= wipe_done;
+		return r;
+	}
+	log_report(id, report);
+	node->last_seen = now;
+	if (last) {
+		json_incref(boot.stages);
+		json_incref(boot.images);
+		node->waiting = false;
+		take_last_boot(node, &boot);
+	}
+	return 0;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The fleet: nodes, assignments and boots, in memory and in the store. A call that changes something has stored it
+ * durably when it returns 0, and has changed nothing when it fails. Not for several threads at once. */
+#ifndef CONTROL_FLEET_H
+#define CONTROL_FLEET_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "control/model.h"
+#include "control/resolve.h"
+#include "control/store.h"
+
+#define BOOTS_KEPT 50u
+#define WAIT_SECONDS 10u
+
+struct fleet;
+
+/* Loads the fleet from `store`, which must outlive it. 0 or -errno. */
+int fleet_load(struct store *store, struct fleet **ret_fleet);
+void fleet_free(struct fleet *fleet);
+
+/* Nodes in the order of their ids; borrowed, valid until the next change. */
+size_t fleet_count(const struct fleet *fleet);
+const struct node *fleet_node(const struct fleet *fleet, size_t index);
+/* Finds a node by id, host name, or at least 4 leading characters of the id.
+ * 0; -ENOENT; -ENOTUNIQ when several fit. A sentence in `ret_error` with each. */
+int fleet_find(const struct fleet *fleet, const char *text, const struct node **ret_node, char ret_error[ERROR_TEXT]);
+
+/* A node asks what to boot: stores its inventory, enrols it when it is new, and answers as docs/protocol.md says.
+ * `now` in seconds since 1970. 0 with a new reference in `ret_answer`, or -errno. */
+int fleet_boot(struct fleet *fleet, const struct image_list *images, const char *id, const struct boot_request *request,
+	       const char *address, int64_t now, json_t **ret_answer);
+/* A node reports on a boot. 0; -ENOENT when there is no such node; -errno. */
+int fleet_report(struct fleet *fleet, const char *id, const struct boot_report *report, int64_t now);
+
+/* Changes a node's assignment (see assignment_change) after checking it against the images and the other nodes' host
+ * names. 0 or -errno with a sentence; see resolve_images and assignment_change; -EEXIST for a host name in use. */
+int fleet_assign(struct fleet *fleet, const struct image_list *images, const char *node, const json_t *change,
+		 const struct node **ret_node, char ret_error[ERROR_TEXT]);
+/* What nodes without an assignment get when they next ask; JSON null for nothing. A host name in it goes to the first of
+ * them. The same errors. */
+int fleet_set_default(struct fleet *fleet, const struct image_list *images, const json_t *change,
+		      char ret_error[ERROR_TEXT]);
+/* NULL when there is none. Borrowed. */
+const struct assignment *fleet_default(const struct fleet *fleet);
+
+/* The newest boots of a node as a JSON list, newest first; a new reference. 0 or -errno. */
+int fleet_boots(struct fleet *fleet, const struct node *node, json_t **ret_boots);
+
+/* "waiting", "booting", "booted", "failed". */
+const char *node_state(const struct node *node);
+
+#endif

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "control/http-server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/bytes.h"
+#include "common/json.h"
+#include "common/log.h"
+
+#define IDLE_SECONDS 30u
+#define CONNECTIONS_MOST 2000u
+/* Nodes behind one address translator share it, so this bounds a fault, not a user. */
+#define CONNECTIONS_OF_ADDRESS_MOST 500u
+/* A refused body is still read up to here: closing with unread data would reset the connection and lose the answer. */
+#define DISCARD_MOST (8u * 1024 * 1024)
+
+/* TLS 1.2 is what stage 1 speaks, and ChaCha20 is several times faster than AES on a CPU without AES instructions. */
+#define TLS_PRIORITIES                                                                                                  \
+	"NONE:+VERS-TLS1.3:+VERS-TLS1.2:+CHACHA20-POLY1305:+AES-128-GCM:+AES-256-GCM:+ECDHE-ECDSA:+ECDHE-RSA:+AEAD:"    \
+	"+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SHA384:+SIGN-RSA-SHA256:+SIGN-RSA-PSS-RSAE-SHA256:+GROUP-X25519:+GROUP-SECP256R1:" \
+	"+COMP-NULL:+CTYPE-X509:%SERVER_PRECEDENCE"
+
+struct http_server {
+	struct MHD_Daemon *daemon;
+	struct http_service service;
+};
+
+/* One request under way. */
+struct request {
+	struct http_answer answer;
+	struct buffer body;
+	uint64_t discarded;
+	char peer[64];
+};
+
+void http_answer_error(struct http_answer *answer, unsigned status, const char *sentence)
+{
+	json_decref(answer->json);
+	answer->status = status;
+	answer->json = json_pack("{ss}", "error", sentence);
+}
+
+static void format_peer(struct MHD_Connection *connection, char ret_peer[64])
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct sockaddr *address = info ? info->client_addr : NULL;
+
+	strcpy(ret_peer, "local");
+	if (!address)
+		return;
+	if (address->sa_family == AF_INET) {
+		inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, ret_peer, 64);
+	} else if (address->sa_family == AF_INET6) {
+		const struct in6_addr *six = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+
+		if (IN6_IS_ADDR_V4MAPPED(six))
+			inet_ntop(AF_INET, &six->s6_addr[12], ret_peer, 64);
+		else
+			inet_ntop(AF_INET6, six, ret_peer, 64);
+	}
+}
+
+static struct http_call call_of(struct MHD_Connection *connection, const struct request *request, const char *method,
+				const char *path)
+{
+	return (struct http_call){
+		.method = method,
+		.path = path,
+		.authorization = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization"),
+		.range = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Range"),
+		.peer = request->peer,
+		.body = request->body.data,
+		.body_size = request->body.size,
+	};
+}
+
+static struct MHD_Response *response_of(struct http_answer *answer)
+{
+	struct MHD_Response *response;
+	char *text;
+
+	if (answer->fd >= 0) {
+		response = MHD_create_response_from_fd_at_offset64(answer->size, answer->fd, answer->offset);
+		if (response)
+			answer->fd = -1; /* the response closes it */
+		return response;
+	}
+	if (!answer->json)
+		return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+	text = json_format(answer->json);
+	if (!text)
+		return NULL;
+	response = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
+	if (!response)
+		free(text);
+	return response;
+}
+
+static enum MHD_Result send_answer(struct MHD_Connection *connection, struct http_answer *answer)
+{
+	struct MHD_Response *response = response_of(answer);
+	enum MHD_Result result;
+
+	if (!response)
+		return MHD_NO;
+	if (answer->content_type)
+		MHD_add_response_header(response, "Content-Type", answer->content_type);
+	else if (answer->json)
+		MHD_add_response_header(response, "Content-Type", "application/json");
+	/* Assignments hold secrets; only files say otherwise. */
+	MHD_add_response_header(response, "Cache-Control", answer->cache_control ? answer->cache_control : "no-store");
+	if (answer->content_type)
+		MHD_add_response_header(response, "Accept-Ranges", "bytes");
+	if (answer->content_range[0])
+		MHD_add_response_header(response, "Content-Range", answer->content_range);
+	if (answer->status == 401)
+		MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
+	result = MHD_queue_response(connection, answer->status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static uint64_t content_length(struct MHD_Connection *connection)
+{
+	const char *text = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
+	uint64_t length = 0;
+
+	return text && !parse_u64(text, &length) ? length : 0;
+}
+
+/* First call of a request: headers only. */
+static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *connection, const char *method,
+			     const char *path, void **ret_request)
+{
+	const struct http_service *service = &server->service;
+	struct request *request = calloc(1, sizeof *request);
+	struct http_call call;
+	uint64_t length = content_length(connection);
+
+	if (!request)
+		return MHD_NO;
+	request->answer.fd = -1;
+	*ret_request = request;
+	format_peer(connection, request->peer);
+	call = call_of(connection, request, method, path);
+	if (service->admit)
+		service->admit(service->context, &call, &request->answer);
+	if (!request->answer.status && length > service->body_most)
+		http_answer_error(&request->answer, 413, "the body is longer than this address accepts");
+	return request->answer.status && length > DISCARD_MOST ? send_answer(connection, &request->answer) : MHD_YES;
+}
+
+static enum MHD_Result take_body(const struct http_server *server, struct request *request, const char *data, size_t size)
+{
+	if (!request->answer.status && size > server->service.body_most - request->body.size) {
+		buffer_release(&request->body);
+		http_answer_error(&request->answer, 413, "the body is longer than this address accepts");
+	}
+	if (request->answer.status) {
+		request->discarded += size;
+		return request->discarded > DISCARD_MOST ? MHD_NO : MHD_YES;
+	}
+	return buffer_add(&request->body, data, size) < 0 ? MHD_NO : MHD_YES;
+}
+
+static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *path, const char *method,
+			      const char *version, const char *data, size_t *data_size, void **request_context)
+{
+	struct http_server *server = context;
+	struct request *request = *request_context;
+	struct http_call call;
+
+	(void)version;
+	if (!request)
+		return begin(server, connection, method, path, request_context);
+	if (*data_size) {
+		size_t size = *data_size;
+
+		*data_size = 0;
+		return take_body(server, request, data, size);
+	}
+	if (!request->answer.status) {
+		call = call_of(connection, request, method, path);
+		server->service.answer(server->service.context, &call, &request->answer);
+	}
+	return send_answer(connection, &request->answer);
+}
+
+static void completed(void *context, struct MHD_Connection *connection, void **request_context,
+		      enum MHD_RequestTerminationCode code)
+{
+	struct request *request = *request_context;
+
+	(void)context;
+	(void)connection;
+	(void)code;
+	if (!request)
+		return;
+	json_decref(request->answer.json);
+	if (request->answer.fd >= 0)
+		close(request->answer.fd);
+	buffer_release(&request->body);
+	free(request);
+	*request_context = NULL;
+}
+
+int http_server_start(const struct http_server_options *options, const struct http_service *service,
+		      struct http_server **ret_server)
+{
+	struct http_server *server = calloc(1, sizeof *server);
+	unsigned flags = MHD_USE_AUTO_INTERNAL_THREAD | (options->certificate ? (unsigned)MHD_USE_TLS : 0u);
+	struct MHD_OptionItem tls[] = {
+		{ MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)options->certificate },
+		{ MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)options->key },
+		{ MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+	struct MHD_OptionItem plain[] = { { MHD_OPTION_END, 0, NULL } };
+
+	if (!server)
+		return -ENOMEM;
+	server->service = *service;
+	server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle, server, MHD_OPTION_LISTEN_SOCKET, options->listen_fd,
+					  MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_THREAD_POOL_SIZE,
+					  options->threads, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
+					  MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MOST,
+					  MHD_OPTION_PER_IP_CONNECTION_LIMIT, CONNECTIONS_OF_ADDRESS_MOST, MHD_OPTION_ARRAY,
+					  options->certificate ? tls : plain, MHD_OPTION_END);
+	if (!server->daemon) {
+		free(server);
+		return options->certificate ? -EINVAL : -EIO;
+	}
+	*ret_server = server;
+	return 0;
+}
+
+void http_server_stop(struct http_server *server)
+{
+	if (!server)
+		return;
+	MHD_stop_daemon(server->daemon);
+	free(server);
+}

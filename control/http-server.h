@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Glue to libmicrohttpd: bounded requests in, answers out. Knows nothing of nodes. */
+#ifndef CONTROL_HTTP_SERVER_H
+#define CONTROL_HTTP_SERVER_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A request. Everything is borrowed and from outside. */
+struct http_call {
+	const char *method;
+	const char *path;           /* percent signs decoded, no query */
+	const char *authorization;  /* header, or NULL */
+	const char *range;          /* header, or NULL */
+	const char *peer;           /* numeric address; "local" on a Unix socket */
+	const uint8_t *body;
+	size_t body_size;
+};
+
+/* An answer: JSON, or a piece of a file, or nothing (status alone). Starts as status 0, fd -1. */
+struct http_answer {
+	unsigned status;
+	json_t *json;               /* owned */
+	int fd;                     /* owned; -1: none */
+	uint64_t offset, size;      /* of the file */
+	char content_range[80];     /* "" without */
+	const char *content_type;   /* static texts, for a file */
+	const char *cache_control;
+};
+
+/* Makes the answer {"error": sentence} with that status. */
+void http_answer_error(struct http_answer *answer, unsigned status, const char *sentence);
+
+struct http_service {
+	/* Called with the headers, before any of the body is kept: sets a status to refuse. May be NULL. */
+	void (*admit)(void *context, const struct http_call *call, struct http_answer *answer);
+	/* Called with the whole request, from any thread. Must set a status. */
+	void (*answer)(void *context, const struct http_call *call, struct http_answer *answer);
+	void *context;
+	size_t body_most;           /* longer bodies get 413 */
+};
+
+struct http_server_options {
+	int listen_fd;              /* bound and listening; taken over when the server starts */
+	unsigned threads;
+	const char *certificate;    /* PEM; NULL: plain HTTP */
+	const char *key;            /* PEM */
+};
+
+struct http_server;
+
+/* The service is copied; its context must outlive the server. 0 or -EIO; -EINVAL when key or certificate is unusable. */
+int http_server_start(const struct http_server_options *options, const struct http_service *service,
+		      struct http_server **ret_server);
+/* Ends the listener and waits for the answers under way. */
+void http_server_stop(struct http_server *server);
+
+#endif

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "control/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void boot_release(struct boot *boot)
+{
+	json_decref(boot->stages);
+	json_decref(boot->images);
+	boot->stages = boot->images = NULL;
+}
+
+struct node *node_new(const char *id)
+{
+	struct node *node = calloc(1, sizeof *node);
+
+	if (!node)
+		return NULL;
+	memcpy(node->id, id, NODE_ID_SIZE);
+	node->inventory = json_object();
+	node->slots = json_object();
+	if (!node->inventory || !node->slots || assignment_init(&node->assignment) < 0) {
+		node_free(node);
+		return NULL;
+	}
+	return node;
+}
+
+void node_free(struct node *node)
+{
+	if (!node)
+		return;
+	json_decref(node->inventory);
+	json_decref(node->slots);
+	assignment_release(&node->assignment);
+	boot_release(&node->boot);
+	free(node);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The records of the fleet, as they are in memory and in the store. */
+#ifndef CONTROL_MODEL_H
+#define CONTROL_MODEL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control/assignment.h"
+#include "control/node-request.h"
+
+#define ADDRESS_MOST 63u
+
+/* One boot of a node, from its first request with a nonce. */
+struct boot {
+	char nonce[NONCE_SIZE + 1];
+	int64_t started;                          /* seconds since 1970, control unit's clock */
+	int64_t updated;
+	uint64_t assignment;                      /* 0: it ended before there was one */
+	char os_target[TARGET_PATH_MOST + 1];     /* what was assigned; "" for none */
+	char app_target[TARGET_PATH_MOST + 1];
+	enum boot_event event;
+	char stage[STAGE_NAME_MOST + 1];
+	char error[REPORT_ERROR_MOST + 1];
+	json_t *stages;                           /* owned; lists of docs/protocol.md */
+	json_t *images;
+};
+
+struct node {
+	char id[NODE_ID_SIZE + 1];
+	int64_t enrolled;                         /* seconds since 1970 */
+	int64_t last_seen;                        /* in memory only: heartbeats aren't worth a write */
+	char address[ADDRESS_MOST + 1];           /* where its last stored request came from */
+	char stage1_version[STAGE1_VERSION_MOST + 1];
+	json_t *inventory;                        /* owned */
+	json_t *slots;                            /* owned */
+	struct assignment assignment;             /* assignment.os is "" while nothing is assigned */
+	bool waiting;                             /* its last request was answered with "wait"; in memory only */
+	char waiting_for[ERROR_TEXT];
+	bool booted_once;                         /* `boot` is valid */
+	struct boot boot;                         /* its last one */
+};
+
+void boot_release(struct boot *boot);
+/* NULL when out of memory. */
+struct node *node_new(const char *id);
+void node_free(struct node *node);
+
+#endif

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "control/names.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+#define LOWER "abcdefghijklmnopqrstuvwxyz"
+#define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS "0123456789"
+#define HEX_LOWER DIGITS "abcdef"
+
+bool text_of(const char *text, const char *allowed, size_t most)
+{
+	size_t size = strnlen(text, most + 1);
+
+	return size >= 1 && size <= most && strspn(text, allowed) == size;
+}
+
+bool text_printable(const char *text, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c < 0x20 || c == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+bool node_id_valid(const char *text)
+{
+	if (strnlen(text, NODE_ID_SIZE + 1) != NODE_ID_SIZE)
+		return false;
+	for (size_t i = 0; i < NODE_ID_SIZE; i++) {
+		bool hyphen = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (hyphen ? text[i] != '-' : !strchr(HEX_LOWER, text[i]))
+			return false;
+	}
+	return true;
+}
+
+bool nonce_valid(const char *text)
+{
+	return text_of(text, HEX_LOWER, NONCE_SIZE) && text[NONCE_SIZE - 1] != 0;
+}
+
+bool host_name_valid(const char *text)
+{
+	if (!text_of(text, LOWER DIGITS "-", HOST_NAME_MOST))
+		return false;
+	return text[0] != '-' && text[strlen(text) - 1] != '-' && !node_id_valid(text);
+}
+
+bool config_file_name_valid(const char *text)
+{
+	return text[0] != '.' && text_of(text, UPPER LOWER DIGITS "._-", 64);
+}
+
+int image_spec_parse(const char *text, struct image_spec *ret_spec)
+{
+	const char *at = strchr(text, '@');
+	size_t name_size = at ? (size_t)(at - text) : strlen(text);
+	const char *version = at ? at + 1 : "";
+
+	if (name_size > IMAGE_NAME_MOST)
+		return -EINVAL;
+	memcpy(ret_spec->name, text, name_size);
+	ret_spec->name[name_size] = 0;
+	if (!text_of(ret_spec->name, UPPER LOWER DIGITS ".+_-", IMAGE_NAME_MOST) || ret_spec->name[0] == '.')
+		return -EINVAL;
+	if (at && !text_of(version, UPPER LOWER DIGITS ".+~-", IMAGE_VERSION_MOST))
+		return -EINVAL;
+	strcpy(ret_spec->version, version);
+	return 0;
+}
+
+/* Rank of one character between numbers: "~" before the end, the end before letters, letters before the rest. */
+static int rank(const char *at, const char *end)
+{
+	if (at == end || isdigit((unsigned char)*at))
+		return 0;
+	if (*at == '~')
+		return -1;
+	if (isalpha((unsigned char)*at))
+		return (unsigned char)*at;
+	return (unsigned char)*at + 256;
+}
+
+static const char *skip_zeros(const char *at, const char *end)
+{
+	while (at < end && *at == '0')
+		at++;
+	return at;
+}
+
+static size_t count_digits(const char *at, const char *end)
+{
+	size_t n = 0;
+
+	while (at + n < end && isdigit((unsigned char)at[n]))
+		n++;
+	return n;
+}
+
+/* Alternately a run of non-digits by rank and a run of digits by value, as in the Debian policy, 5.6.12. */
+static int compare_part(const char *a, const char *a_end, const char *b, const char *b_end)
+{
+	while (a < a_end || b < b_end) {
+		size_t a_digits, b_digits;
+		int r;
+
+		while ((a < a_end && !isdigit((unsigned char)*a)) || (b < b_end && !isdigit((unsigned char)*b))) {
+			r = rank(a, a_end) - rank(b, b_end);
+			if (r)
+				return r;
+			a++;
+			b++;
+		}
+		a = skip_zeros(a, a_end);
+		b = skip_zeros(b, b_end);
+		a_digits = count_digits(a, a_end);
+		b_digits = count_digits(b, b_end);
+		if (a_digits != b_digits)
+			return a_digits < b_digits ? -1 : 1;
+		r = memcmp(a, b, a_digits);
+		if (r)
+			return r;
+		a += a_digits;
+		b += b_digits;
+	}
+	return 0;
+}
+
+int version_compare(const char *a, const char *b)
+{
+	const char *a_end = a + strlen(a), *b_end = b + strlen(b);
+	const char *a_hyphen = strrchr(a, '-'), *b_hyphen = strrchr(b, '-');
+	int r = compare_part(a, a_hyphen ? a_hyphen : a_end, b, b_hyphen ? b_hyphen : b_end);
+
+	if (r)
+		return r;
+	return compare_part(a_hyphen ? a_hyphen + 1 : a_end, a_end, b_hyphen ? b_hyphen + 1 : b_end, b_end);
+}

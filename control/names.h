@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What names look like: node ids, host names, image names and versions. Pure. */
+#ifndef CONTROL_NAMES_H
+#define CONTROL_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define NODE_ID_SIZE 36u      /* characters of a DMI UUID */
+#define NONCE_SIZE 32u        /* hexadecimal digits */
+#define HOST_NAME_MOST 63u
+#define IMAGE_NAME_MOST 64u
+#define IMAGE_VERSION_MOST 64u
+#define IMAGE_SPEC_MOST (IMAGE_NAME_MOST + 1 + IMAGE_VERSION_MOST)
+#define ERROR_TEXT 400u       /* room for a sentence to the operator, NUL included */
+
+/* A UUID in lower case, 8-4-4-4-12. */
+bool node_id_valid(const char *text);
+/* Exactly NONCE_SIZE lower-case hexadecimal digits. */
+bool nonce_valid(const char *text);
+/* One label: letters, digits and inner hyphens, lower case. Not something that looks like a node id. */
+bool host_name_valid(const char *text);
+/* Name of a configuration file of the application: [A-Za-z0-9._-]{1,64}, no leading dot. */
+bool config_file_name_valid(const char *text);
+/* Only `allowed` characters, 1 to `most` of them. */
+bool text_of(const char *text, const char *allowed, size_t most);
+/* No control characters: fit for a terminal and for a log line. */
+bool text_printable(const char *text, size_t size);
+
+/* An image as an operator writes it: "debian" or "debian@12.1". */
+struct image_spec {
+	char name[IMAGE_NAME_MOST + 1];
+	char version[IMAGE_VERSION_MOST + 1]; /* "": the newest */
+};
+
+/* 0 or -EINVAL. */
+int image_spec_parse(const char *text, struct image_spec *ret_spec);
+
+/* Orders versions as dpkg does ("1.22.1-9+deb12u1" < "1.22.1-9+deb12u2", "1.0~rc1" < "1.0"); versions of images have no
+ * epoch. <0, 0, >0. */
+int version_compare(const char *a, const char *b);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What nodes send: parsers of "POST …/boot" and "POST …/report" of docs/protocol.md. Pure: bytes in, structs out. */
+#ifndef CONTROL_NODE_REQUEST_H
+#define CONTROL_NODE_REQUEST_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "control/names.h"
+
+#define NODE_BODY_MOST (64u * 1024)
+#define STAGE1_VERSION_MOST 64u
+#define STAGE_NAME_MOST 32u
+#define REPORT_ERROR_MOST 512u
+
+struct boot_request {
+	char nonce[NONCE_SIZE + 1];
+	char stage1_version[STAGE1_VERSION_MOST + 1];
+	json_t *inventory; /* known members only, each checked; owned */
+	json_t *slots;     /* "C0" … "D1": root hash or null; owned */
+};
+
+enum boot_event { BOOT_PROGRESS, BOOT_KEXEC, BOOT_FAILED };
+
+struct boot_report {
+	char nonce[NONCE_SIZE + 1];
+	uint64_t assignment;                /* 0: the boot ended before there was one */
+	enum boot_event event;
+	char stage[STAGE_NAME_MOST + 1];
+	char error[REPORT_ERROR_MOST + 1];  /* printable; "" without */
+	json_t *stages;                     /* list of {"name", "seconds"}; owned */
+	json_t *images;                     /* list of what each slot kept, copied and fetched; owned */
+};
+
+/* Parses the body of a boot request of node `id`. 0; -EINVAL with a sentence in `ret_error`; -ENOMEM.
+ * The caller releases. Members that aren't known are left out: a newer stage 1 may send more. */
+int boot_request_parse(const void *body, size_t size, const char *id, struct boot_request *ret_request,
+		       char ret_error[ERROR_TEXT]);
+void boot_request_release(struct boot_request *request);
+
+int boot_report_parse(const void *body, size_t size, struct boot_report *ret_report, char ret_error[ERROR_TEXT]);
+void boot_report_release(struct boot_report *report);
+
+/* "progress", "kexec", "failed". */
+const char *boot_event_name(enum boot_event event);
+/* 0 or -EINVAL. */
+int boot_event_parse(const char *text, enum boot_event *ret_event);
+
+#endif

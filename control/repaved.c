@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The control unit: serves the repository, tells nodes what to boot, records what came of it. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/bytes.h"
+#include "common/log.h"
+#include "control/control.h"
+#include "control/http-server.h"
+#include "control/listener.h"
+#include "control/node-api.h"
+#include "control/operator-api.h"
+#include "control/repository.h"
+#include "control/state.h"
+
+static const char usage[] =
+	"Usage: repaved --state DIR --repository DIR [option]...\n"
+	"The control unit of a fleet: runs in the foreground until SIGTERM or Ctrl-C.\n\n"
+	"  --state DIR             state folder, made by `repave init`\n"
+	"  --repository DIR        repository with metadata/ and targets/, made by repave-sign\n"
+	"  --address A             numeric address to listen on (default: all)\n"
+	"  --port N                port for nodes, TLS (default 8443)\n"
+	"  --repository-port N     port for the repository, plain HTTP (default 8080)\n"
+	"  --root FILE             trust this root.json from now on\n"
+	"                          (default at the first start: DIR/metadata/1.root.json of the repository)\n"
+	"  --help                  show this\n";
+
+struct options {
+	const char *state, *repository, *address, *root;
+	unsigned port, repository_port;
+};
+
+/* What runs; all zero and -1 before. */
+struct daemon {
+	struct control control;
+	struct store *store;
+	int lock;
+	char *socket_path;
+	struct http_server *nodes, *files, *operator;
+};
+
+static int parse_port(const char *text, unsigned *ret_port)
+{
+	uint64_t port;
+
+	if (parse_u64(text, &port) < 0 || port < 1 || port > 65535) {
+		log_error(0, "\"%s\" is no port; give a number from 1 to 65535", text);
+		return -EINVAL;
+	}
+	*ret_port = (unsigned)port;
+	return 0;
+}
+
+/* 0 to go on, or the exit status + 1. */
+static int parse_options(int argc, char *argv[], struct options *ret_options)
+{
+	static const struct option table[] = {
+		{ "state", required_argument, NULL, 's' },   { "repository", required_argument, NULL, 'r' },
+		{ "address", required_argument, NULL, 'a' }, { "port", required_argument, NULL, 'p' },
+		{ "root", required_argument, NULL, 'R' },    { "repository-port", required_argument, NULL, 'P' },
+		{ "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
+	};
+	struct options *o = ret_options;
+	int letter, r = 0;
+
+	*o = (struct options){ .port = 8443, .repository_port = 8080 };
+	while (!r && (letter = getopt_long(argc, argv, "h", table, NULL)) != -1) {
+		switch (letter) {
+		case 's': o->state = optarg; break;
+		case 'r': o->repository = optarg; break;
+		case 'a': o->address = optarg; break;
+		case 'R': o->root = optarg; break;
+		case 'p': r = parse_port(optarg, &o->port); break;
+		case 'P': r = parse_port(optarg, &o->repository_port); break;
+		case 'h': fputs(usage, stdout); return 1;
+		default: r = -EINVAL;
+		}
+	}
+	if (!r && (optind != argc || !o->state || !o->repository)) {
+		log_error(0, optind != argc ? "unknown argument \"%s\"" : "--state and --repository are needed%.0s",
+			  optind != argc ? argv[optind] : "");
+		r = -EINVAL;
+	}
+	if (r < 0)
+		fputs("repaved: `repaved --help` shows the options\n", stderr);
+	return r < 0 ? 3 : 0;
+}
+
+/* The state's root of trust: what --root names, what it has already, or the repository's first root. */
+static int choose_root(const struct options *options)
+{
+	char *present = NULL, *first = NULL;
+	int r = 0;
+
+	if (options->root)
+		return state_trust_root(options->state, options->root);
+	if (asprintf(&present, "%s/root.json", options->state) < 0)
+		return -ENOMEM;
+	if (access(present, F_OK) < 0) {
+		if (asprintf(&first, "%s/metadata/1.root.json", options->repository) < 0)
+			r = -ENOMEM;
+		else
+			r = state_trust_root(options->state, first);
+	}
+	free(present);
+	free(first);
+	return r;
+}
+
+static int check_repository(const char *path)
+{
+	struct stat info;
+
+	if (stat(path, &info) < 0)
+		return log_error(-errno, "can't use the repository %s; make one with repave-sign", path);
+	if (!S_ISDIR(info.st_mode))
+		return log_error(-ENOTDIR, "can't use the repository %s", path);
+	return 0;
+}
+
+static int load(struct daemon *daemon, const struct options *options)
+{
+	char *path;
+	int r = state_load_token(options->state, daemon->control.join_token);
+
+	if (r < 0)
+		return r;
+	if (asprintf(&path, "%s/repave.db", options->state) < 0)
+		return -ENOMEM;
+	r = store_open(path, true, &daemon->store);
+	free(path);
+	if (!r)
+		r = fleet_load(daemon->store, &daemon->control.fleet);
+	if (asprintf(&path, "%s/tuf", options->state) < 0)
+		return -ENOMEM;
+	if (!r && mkdir(path, 0700) < 0 && errno != EEXIST)
+		r = log_error(-errno, "can't make %s", path);
+	free(path);
+	if (!r)
+		r = catalogue_new(options->state, options->repository, &daemon->control.catalogue);
+	if (!r)
+		catalogue_refresh(daemon->control.catalogue, time(NULL));
+	return r;
+}
+
+/* Starts a server on `fd` (or passes its error on). */
+static int start(int fd, unsigned threads, const char *certificate, const char *key, const struct http_service *service,
+		 struct http_server **ret_server)
+{
+	struct http_server_options options = { .listen_fd = fd, .threads = threads, .certificate = certificate, .key = key };
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = http_server_start(&options, service, ret_server);
+	if (r < 0) {
+		close(fd);
+		log_error(0, r == -EINVAL ? "server.pem or server.key in the state folder can't be used for TLS" :
+					    "can't start a listener");
+	}
+	return r;
+}
+
+static int start_nodes(struct daemon *daemon, const struct options *options)
+{
+	struct http_service service = { .admit = node_api_admit, .answer = node_api_answer, .context = &daemon->control,
+					.body_most = NODE_BODY_MOST };
+	struct buffer certificate = { 0 }, key = { 0 };
+	int r = state_load(options->state, "server.pem", &certificate);
+
+	if (!r)
+		r = state_load(options->state, "server.key", &key);
+	if (!r)
+		r = start(listen_tcp(options->address, options->port, "--port"), 2, (const char *)certificate.data,
+			  (const char *)key.data, &service, &daemon->nodes);
+	if (key.data)
+		explicit_bzero(key.data, key.size);
+	buffer_release(&key);
+	buffer_release(&certificate);
+	return r;
+}
+
+static int start_listeners(struct daemon *daemon, const struct options *options)
+{
+	struct http_service files = { .answer = repository_answer, .context = (void *)(uintptr_t)options->repository };
+	struct http_service operator = { .answer = operator_api_answer, .context = &daemon->control,
+					 .body_most = OPERATOR_BODY_MOST };
+	int r = start_nodes(daemon, options);
+
+	if (!r)
+		r = start(listen_tcp(options->address, options->repository_port, "--repository-port"), 4, NULL, NULL, &files,
+			  &daemon->files);
+	if (!r && asprintf(&daemon->socket_path, "%s/control.sock", options->state) < 0)
+		r = -ENOMEM;
+	if (!r)
+		r = start(listen_unix(daemon->socket_path), 1, NULL, NULL, &operator, &daemon->operator);
+	return r;
+}
+
+static void stop(struct daemon *daemon)
+{
+	http_server_stop(daemon->operator);
+	http_server_stop(daemon->files);
+	http_server_stop(daemon->nodes);
+	if (daemon->operator)
+		unlink(daemon->socket_path);
+	free(daemon->socket_path);
+	catalogue_free(daemon->control.catalogue);
+	fleet_free(daemon->control.fleet);
+	store_close(daemon->store);
+	explicit_bzero(daemon->control.join_token, sizeof daemon->control.join_token);
+	if (daemon->lock >= 0)
+		close(daemon->lock);
+}
+
+/* Blocks the signals that end the daemon, before any thread exists that could get them. */
+static void block_signals(sigset_t *ret_signals)
+{
+	sigemptyset(ret_signals);
+	sigaddset(ret_signals, SIGTERM);
+	sigaddset(ret_signals, SIGINT);
+	pthread_sigmask(SIG_BLOCK, ret_signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static void allow_many_files(void)
+{
+	struct rlimit files;
+
+	if (!getrlimit(RLIMIT_NOFILE, &files) && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max < 16384 ? files.rlim_max : 16384;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+int main(int argc, char *argv[])
+{
+	struct daemon daemon = { .lock = -1, .control.lock = PTHREAD_MUTEX_INITIALIZER };
+	struct options options;
+	sigset_t signals;
+	int signal_number, r;
+
+	log_program("repaved");
+	r = parse_options(argc, argv, &options);
+	if (r)
+		return r - 1;
+	umask(0077);
+	block_signals(&signals);
+	allow_many_files();
+	r = state_lock(options.state, &daemon.lock);
+	if (!r)
+		r = check_repository(options.repository);
+	if (!r)
+		r = choose_root(&options);
+	if (!r)
+		r = load(&daemon, &options);
+	daemon.control.started = time(NULL);
+	if (!r)
+		r = start_listeners(&daemon, &options);
+	if (!r) {
+		log_info("ready on %s: nodes on port %u, repository on port %u", options.address ? options.address : "all addresses",
+			 options.port, options.repository_port);
+		sigwait(&signals, &signal_number);
+		log_info("%s: stopping", signal_number == SIGINT ? "interrupted" : "terminated");
+	}
+	stop(&daemon);
+	return r ? 1 : 0;
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "control/repository.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/bytes.h"
+#include "control/names.h"
+
+#define PREFIX "/repository/"
+
+/* What repositories are made of: letters, digits and the marks of versions. No backslash, no percent, no space. */
+#define PATH_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+~@-/"
+
+int repository_path_parse(const char *path, char ret_path[REPOSITORY_PATH_MOST + 1])
+{
+	const char *below = path + strlen(PREFIX);
+
+	if (strncmp(path, PREFIX, strlen(PREFIX)) || !text_of(below, PATH_CHARACTERS, REPOSITORY_PATH_MOST))
+		return -ENOENT;
+	/* A component begins at the start and after each slash; "." at its start covers ".", ".." and hidden files. */
+	for (const char *at = below;; at++) {
+		if (*at == '.' || *at == '/' || !*at)
+			return -ENOENT;
+		at = strchr(at, '/');
+		if (!at)
+			break;
+	}
+	strcpy(ret_path, below);
+	return 0;
+}
+
+/* Digits up to `stop`; an empty text is -ENOENT. */
+static int parse_number(const char *text, size_t size, uint64_t *ret_value)
+{
+	char copy[21];
+
+	if (size == 0)
+		return -ENOENT;
+	if (size >= sizeof copy)
+		return -EINVAL;
+	memcpy(copy, text, size);
+	copy[size] = 0;
+	return parse_u64(copy, ret_value);
+}
+
+int range_parse(const char *header, uint64_t size, uint64_t *ret_offset, uint64_t *ret_length)
+{
+	const char *dash, *spec;
+	uint64_t first = 0, last = 0;
+	int has_first, has_last;
+
+	if (!header || strncmp(header, "bytes=", 6))
+		return 0;
+	spec = header + 6;
+	dash = strchr(spec, '-');
+	if (!dash)
+		return 0;
+	has_first = parse_number(spec, (size_t)(dash - spec), &first);
+	has_last = parse_number(dash + 1, strlen(dash + 1), &last);
+	/* A number that doesn't parse, several ranges ("0-1,4-5"), or "-" alone: not a range at all. */
+	if ((has_first < 0 && has_first != -ENOENT) || (has_last < 0 && has_last != -ENOENT) || (has_first && has_last))
+		return 0;
+	if (has_first == -ENOENT) {
+		if (last == 0 || size == 0)
+			return -ERANGE;
+		*ret_length = last < size ? last : size;
+		*ret_offset = size - *ret_length;
+		return 1;
+	}
+	if (!has_last && last < first)
+		return 0;
+	if (first >= size)
+		return -ERANGE;
+	if (has_last == -ENOENT || last >= size)
+		last = size - 1;
+	*ret_offset = first;
+	*ret_length = last - first + 1;
+	return 1;
+}
+
+const char *repository_cache_control(const char *path)
+{
+	static const char forever[] = "public, max-age=31536000, immutable";
+	const char *name = path + strlen("metadata/");
+
+	if (!strncmp(path, "targets/", 8))
+		return forever;
+	if (!strncmp(path, "metadata/", 9) && name[strspn(name, "0123456789")] == '.' && name[0] != '.')
+		return forever;
+	return "no-cache";
+}
+
+static int open_below(const char *repository, const char *path)
+{
+	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+				.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
+	int folder = open(repository, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	long fd;
+
+	if (folder < 0)
+		return -errno;
+	fd = syscall(SYS_openat2, folder, path, &how, sizeof how);
+	if (fd < 0)
+		fd = -errno;
+	close(folder);
+	return (int)fd;
+}
+
+static const char *content_type(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+
+	return dot && !strcmp(dot, ".json") ? "application/json" : "application/octet-stream";
+}
+
+void repository_answer(void *context, const struct http_call *call, struct http_answer *answer)
+{
+	char path[REPOSITORY_PATH_MOST + 1];
+	uint64_t offset = 0, length;
+	struct stat info;
+	int fd, r;
+
+	if (strcmp(call->method, "GET") && strcmp(call->method, "HEAD")) {
+		http_answer_error(answer, 405, "the repository is read-only");
+		return;
+	}
+	if (repository_path_parse(call->path, path) < 0 || (fd = open_below(context, path)) < 0) {
+		http_answer_error(answer, 404, "no such file in the repository");
+		return;
+	}
+	if (fstat(fd, &info) < 0 || !S_ISREG(info.st_mode)) {
+		close(fd);
+		http_answer_error(answer, 404, "no such file in the repository");
+		return;
+	}
+	length = (uint64_t)info.st_size;
+	r = range_parse(call->range, length, &offset, &length);
+	if (r < 0) {
+		close(fd);
+		snprintf(answer->content_range, sizeof answer->content_range, "bytes */%" PRIu64, (uint64_t)info.st_size);
+		http_answer_error(answer, 416, "the range lies outside the file");
+		return;
+	}
+	if (r > 0)
+		snprintf(answer->content_range, sizeof answer->content_range, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, offset,
+			 offset + length - 1, (uint64_t)info.st_size);
+	answer->status = r > 0 ? 206 : 200;
+	answer->fd = fd;
+	answer->offset = offset;
+	answer->size = length;
+	answer->content_type = content_type(path);
+	answer->cache_control = repository_cache_control(path);
+}

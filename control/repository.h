@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The repository's files over HTTP, read-only. The parsers are pure. */
+#ifndef CONTROL_REPOSITORY_H
+#define CONTROL_REPOSITORY_H
+
+#include <stdint.h>
+
+#include "control/http-server.h"
+
+#define REPOSITORY_PATH_MOST 512u
+
+/* From the path of a request ("/repository/metadata/timestamp.json", percent signs decoded) to a path below the
+ * repository: no empty, hidden or odd components. 0, or -ENOENT for what can't be a file of a repository. */
+int repository_path_parse(const char *path, char ret_path[REPOSITORY_PATH_MOST + 1]);
+
+/* Parses "bytes=…" for a file of `size` bytes. 1 and the range; 0 when the header is absent or asks for what isn't offered
+ * (several ranges, another unit): the whole file is the answer; -ERANGE when nothing of it lies in the file. */
+int range_parse(const char *header, uint64_t size, uint64_t *ret_offset, uint64_t *ret_length);
+
+/* Cache-Control for a path below the repository. Names with a version or hash never change what they hold. */
+const char *repository_cache_control(const char *path);
+
+/* The HTTP service; `context` is the repository's path (const char *). The folder is opened anew for each request, so
+ * it may be replaced while the daemon runs. */
+void repository_answer(void *context, const struct http_call *call, struct http_answer *answer);
+
+#endif

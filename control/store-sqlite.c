@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The store in one SQLite file. WAL, so that readers never wait; synchronous FULL, so that a commit survives a power cut. */
+#include "control/store.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/json.h"
+#include "common/log.h"
+
+#define SCHEMA_VERSION 1
+
+static const char schema[] =
+	"CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE nodes (id TEXT PRIMARY KEY, enrolled INTEGER NOT NULL, address TEXT NOT NULL,"
+	" stage1_version TEXT NOT NULL, inventory TEXT NOT NULL, slots TEXT NOT NULL, assignment TEXT NOT NULL);"
+	"CREATE TABLE boots (sequence INTEGER PRIMARY KEY AUTOINCREMENT, node TEXT NOT NULL REFERENCES nodes(id),"
+	" nonce TEXT NOT NULL, started INTEGER NOT NULL, updated INTEGER NOT NULL, assignment INTEGER NOT NULL,"
+	" os_target TEXT NOT NULL, app_target TEXT NOT NULL, event TEXT NOT NULL, stage TEXT NOT NULL,"
+	" error TEXT NOT NULL, stages TEXT NOT NULL, images TEXT NOT NULL, UNIQUE (node, nonce));"
+	"CREATE INDEX boots_by_node ON boots (node, sequence);";
+
+struct store {
+	sqlite3 *db;
+};
+
+static int fail(struct store *store, const char *what)
+{
+	return log_error(-EIO, "the database can't %s (%s)", what, sqlite3_errmsg(store->db));
+}
+
+static int run(struct store *store, const char *sql, const char *what)
+{
+	return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(store, what);
+}
+
+static int user_version(struct store *store, int *ret_version)
+{
+	sqlite3_stmt *query;
+
+	if (sqlite3_prepare_v2(store->db, "PRAGMA user_version", -1, &query, NULL) != SQLITE_OK)
+		return fail(store, "be read");
+	*ret_version = sqlite3_step(query) == SQLITE_ROW ? sqlite3_column_int(query, 0) : -1;
+	sqlite3_finalize(query);
+	return *ret_version < 0 ? fail(store, "be read") : 0;
+}
+
+static int prepare_schema(struct store *store, const char *path)
+{
+	char set_version[48];
+	int version = 0, r = user_version(store, &version);
+
+	if (r < 0)
+		return r;
+	if (version == SCHEMA_VERSION)
+		return 0;
+	if (version != 0)
+		return log_error(-EPROTO, "%s was made by another version of repaved (schema %d, this one knows %d)", path, version,
+				 SCHEMA_VERSION);
+	snprintf(set_version, sizeof set_version, "PRAGMA user_version=%d", SCHEMA_VERSION);
+	r = store_begin(store);
+	if (!r)
+		r = run(store, schema, "make its tables");
+	if (!r)
+		r = run(store, set_version, "make its tables");
+	if (!r)
+		return store_commit(store);
+	store_rollback(store);
+	return r;
+}
+
+int store_open(const char *path, bool create, struct store **ret_store)
+{
+	struct store *store = calloc(1, sizeof *store);
+	mode_t before;
+	int r;
+
+	if (!store)
+		return -ENOMEM;
+	/* SQLite gives its files 0644 less the umask; assignments may hold secrets. */
+	before = umask(0077);
+	r = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), NULL);
+	if (r != SQLITE_OK) {
+		r = log_error(-ENOENT, "can't open the database %s (%s)", path, sqlite3_errmsg(store->db));
+		goto out;
+	}
+	sqlite3_busy_timeout(store->db, 5000);
+	r = run(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON", "be opened");
+	if (!r)
+		r = prepare_schema(store, path);
+out:
+	umask(before);
+	if (r < 0) {
+		store_close(store);
+		return r;
+	}
+	*ret_store = store;
+	return 0;
+}
+
+void store_close(struct store *store)
+{
+	if (!store)
+		return;
+	sqlite3_close_v2(store->db);
+	free(store);
+}
+
+int store_begin(struct store *store)
+{
+	return run(store, "BEGIN IMMEDIATE", "begin a change");
+}
+
+int store_commit(struct store *store)
+{
+	int r = run(store, "COMMIT", "make a change durable");
+
+	if (r < 0)
+		store_rollback(store);
+	return r;
+}
+
+void store_rollback(struct store *store)
+{
+	sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+/* Binds JSON text and frees it through SQLite. */
+static void bind_json(sqlite3_stmt *statement, int at, const json_t *value)
+{
+	sqlite3_bind_text(statement, at, json_format(value), -1, free);
+}
+
+static void bind_text(sqlite3_stmt *statement, int at, const char *text)
+{
+	sqlite3_bind_text(statement, at, text, -1, SQLITE_TRANSIENT);
+}
+
+/* Runs a statement that gives no rows, and frees it. A value that couldn't be bound is NULL and fails NOT NULL. */
+static int finish(struct store *store, sqlite3_stmt *statement, const char *what)
+{
+	int r = sqlite3_step(statement) == SQLITE_DONE ? 0 : fail(store, what);
+
+	sqlite3_finalize(statement);
+	return r;
+}
+
+static int prepare(struct store *store, const char *sql, sqlite3_stmt **ret_statement)
+{
+	return sqlite3_prepare_v2(store->db, sql, -1, ret_statement, NULL) == SQLITE_OK ? 0 : fail(store, "run a statement");
+}
+
+int store_put_node(struct store *store, const struct node *node)
+{
+	json_t *assignment = assignment_format(&node->assignment);
+	sqlite3_stmt *put;
+	int r;
+
+	if (!assignment)
+		return -ENOMEM;
+	r = prepare(store,
+		    "INSERT INTO nodes (id, enrolled, address, stage1_version, inventory, slots, assignment)"
+		    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO UPDATE SET address = ?3,"
+		    " stage1_version = ?4, inventory = ?5, slots = ?6, assignment = ?7",
+		    &put);
+	if (!r) {
+		bind_text(put, 1, node->id);
+		sqlite3_bind_int64(put, 2, node->enrolled);
+		bind_text(put, 3, node->address);
+		bind_text(put, 4, node->stage1_version);
+		bind_json(put, 5, node->inventory);
+		bind_json(put, 6, node->slots);
+		bind_json(put, 7, assignment);
+		r = finish(store, put, "store a node");
+	}
+	json_decref(assignment);
+	return r;
+}
+
+static int prune_boots(struct store *store, const char *node_id, unsigned keep)
+{
+	sqlite3_stmt *prune;
+	int r = prepare(store,
+			"DELETE FROM boots WHERE node = ?1 AND sequence NOT IN"
+			" (SELECT sequence FROM boots WHERE node = ?1 ORDER BY sequence DESC LIMIT ?2)",
+			&prune);
+
+	if (r < 0)
+		return r;
+	bind_text(prune, 1, node_id);
+	sqlite3_bind_int64(prune, 2, keep);
+	return finish(store, prune, "forget old boots");
+}
+
+int store_put_boot(struct store *store, const char *node_id, const struct boot *boot, unsigned keep)
+{
+	sqlite3_stmt *put;
+	int r = prepare(store,
+			"INSERT INTO boots (node, nonce, started, updated, assignment, os_target, app_target, event, stage, error,"
+			" stages, images) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+			" ON CONFLICT (node, nonce) DO UPDATE SET updated = ?4, assignment = ?5, os_target = ?6,"
+			" app_target = ?7, event = ?8, stage = ?9, error = ?10, stages = ?11, images = ?12",
+			&put);
+
+	if (r < 0)
+		return r;
+	bind_text(put, 1, node_id);
+	bind_text(put, 2, boot->nonce);
+	sqlite3_bind_int64(put, 3, boot->started);
+	sqlite3_bind_int64(put, 4, boot->updated);
+	sqlite3_bind_int64(put, 5, (sqlite3_int64)boot->assignment);
+	bind_text(put, 6, boot->os_target);
+	bind_text(put, 7, boot->app_target);
+	bind_text(put, 8, boot_event_name(boot->event));
+	bind_text(put, 9, boot->stage);
+	bind_text(put, 10, boot->error);
+	bind_json(put, 11, boot->stages);
+	bind_json(put, 12, boot->images);
+	r = finish(store, put, "store a boot");
+	return r < 0 ? r : prune_boots(store, node_id, keep);
+}
+
+int store_put_setting(struct store *store, const char *name, const json_t *value)
+{
+	sqlite3_stmt *put;
+	int r = prepare(store, value ? "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2" :
+				       "DELETE FROM settings WHERE name = ?1", &put);
+
+	if (r < 0)
+		return r;
+	bind_text(put, 1, name);
+	if (value)
+		bind_json(put, 2, value);
+	return finish(store, put, "store a setting");
+}
+
+static json_t *column_json(sqlite3_stmt *row, int column)
+{
+	const void *text = sqlite3_column_text(row, column);
+	char why[160];
+
+	return json_parse(text, (size_t)sqlite3_column_bytes(row, column), why);
+}
+
+/* Copies a text column that must fit. 0 or -EIO. */
+static int column_text(sqlite3_stmt *row, int column, char *ret_text, size_t most)
+{
+	const char *text = (const char *)sqlite3_column_text(row, column);
+
+	if (!text || strlen(text) > most)
+		return -EIO;
+	strcpy(ret_text, text);
+	return 0;
+}
+
+int store_get_setting(struct store *store, const char *name, json_t **ret_value)
+{
+	sqlite3_stmt *get;
+	int r = prepare(store, "SELECT value FROM settings WHERE name = ?1", &get);
+
+	if (r < 0)
+		return r;
+	*ret_value = NULL;
+	bind_text(get, 1, name);
+	switch (sqlite3_step(get)) {
+	case SQLITE_ROW:
+		*ret_value = column_json(get, 0);
+		if (!*ret_value)
+			r = log_error(-EIO, "the database's setting %s is damaged", name);
+		break;
+	case SQLITE_DONE:
+		break;
+	default:
+		r = fail(store, "be read");
+	}
+	sqlite3_finalize(get);
+	return r;
+}
+
+static struct node *node_of_row(sqlite3_stmt *row)
+{
+	char id[NODE_ID_SIZE + 1];
+	struct node *node = NULL;
+	json_t *assignment = column_json(row, 6);
+
+	if (column_text(row, 0, id, NODE_ID_SIZE) < 0 || !node_id_valid(id) || !(node = node_new(id)))
+		goto damaged;
+	node->enrolled = sqlite3_column_int64(row, 1);
+	json_decref(node->inventory);
+	json_decref(node->slots);
+	node->inventory = column_json(row, 4);
+	node->slots = column_json(row, 5);
+	assignment_release(&node->assignment);
+	if (column_text(row, 2, node->address, ADDRESS_MOST) < 0 ||
+	    column_text(row, 3, node->stage1_version, STAGE1_VERSION_MOST) < 0 || !node->inventory || !node->slots ||
+	    assignment_parse(assignment, &node->assignment) < 0)
+		goto damaged;
+	json_decref(assignment);
+	return node;
+damaged:
+	json_decref(assignment);
+	node_free(node);
+	return NULL;
+}
+
+int store_each_node(struct store *store, int (*each)(void *context, struct node *node), void *context)
+{
+	sqlite3_stmt *all;
+	int step, r = prepare(store,
+			      "SELECT id, enrolled, address, stage1_version, inventory, slots, assignment FROM nodes ORDER BY id",
+			      &all);
+
+	if (r < 0)
+		return r;
+	while (!r && (step = sqlite3_step(all)) == SQLITE_ROW) {
+		struct node *node = node_of_row(all);
+
+		r = node ? each(context, node) : log_error(-EIO, "a node in the database is damaged");
+	}
+	if (!r && step != SQLITE_DONE)
+		r = fail(store, "be read");
+	sqlite3_finalize(all);
+	return r;
+}
+
+static int boot_of_row(sqlite3_stmt *row, struct boot *ret_boot)
+{
+	struct boot *boot = ret_boot;
+	char event[16];
+
+	*boot = (struct boot){ .started = sqlite3_column_int64(row, 1),
+			       .updated = sqlite3_column_int64(row, 2),
+			       .assignment = (uint64_t)sqlite3_column_int64(row, 3),
+			       .stages = column_json(row, 9),
+			       .images = column_json(row, 10) };
+	if (column_text(row, 0, boot->nonce, NONCE_SIZE) < 0 || column_text(row, 4, boot->os_target, TARGET_PATH_MOST) < 0 ||
+	    column_text(row, 5, boot->app_target, TARGET_PATH_MOST) < 0 || column_text(row, 6, event, sizeof event - 1) < 0 ||
+	    boot_event_parse(event, &boot->event) < 0 || column_text(row, 7, boot->stage, STAGE_NAME_MOST) < 0 ||
+	    column_text(row, 8, boot->error, REPORT_ERROR_MOST) < 0 || !boot->stages || !boot->images) {
+		boot_release(boot);
+		return log_error(-EIO, "a boot in the database is damaged");
+	}
+	return 0;
+}
+
+int store_each_boot(struct store *store, const char *node_id, unsigned most,
+		    int (*each)(void *context, struct boot *boot), void *context)
+{
+	sqlite3_stmt *all;
+	int step, r = prepare(store,
+			      "SELECT nonce, started, updated, assignment, os_target, app_target, event, stage, error, stages,"
+			      " images FROM boots WHERE node = ?1 ORDER BY sequence DESC LIMIT ?2",
+			      &all);
+
+	if (r < 0)
+		return r;
+	bind_text(all, 1, node_id);
+	sqlite3_bind_int64(all, 2, most);
+	while (!r && (step = sqlite3_step(all)) == SQLITE_ROW) {
+		struct boot boot;
+
+		r = boot_of_row(all, &boot);
+		if (!r)
+			r = each(context, &boot);
+	}
+	if (!r && step != SQLITE_DONE)
+		r = fail(store, "be read");
+	sqlite3_finalize(all);
+	return r;
+}
