@@ -1,1 +1,44 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Trees in, images out; and the repository that holds them.
+host-programs += wire
+wire-src := images/wire.c images/wire-encode.c images/wire-decode.c images/frames.c images/output.c \
+	common/seekable.c common/bytes.c common/file.c common/log.c
+wire-libs := -lzstd -lpthread
+
+unit-tests += wire-test
+wire-test-src := images/test/wire.c $(filter-out images/wire.c,$(wire-src))
+wire-test-libs := -lzstd -lpthread
+
+script-tests += images/test/build-image
+test-unit-needs += $(B)/bin/wire
+shell-scripts += images/test/build-image
+
+image-oses := $(if $(CONFIG_OS_MINIMAL),minimal) $(if $(CONFIG_OS_DEBIAN),debian)
+image-apps := $(if $(CONFIG_APP_WEB),web) $(if $(CONFIG_APP_CACHE),cache)
+image-names := $(addprefix os-,$(image-oses)) $(foreach a,$(image-apps),$(addprefix app-$(a)-,$(image-oses)))
+image-descriptions := $(image-names:%=$(B)/images/%.json)
+image-compression := $(if $(CONFIG_IMAGE_COMPRESSION_LZO),lzo,$(if $(CONFIG_IMAGE_COMPRESSION_ZSTD),zstd,$(if \
+	$(CONFIG_IMAGE_COMPRESSION_XZ),xz,wire)))
+all-outputs += $(image-descriptions)
+
+$(B)/images/%.json: $(B)/rootfs/%.stamp images/build-image images/spdx $(B)/bin/wire \
+		$(foreach c,LZO ZSTD XZ,$(B)/config/IMAGE_COMPRESSION_$(c))
+	$(call say,IMAGE,$*)
+	$(Q)images/build-image --wire $(B)/bin/wire --compression $(image-compression) $(B)/rootfs/$* $(B)/images/$*
+
+# The four files of an image come together, with one time stamp.
+$(foreach n,$(image-names),$(eval $(addprefix $(B)/images/$(n),.img .img.zst .spdx.json): $(B)/images/$(n).json ;))
+
+# Keys and repository of the developer's build. `add` leaves out what is there unchanged.
+repave-sign = $(B)/bin/repave-sign $(1) --repository $(B)/repository --keys $(B)/keys
+$(B)/repository/published.stamp: $(image-descriptions) $(B)/bin/repave-sign $(B)/images/names
+	$(call say,PUBLISH,$(B)/repository)
+	$(Q)ls $(B)/repository/metadata/*.root.json >/dev/null 2>&1 || $(call repave-sign,init)
+	$(Q)$(call repave-sign,add) $(image-descriptions)
+	$(Q)$(call repave-sign,publish)
+	$(Q)touch $@
+
+# The set of configured images is part of what is published.
+$(B)/images/names: FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '$(image-names)' | cmp -s - $@ || echo '$(image-names)' >$@
