@@ -15,6 +15,7 @@ void log_program(const char *name)
 }
 
 /* One write for one line, so that lines of several threads and processes don't mix. */
+__attribute__((format(printf, 3, 0)))
 static void log_line(const char *level, int error, const char *format, va_list arguments)
 {
 	char line[1024];

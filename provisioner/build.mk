@@ -24,3 +24,8 @@ cmdline-corpus := provisioner/fuzz/corpus/cmdline
 assignment-src := provisioner/fuzz/assignment.c provisioner/assignment.c $(common-core)
 assignment-libs := -ljansson
 assignment-corpus := provisioner/fuzz/corpus/assignment
+
+provisioner-disk := $(addprefix provisioner/,gpt.c blockdev.c dmverity.c cmdline.c sentence.c)
+
+musl-programs += stage2
+stage2-src := provisioner/stage2.c $(provisioner-disk) common/bytes.c common/file.c

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Init of an OS's initrd: opens C: and D: through dm-verity, puts a RAM overlay over C:, hands over the node's
+ * configuration and executes the OS's own init. There is no way out of here to a shell: what fails is said in one line,
+ * and the server starts again from the beginning. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "common/bytes.h"
+#include "common/file.h"
+#include "provisioner/blockdev.h"
+#include "provisioner/cmdline.h"
+#include "provisioner/dmverity.h"
+#include "provisioner/sentence.h"
+
+#define MODULES "/lib/modules"
+#define CONFIG_FROM "/repave"
+#define NEW_ROOT "/sysroot"
+#define LOWER "/run/repave/c"
+#define OVERLAY "/run/repave/overlay"
+#define CONFIG_TO "/run/repave"
+#define FILE_MOST (1u << 20)
+#define DISK_SECONDS 30u
+#define SECONDS_TO_READ 10u
+
+static void say(const char *text)
+{
+	dprintf(STDERR_FILENO, "stage 2: %s\n", text);
+}
+
+/* ------------------------------------------------------------------ mounts */
+static int mount_at(const char *what, const char *where, const char *type, unsigned long flags, const char *options,
+		    char error[SENTENCE])
+{
+	int r = make_folders(where, 0755);
+
+	if (r == 0 && mount(what, where, type, flags, options) < 0)
+		r = -errno;
+	return r < 0 ? sentence(error, r, "%s can't be mounted at %s: %s", what, where, strerror(-r)) : 0;
+}
+
+static void open_console(void)
+{
+	int fd = open("/dev/console", O_RDWR | O_NOCTTY);
+
+	/* The kernel gives init a console only when the archive has the node. */
+	for (int i = 0; fd >= 0 && i <= 2; i++)
+		dup2(fd, i);
+	if (fd > 2)
+		close(fd);
+}
+
+static int mount_api(char error[SENTENCE])
+{
+	const unsigned long safe = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+	int r = mount_at("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "mode=0755", error);
+
+	if (r == -EBUSY) /* CONFIG_DEVTMPFS_MOUNT */
+		r = 0;
+	open_console();
+	if (r == 0)
+		r = mount_at("proc", "/proc", "proc", safe, NULL, error);
+	if (r == 0)
+		r = mount_at("sysfs", "/sys", "sysfs", safe, NULL, error);
+	if (r == 0)
+		r = mount_at("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755", error);
+	return r;
+}
+
+/* ------------------------------------------------------------------ modules */
+static void load_module(const char *name)
+{
+	char path[256];
+	int fd;
+
+	if (name[0] == '\0' || strchr(name, '/') != NULL)
+		return;
+	snprintf(path, sizeof(path), MODULES "/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* Hardware that isn't there (ENODEV) and what is already there (EEXIST) are no errors; others show later, as the
+	 * disk or file system that is missing, but their cause is this line. */
+	if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST && errno != ENODEV))
+		dprintf(STDERR_FILENO, "stage 2: module %s: %s\n", name, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+static void load_modules(void)
+{
+	struct buffer list = { 0 };
+	char *rest, *name;
+
+	/* A kernel with everything built in has no list. */
+	if (file_load(MODULES "/load-order", FILE_MOST, &list) < 0)
+		return;
+	rest = (char *)list.data;
+	while (rest != NULL && (name = strsep(&rest, "\n")) != NULL)
+		load_module(name);
+	buffer_release(&list);
+}
+
+/* ------------------------------------------------------------------ C: and D: */
+/* Disks appear when their driver has found them: wait, and say so once. */
+static int wait_for_partition(const struct boot_slot *slot, char ret_path[BLOCKDEV_NAME + 8], char error[SENTENCE])
+{
+	for (unsigned tenth = 0; tenth < DISK_SECONDS * 10; tenth++) {
+		if (blockdev_by_partuuid(slot->partuuid, ret_path) == 0)
+			return 0;
+		if (tenth == 20)
+			say("waiting for the disk");
+		usleep(100 * 1000);
+	}
+	return sentence(error, -ENODEV, "no disk has partition %s after %u s: is its driver in this image's initrd?",
+			slot->partuuid, DISK_SECONDS);
+}
+
+static int open_slot(const char *name, const struct boot_slot *slot, const char *where, char error[SENTENCE])
+{
+	char device[BLOCKDEV_NAME + 8], mapped[64];
+	int r = wait_for_partition(slot, device, error);
+
+	if (r < 0)
+		return r;
+	r = dmverity_open(name, device, slot, true);
+	if (r < 0)
+		return sentence(error, r, "dm-verity can't open %s: %s", device, strerror(-r));
+	snprintf(mapped, sizeof(mapped), "/dev/mapper/%s", name);
+	return mount_at(mapped, where, "squashfs", MS_RDONLY | MS_NODEV, NULL, error);
+}
+
+static int mount_root(const struct boot_slot *c, char error[SENTENCE])
+{
+	int r = make_folders("/run/repave", 0755);
+
+	if (r == 0)
+		r = open_slot("repave-c", c, LOWER, error);
+	if (r == 0)
+		r = mount_at("tmpfs", OVERLAY, "tmpfs", 0, "mode=0755,size=50%", error);
+	if (r == 0 && (r = make_folders(OVERLAY "/upper", 0755)) == 0)
+		r = make_folders(OVERLAY "/work", 0755);
+	if (r == 0)
+		r = mount_at("overlay", NEW_ROOT, "overlay", 0,
+			     "lowerdir=" LOWER ",upperdir=" OVERLAY "/upper,workdir=" OVERLAY "/work", error);
+	return r;
+}
+
+/* ------------------------------------------------------------------ configuration */
+static int copy_file(const char *from, const char *to, mode_t mode)
+{
+	struct buffer data = { 0 };
+	int fd = -1, r = file_load(from, FILE_MOST, &data);
+
+	if (r < 0)
+		return r;
+	/* A link that stands there would lead out of the new root. */
+	unlink(to);
+	fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (fd < 0 || fchmod(fd, mode) < 0)
+		r = -errno;
+	else if (data.size > 0)
+		r = write_full_at(fd, data.data, data.size, 0);
+	if (fd >= 0)
+		close(fd);
+	buffer_release(&data);
+	return r;
+}
+
+static int copy_if_there(const char *from, const char *to, mode_t mode)
+{
+	return access(from, F_OK) < 0 ? 0 : copy_file(from, to, mode);
+}
+
+static int copy_config_files(void)
+{
+	DIR *dir = opendir(CONFIG_FROM "/config");
+	struct dirent *entry;
+	int r = make_folders(CONFIG_TO "/config", 0755);
+
+	while (r == 0 && dir != NULL && (entry = readdir(dir)) != NULL) {
+		char from[512], to[512];
+
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(from, sizeof(from), CONFIG_FROM "/config/%s", entry->d_name);
+		snprintf(to, sizeof(to), CONFIG_TO "/config/%s", entry->d_name);
+		r = copy_file(from, to, 0644);
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return r;
+}
+
+static int copy_config(char error[SENTENCE])
+{
+	int r = copy_config_files();
+
+	if (r == 0)
+		r = copy_if_there(CONFIG_FROM "/boot.json", CONFIG_TO "/boot.json", 0644);
+	if (r == 0)
+		r = copy_if_there(CONFIG_FROM "/hostname", NEW_ROOT "/etc/hostname", 0644);
+	if (r == 0 && access(CONFIG_FROM "/authorized_keys", F_OK) == 0) {
+		r = make_folders(NEW_ROOT "/root/.ssh", 0700);
+		if (r == 0 && chmod(NEW_ROOT "/root/.ssh", 0700) < 0)
+			r = -errno;
+		if (r == 0)
+			r = copy_file(CONFIG_FROM "/authorized_keys", NEW_ROOT "/root/.ssh/authorized_keys", 0600);
+	}
+	return r < 0 ? sentence(error, r, "the configuration can't be put into the new root: %s", strerror(-r)) : 0;
+}
+
+/* ------------------------------------------------------------------ into the new root */
+/* Frees the RAM that the unpacked initrd takes. Stays on its own file system. */
+static void delete_below(int folder, dev_t device)
+{
+	DIR *dir = fdopendir(folder);
+	struct dirent *entry;
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		struct stat st;
+		int child;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_dev != device)
+			continue;
+		if (!S_ISDIR(st.st_mode)) {
+			unlinkat(dirfd(dir), entry->d_name, 0);
+			continue;
+		}
+		child = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (child >= 0)
+			delete_below(child, device);
+		unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
+	}
+	if (dir != NULL)
+		closedir(dir);
+}
+
+static int switch_root(char error[SENTENCE])
+{
+	static const char *const moved[] = { "/dev", "/proc", "/sys", "/run" };
+	int old = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof(moved) / sizeof(moved[0]); i++) {
+		char to[64];
+
+		snprintf(to, sizeof(to), NEW_ROOT "%s", moved[i]);
+		if ((mkdir(to, 0755) < 0 && errno != EEXIST) || mount(moved[i], to, NULL, MS_MOVE, NULL) < 0)
+			return sentence(error, -errno, "%s can't be moved into the new root: %s", moved[i], strerror(errno));
+	}
+	if (chdir(NEW_ROOT) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0)
+		return sentence(error, -errno, "can't switch to the new root: %s", strerror(errno));
+	if (old >= 0 && fstat(old, &st) == 0)
+		delete_below(old, st.st_dev);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ the story */
+static int slot_from(const char *cmdline, const char *key, struct boot_slot *ret_slot, char error[SENTENCE])
+{
+	int r = cmdline_boot_slot(cmdline, key, ret_slot);
+
+	if (r == -EINVAL)
+		return sentence(error, r, "the kernel command line's %s isn't PARTUUID:DATA_BLOCKS:ROOTHASH:SALT", key);
+	return r;
+}
+
+static int bring_up(char error[SENTENCE])
+{
+	struct buffer cmdline = { 0 };
+	struct boot_slot c, d;
+	int r = mount_api(error), has_d;
+
+	if (r < 0)
+		return r;
+	load_modules();
+	r = file_load("/proc/cmdline", FILE_MOST, &cmdline);
+	if (r < 0)
+		return sentence(error, r, "/proc/cmdline can't be read: %s", strerror(-r));
+	r = slot_from((const char *)cmdline.data, "repave.c", &c, error);
+	has_d = slot_from((const char *)cmdline.data, "repave.d", &d, error);
+	buffer_release(&cmdline);
+	if (r == -ENOENT)
+		return sentence(error, r, "the kernel command line has no repave.c=: this system is started by Repave's stage 1");
+	if (r < 0 || (has_d < 0 && has_d != -ENOENT))
+		return r < 0 ? r : has_d;
+	r = mount_root(&c, error);
+	if (r == 0 && has_d == 0)
+		r = open_slot("repave-d", &d, NEW_ROOT "/app", error);
+	if (r == 0)
+		r = copy_config(error);
+	return r == 0 ? switch_root(error) : r;
+}
+
+int main(int argc, char **argv)
+{
+	char error[SENTENCE] = "";
+
+	if (getpid() != 1) {
+		fprintf(stderr, "%s is the init of an OS image's initrd; it runs as process 1 only\n", argv[0]);
+		return argc > 1 && strcmp(argv[1], "--help") == 0 ? 0 : 2;
+	}
+	if (bring_up(error) == 0) {
+		char *init[] = { (char[]){ "/sbin/init" }, NULL };
+
+		execv(init[0], init);
+		sentence(error, -errno, "/sbin/init of the OS can't be executed: %s", strerror(errno));
+	}
+	dprintf(STDERR_FILENO, "stage 2: %s; starting again in %u s\n", error, SECONDS_TO_READ);
+	sync();
+	sleep(SECONDS_TO_READ);
+	reboot(RB_AUTOBOOT);
+	return 1;
+}
