@@ -31,9 +31,14 @@ $(foreach n,$(image-names),$(eval $(addprefix $(B)/images/$(n),.img .img.zst .sp
 
 # Keys and repository of the developer's build. `add` leaves out what is there unchanged.
 repave-sign = $(B)/bin/repave-sign $(1) --repository $(B)/repository --keys $(B)/keys
-$(B)/repository/published.stamp: $(image-descriptions) $(B)/bin/repave-sign $(B)/images/names
+# The first root goes into every boot medium, so a newer program must not make it anew: order-only.
+$(B)/repository/metadata/1.root.json: | $(B)/bin/repave-sign
+	$(call say,KEYS,$(B)/keys)
+	$(Q)$(call repave-sign,init)
+
+$(B)/repository/published.stamp: $(image-descriptions) $(B)/bin/repave-sign $(B)/images/names \
+		$(B)/repository/metadata/1.root.json
 	$(call say,PUBLISH,$(B)/repository)
-	$(Q)ls $(B)/repository/metadata/*.root.json >/dev/null 2>&1 || $(call repave-sign,init)
 	$(Q)$(call repave-sign,add) $(image-descriptions)
 	$(Q)$(call repave-sign,publish)
 	$(Q)touch $@
