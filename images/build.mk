@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Trees in, images out; and the repository that holds them.
-host-programs += wire
+host-programs += wire squash
 wire-src := images/wire.c images/wire-encode.c images/wire-decode.c images/frames.c images/output.c \
 	common/seekable.c common/bytes.c common/file.c common/log.c
 wire-libs := -lzstd -lpthread
+squash-src := images/squash-main.c images/squash.c common/bytes.c common/file.c common/log.c
+squash-libs := -lsquashfs
 
 unit-tests += wire-test
 wire-test-src := images/test/wire.c $(filter-out images/wire.c,$(wire-src))
 wire-test-libs := -lzstd -lpthread
 
 script-tests += images/test/build-image
-test-unit-needs += $(B)/bin/wire
+test-unit-needs += $(B)/bin/wire $(B)/bin/squash
 shell-scripts += images/test/build-image
 
 image-oses := $(if $(CONFIG_OS_MINIMAL),minimal) $(if $(CONFIG_OS_DEBIAN),debian)
@@ -21,10 +23,10 @@ image-compression := $(if $(CONFIG_IMAGE_COMPRESSION_LZO),lzo,$(if $(CONFIG_IMAG
 	$(CONFIG_IMAGE_COMPRESSION_XZ),xz,wire)))
 all-outputs += $(image-descriptions)
 
-$(B)/images/%.json: $(B)/rootfs/%.stamp images/build-image images/spdx $(B)/bin/wire \
+$(B)/images/%.json: $(B)/rootfs/%.stamp images/build-image images/spdx $(B)/bin/wire $(B)/bin/squash \
 		$(foreach c,LZO ZSTD XZ,$(B)/config/IMAGE_COMPRESSION_$(c))
 	$(call say,IMAGE,$*)
-	$(Q)images/build-image --wire $(B)/bin/wire --compression $(image-compression) $(B)/rootfs/$* $(B)/images/$*
+	$(Q)images/build-image --bin $(B)/bin --compression $(image-compression) $(B)/rootfs/$* $(B)/images/$*
 
 # The four files of an image come together, with one time stamp.
 $(foreach n,$(image-names),$(eval $(addprefix $(B)/images/$(n),.img .img.zst .spdx.json): $(B)/images/$(n).json ;))
