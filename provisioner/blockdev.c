@@ -160,7 +160,7 @@ static int find_in_disk(const char *disk, uint64_t size, const uint8_t guid[16],
 	char path[BLOCKDEV_NAME + 8];
 	int fd, r;
 
-	snprintf(path, sizeof(path), "/dev/%s", disk);
+	snprintf(path, sizeof(path), "/dev/%.63s", disk);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;

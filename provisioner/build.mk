@@ -29,3 +29,9 @@ provisioner-disk := $(addprefix provisioner/,gpt.c blockdev.c dmverity.c cmdline
 
 musl-programs += stage2
 stage2-src := provisioner/stage2.c $(provisioner-disk) common/bytes.c common/file.c
+
+musl-programs += provision
+provision-src := $(addprefix provisioner/,main.c console.c config.c identify.c control.c trust.c fetch.c boot.c disk.c \
+	backoff.c blockdev.c dmverity.c state.c plan.c frame.c donor.c install.c) $(provisioner-pure) \
+	$(signing-verify) common/seekable.c $(common-core) $(common-http)
+provision-libs := -lcurl -lmbedtls -lmbedx509 -lmbedcrypto -ljansson -lsodium -lzstd

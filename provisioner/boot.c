@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/kexec.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "common/json.h"
+#include "provisioner/cmdline.h"
+#include "provisioner/cpio.h"
+#include "provisioner/dmverity.h"
+#include "provisioner/provision.h"
+
+#define MAPPED "repave-stage1"
+#define MOUNT_POINT "/run/c"
+#define KERNEL_MOST (64u << 20)
+#define INITRD_MOST (256u << 20)
+#ifndef RB_KEXEC
+#define RB_KEXEC 0x45584543 /* LINUX_REBOOT_CMD_KEXEC */
+#endif
+
+/* ------------------------------------------------------------------ what stage 2 gets */
+static int describe_slot(const struct provision *p, const struct volume *volume, struct boot_slot *ret_slot)
+{
+	const struct image_description *image = verified_image_description(volume->image);
+
+	if (image->salt_size > BOOT_SALT_MOST)
+		return -EINVAL;
+	memset(ret_slot, 0, sizeof(*ret_slot));
+	guid_format(p->disk.parts[volume->part]->guid, ret_slot->partuuid);
+	ret_slot->data_blocks = image->data_blocks;
+	memcpy(ret_slot->root_hash, image->root_hash, 32);
+	memcpy(ret_slot->salt, image->salt, image->salt_size);
+	ret_slot->salt_size = image->salt_size;
+	return 0;
+}
+
+static int add_volume(const struct provision *p, const struct volume *volume, const char *key, struct buffer *cmdline)
+{
+	struct boot_slot slot;
+	int r = describe_slot(p, volume, &slot);
+
+	return r < 0 ? r : cmdline_add_boot_slot(cmdline, key, &slot);
+}
+
+static int build_cmdline(struct provision *p, struct buffer *ret_cmdline)
+{
+	const char *own = verified_image_description(p->c.image)->cmdline;
+	struct buffer ours = { 0 };
+	int r = file_load("/proc/cmdline", 1 << 16, &ours);
+
+	if (r == 0)
+		r = cmdline_add_consoles(ret_cmdline, (const char *)ours.data);
+	buffer_release(&ours);
+	if (r == 0 && own != NULL && own[0] != '\0')
+		r = buffer_printf(ret_cmdline, "%s%s", ret_cmdline->size > 0 ? " " : "", own);
+	if (r == 0)
+		r = buffer_printf(ret_cmdline, "%srepave.node=%s repave.assignment=%" PRIu64, ret_cmdline->size > 0 ? " " : "",
+				  p->identity.uuid, p->assignment.number);
+	if (r == 0)
+		r = add_volume(p, &p->c, "repave.c", ret_cmdline);
+	if (r == 0 && p->d.installed)
+		r = add_volume(p, &p->d, "repave.d", ret_cmdline);
+	if (r < 0)
+		return sentence(p->error, r, "the kernel command line can't be built: %s", strerror(-r));
+	if (ret_cmdline->size > CMDLINE_MOST)
+		return sentence(p->error, -E2BIG, "the kernel command line would have %zu characters of at most %u", ret_cmdline->size,
+				CMDLINE_MOST);
+	return 0;
+}
+
+static int add_boot_json(struct provision *p, struct buffer *archive)
+{
+	json_t *json = json_pack("{s:i,s:I,s:o,s:o}", "format", 1, "assignment", (json_int_t)p->assignment.number, "stages",
+				 stages_json(&p->stages), "images", images_json(p));
+	char *text = json != NULL ? json_format(json) : NULL;
+	int r = text != NULL ? cpio_add_file(archive, "repave/boot.json", 0644, text, strlen(text)) : -ENOMEM;
+
+	free(text);
+	json_decref(json);
+	return r;
+}
+
+static int add_keys(const json_t *keys, struct buffer *archive)
+{
+	struct buffer text = { 0 };
+	const json_t *key;
+	size_t i;
+	int r = 0;
+
+	json_array_foreach(keys, i, key)
+		if (r == 0)
+			r = buffer_printf(&text, "%s\n", json_string_value(key));
+	if (r == 0 && text.size > 0)
+		r = cpio_add_file(archive, "repave/authorized_keys", 0600, text.data, text.size);
+	buffer_release(&text);
+	return r;
+}
+
+/* The node's configuration: in RAM only, never on a disk or a command line. */
+static int build_archive(struct provision *p, struct buffer *archive)
+{
+	const struct assignment *a = &p->assignment;
+	const char *name;
+	json_t *text;
+	int r = cpio_add_folder(archive, "repave", 0700);
+
+	if (r == 0)
+		r = cpio_add_folder(archive, "repave/config", 0700);
+	if (r == 0 && a->hostname != NULL) {
+		char line[256];
+
+		snprintf(line, sizeof(line), "%s\n", a->hostname);
+		r = cpio_add_file(archive, "repave/hostname", 0644, line, strlen(line));
+	}
+	if (r == 0)
+		r = add_keys(a->ssh_keys, archive);
+	json_object_foreach(a->files, name, text) {
+		char path[128];
+
+		snprintf(path, sizeof(path), "repave/config/%s", name);
+		if (r == 0)
+			r = cpio_add_file(archive, path, 0644, json_string_value(text), json_string_length(text));
+	}
+	if (r == 0)
+		r = add_boot_json(p, archive);
+	return r == 0 ? cpio_end(archive) : r;
+}
+
+/* ------------------------------------------------------------------ out of C: */
+/* Copies a file of the verified file system to memory. What dm-verity refuses comes as EIO. */
+static int read_verified(struct provision *p, const char *path, size_t most, const char *name, int *ret_fd, uint64_t *ret_size)
+{
+	char full[512], piece[65536];
+	uint64_t size = 0;
+	int from, r = 0;
+	ssize_t n;
+
+	if ((size_t)snprintf(full, sizeof(full), MOUNT_POINT "%s", path) >= sizeof(full))
+		return sentence(p->error, -ENAMETOOLONG, "the path of %s in the image is too long", name);
+	from = open(full, O_RDONLY | O_CLOEXEC);
+	*ret_fd = memfd_create(name, MFD_CLOEXEC);
+	if (from < 0 || *ret_fd < 0)
+		r = -errno;
+	while (r == 0 && (n = read(from, piece, sizeof(piece))) != 0) {
+		if (n < 0)
+			r = -errno;
+		else if (size + (uint64_t)n > most)
+			r = -EFBIG;
+		else
+			r = write_full_at(*ret_fd, piece, (size_t)n, size);
+		size += r == 0 ? (uint64_t)n : 0;
+	}
+	if (from >= 0)
+		close(from);
+	*ret_size = size;
+	if (r == 0)
+		return 0;
+	if (*ret_fd >= 0)
+		close(*ret_fd);
+	*ret_fd = -1;
+	return sentence(p->error, r, "%s of %s can't be read from %s: %s", path, verified_image_path(p->c.image),
+			part_name(p->c.part), r == -EIO ? "the disk no longer gives what was written" : strerror(-r));
+}
+
+static int append_archive(struct provision *p, int fd, uint64_t size)
+{
+	static const uint8_t zeros[4];
+	struct buffer archive = { 0 };
+	size_t padding = (4 - size % 4) % 4;
+	int r = build_archive(p, &archive);
+
+	if (r == 0)
+		r = write_full_at(fd, zeros, padding, size);
+	if (r == 0)
+		r = write_full_at(fd, archive.data, archive.size, size + padding);
+	buffer_release(&archive);
+	return r < 0 ? sentence(p->error, r, "the configuration can't be put beside the initrd: %s", strerror(-r)) : 0;
+}
+
+static int open_c(struct provision *p)
+{
+	struct boot_slot slot;
+	int r = describe_slot(p, &p->c, &slot);
+
+	if (r == 0)
+		r = dmverity_open(MAPPED, p->c.path, &slot, false);
+	if (r < 0)
+		return sentence(p->error, r, "dm-verity can't open %s (%s): %s", part_name(p->c.part), p->c.path, strerror(-r));
+	r = make_folders(MOUNT_POINT, 0700);
+	if (r == 0 && mount("/dev/mapper/" MAPPED, MOUNT_POINT, "squashfs", MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC, NULL) < 0)
+		r = -errno;
+	if (r == 0)
+		return 0;
+	dmverity_close(MAPPED);
+	return sentence(p->error, r, "%s can't be mounted as squashfs: %s", part_name(p->c.part), strerror(-r));
+}
+
+static void close_c(void)
+{
+	umount2(MOUNT_POINT, 0);
+	dmverity_close(MAPPED);
+}
+
+/* ------------------------------------------------------------------ the jump */
+static int load_kernel(struct provision *p, int kernel, int initrd, const struct buffer *cmdline)
+{
+	if (syscall(SYS_kexec_file_load, kernel, initrd, cmdline->size + 1, (const char *)cmdline->data, 0UL) == 0)
+		return 0;
+	return sentence(p->error, -errno, "the kernel refuses to load %s of %s: %s",
+			verified_image_description(p->c.image)->kernel, verified_image_path(p->c.image),
+			errno == EKEYREJECTED || errno == ENOKEY ? "its signature isn't by a key this machine trusts" : strerror(errno));
+}
+
+static int load(struct provision *p)
+{
+	const struct image_description *image = verified_image_description(p->c.image);
+	struct buffer cmdline = { 0 };
+	uint64_t kernel_size, initrd_size;
+	int kernel = -1, initrd = -1;
+	int r = open_c(p);
+
+	if (r < 0)
+		return r;
+	r = read_verified(p, image->kernel, KERNEL_MOST, "kernel", &kernel, &kernel_size);
+	if (r == 0)
+		r = read_verified(p, image->initrd, INITRD_MOST, "initrd", &initrd, &initrd_size);
+	close_c();
+	if (r == 0)
+		r = build_cmdline(p, &cmdline);
+	if (r == 0)
+		r = append_archive(p, initrd, initrd_size);
+	if (r == 0)
+		r = load_kernel(p, kernel, initrd, &cmdline);
+	if (r == 0)
+		console_line(&p->stages, "%s, kernel %" PRIu64 " KiB, initrd %" PRIu64 " KiB", verified_image_path(p->c.image),
+			     kernel_size >> 10, initrd_size >> 10);
+	buffer_release(&cmdline);
+	if (kernel >= 0)
+		close(kernel);
+	if (initrd >= 0)
+		close(initrd);
+	return r;
+}
+
+int boot(struct provision *p)
+{
+	int r = load(p);
+
+	if (r < 0)
+		return r;
+	report(p, "kexec");
+	console_line(&p->stages, "starting it");
+	sync();
+	reboot(RB_KEXEC);
+	return sentence(p->error, -errno, "the jump into the new kernel failed: %s", strerror(errno));
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "provisioner/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/file.h"
+#include "common/json.h"
+#include "provisioner/cmdline.h"
+
+#define FILE_MOST (1u << 20)
+
+/* A name, an IPv4 or an IPv6 address: nothing that could change the meaning of a URL. */
+static int host_set(struct config *config, const char *text)
+{
+	size_t length = strlen(text);
+	bool six = strchr(text, ':') != NULL;
+
+	if (length < 1 || length > 250 || text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.:-")])
+		return -EINVAL;
+	snprintf(config->host, sizeof(config->host), six ? "[%s]" : "%s", text);
+	return 0;
+}
+
+static int port_set(uint64_t value, unsigned *ret_port)
+{
+	if (value < 1 || value > 65535)
+		return -EINVAL;
+	*ret_port = (unsigned)value;
+	return 0;
+}
+
+static int config_parse(struct config *config, const json_t *json, char ret_error[SENTENCE])
+{
+	const char *host = json_get_string(json, "control_unit"), *version = json_get_string(json, "version");
+	uint64_t port = 0, repository_port = 0, build_time = 0;
+
+	json_get_u64(json, "port", &port);
+	json_get_u64(json, "repository_port", &repository_port);
+	if (host == NULL || host_set(config, host) < 0 || port_set(port, &config->port) < 0 ||
+	    port_set(repository_port, &config->repository_port) < 0)
+		return sentence(ret_error, -EINVAL, "config.json: control_unit, port or repository_port isn't sound");
+	if (json_get_u64(json, "slot_c_mib", &config->slot_c_mib) < 0 || json_get_u64(json, "slot_d_mib", &config->slot_d_mib) < 0 ||
+	    config->slot_c_mib == 0 || config->slot_d_mib == 0)
+		return sentence(ret_error, -EINVAL, "config.json: slot_c_mib or slot_d_mib isn't a size");
+	if (json_get_u64(json, "build_time", &build_time) < 0)
+		return sentence(ret_error, -EINVAL, "config.json: build_time is missing");
+	config->build_time = (int64_t)build_time;
+	snprintf(config->version, sizeof(config->version), "%.64s", version != NULL ? version : "unknown");
+	return 0;
+}
+
+/* Returns -ENOENT when the word isn't there. */
+static int override_port(const char *cmdline, const char *key, unsigned *port)
+{
+	char text[32];
+	uint64_t value;
+	int r = cmdline_value(cmdline, key, text, sizeof(text));
+
+	if (r < 0)
+		return r;
+	return parse_u64(text, &value) < 0 ? -EINVAL : port_set(value, port);
+}
+
+static int overrides(struct config *config, const char *cmdline, char ret_error[SENTENCE])
+{
+	char host[256];
+	int r = cmdline_value(cmdline, "repave.cu", host, sizeof(host));
+
+	if (r == 0)
+		r = host_set(config, host);
+	if (r < 0 && r != -ENOENT)
+		return sentence(ret_error, -EINVAL, "kernel command line: repave.cu isn't an address");
+	r = override_port(cmdline, "repave.port", &config->port);
+	if (r == 0 || r == -ENOENT)
+		r = override_port(cmdline, "repave.repository_port", &config->repository_port);
+	if (r < 0 && r != -ENOENT)
+		return sentence(ret_error, -EINVAL, "kernel command line: repave.port or repave.repository_port isn't a port");
+	return 0;
+}
+
+static int token_load(struct config *config, const char *path, char ret_error[SENTENCE])
+{
+	struct buffer data = { 0 };
+	int r = file_load(path, 4096, &data);
+	size_t length = 0;
+
+	if (r == -ENOENT)
+		return 0;
+	while (r == 0 && length < data.size && data.data[length] > 0x20 && data.data[length] < 0x7f)
+		length++;
+	if (r == 0 && length < sizeof(config->token) && length > 0)
+		memcpy(config->token, data.data, length);
+	else
+		r = sentence(ret_error, r < 0 ? r : -EINVAL, "%s isn't a join token: make the boot medium again", path);
+	if (data.data != NULL)
+		memset(data.data, 0, data.size);
+	buffer_release(&data);
+	return r;
+}
+
+int config_load(const char *folder, const char *token_file, const char *cmdline, struct config *ret_config,
+		char ret_error[SENTENCE])
+{
+	struct buffer text = { 0 };
+	char path[512], detail[160];
+	json_t *json = NULL;
+	int r;
+
+	memset(ret_config, 0, sizeof(*ret_config));
+	snprintf(ret_config->ca_file, sizeof(ret_config->ca_file), "%s/ca.pem", folder);
+	snprintf(path, sizeof(path), "%s/config.json", folder);
+	r = file_load(path, FILE_MOST, &text);
+	if (r < 0) {
+		sentence(ret_error, r, "%s can't be read: %s", path, strerror(-r));
+		goto out;
+	}
+	json = json_parse(text.data, text.size, detail);
+	r = json_is_object(json) ? config_parse(ret_config, json, ret_error)
+				 : sentence(ret_error, -EINVAL, "%s isn't a JSON object", path);
+	if (r == 0)
+		r = overrides(ret_config, cmdline, ret_error);
+	if (r == 0)
+		r = token_load(ret_config, token_file, ret_error);
+	if (r < 0)
+		goto out;
+	snprintf(path, sizeof(path), "%s/root.json", folder);
+	r = file_load(path, FILE_MOST, &ret_config->root);
+	if (r < 0)
+		sentence(ret_error, r, "%s can't be read: %s", path, strerror(-r));
+out:
+	json_decref(json);
+	buffer_release(&text);
+	return r;
+}
+
+void config_release(struct config *config)
+{
+	buffer_release(&config->root);
+	memset(config->token, 0, sizeof(config->token));
+}

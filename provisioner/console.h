@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What an operator sees: one line per event with the up-time, progress of long work, and how long each stage took. */
+#ifndef PROVISIONER_CONSOLE_H
+#define PROVISIONER_CONSOLE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define STAGES_MOST 16u
+
+struct stage {
+	char name[16];
+	double seconds;
+};
+
+struct stages {
+	struct stage done[STAGES_MOST];
+	unsigned count;
+	const char *current; /* NULL between stages */
+	double since;        /* up-time at which it began */
+};
+
+double uptime(void); /* seconds since the kernel started */
+
+/* "[  12.3 s] stage      text"; control characters become spaces. */
+void console_line(const struct stages *stages, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Adds a stage that others measured. */
+void stages_add(struct stages *stages, const char *name, double seconds);
+/* Ends the current stage and begins `name` (a literal). */
+void stages_begin(struct stages *stages, const char *name);
+void stages_end(struct stages *stages);
+/* [{"name": …, "seconds": …}, …], the running one included. A new reference, or NULL. */
+json_t *stages_json(const struct stages *stages);
+
+/* Progress of one piece of work. On a screen it rewrites one line; on a serial line or in a file it prints a line per tenth. */
+struct progress {
+	const struct stages *stages;
+	const char *label; /* "debian 12.11" */
+	const char *what;  /* "checking" … */
+	bool live;
+	unsigned tenth;
+	double since, shown;
+	bool open_line;
+};
+
+void progress_init(struct progress *ret_progress, const struct stages *stages, const char *label);
+/* `what` is a literal; another one than before starts a new piece of work. Bytes. */
+void progress_show(struct progress *progress, const char *what, uint64_t done, uint64_t total);
+void progress_end(struct progress *progress);
+
+#endif

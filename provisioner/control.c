@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "common/json.h"
+#include "provisioner/backoff.h"
+#include "provisioner/provision.h"
+
+#define REFUSED_SECONDS 60u /* a refusal lasts until an operator does something */
+
+static void node_url(const struct provision *p, const char *call, char url[512])
+{
+	snprintf(url, 512, "https://%s:%u/v1/nodes/%s/%s", p->config.host, p->config.port, p->identity.uuid, call);
+}
+
+/* ------------------------------------------------------------------ boot */
+static int new_nonce(struct provision *p)
+{
+	uint8_t random[NONCE_DIGITS / 2];
+
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return sentence(p->error, -EIO, "the kernel gives no random numbers");
+	hex_format(random, sizeof(random), p->nonce);
+	return 0;
+}
+
+static char *boot_question(const struct provision *p)
+{
+	json_t *slots = json_object(), *question;
+	char *text;
+
+	for (unsigned part = PART_C0; part <= PART_D1; part++) {
+		const char *hash = state_slot(&p->state, part_name((enum part)part));
+
+		json_object_set_new(slots, part_name((enum part)part), hash != NULL ? json_string(hash) : json_null());
+	}
+	question = json_pack("{s:i,s:s,s:s,s:o,s:o}", "format", 1, "nonce", p->nonce, "stage1_version", p->config.version,
+			     "inventory", identity_json(&p->identity), "slots", slots);
+	text = question != NULL ? json_format(question) : NULL;
+	json_decref(question);
+	return text;
+}
+
+/* The server's own sentence, when it sent one. */
+static void server_sentence(const struct buffer *body, char text[160])
+{
+	char detail[160];
+	json_t *json = json_parse(body->data, body->size, detail);
+	const char *error = json_get_string(json, "error");
+
+	snprintf(text, 160, "%s", error != NULL ? error : "no reason given");
+	json_decref(json);
+}
+
+/* One question. 0 with an assignment or a wait; -EACCES when refused; else unreachable or unusable. The sentence is in p->error. */
+static int ask_once(struct provision *p)
+{
+	struct buffer body = { 0 };
+	char url[512], detail[160];
+	unsigned status = 0;
+	char *question;
+	int r = new_nonce(p);
+
+	if (r < 0)
+		return r;
+	question = boot_question(p);
+	if (question == NULL)
+		return sentence(p->error, -ENOMEM, "out of memory");
+	node_url(p, "boot", url);
+	r = http_request(p->control, "POST", url, question, ASSIGNMENT_SIZE_MOST, &status, &body);
+	free(question);
+	if (r < 0) {
+		sentence(p->error, r, "control unit %s:%u can't be asked: %s", p->config.host, p->config.port,
+			 http_error(p->control));
+	} else if (status != 200) {
+		server_sentence(&body, detail);
+		r = sentence(p->error, status >= 500 ? -EIO : -EACCES, "control unit %s:%u refuses (%u): %s", p->config.host,
+			     p->config.port, status, detail);
+	} else {
+		r = assignment_parse(body.data, body.size, p->nonce, &p->assignment, detail);
+		if (r < 0)
+			sentence(p->error, r, "%s", detail);
+	}
+	buffer_release(&body);
+	return r;
+}
+
+int ask_for_assignment(struct provision *p)
+{
+	const char *last_reason = NULL;
+	char reason[160] = "";
+
+	for (unsigned try = 1;; try++) {
+		int r = ask_once(p);
+		unsigned seconds;
+
+		if (r == 0 && !p->assignment.wait)
+			return 0;
+		if (r == 0) {
+			/* Waiting may take days: say it once, not each time. */
+			if (last_reason == NULL || strncmp(reason, p->assignment.reason, sizeof(reason) - 1) != 0)
+				console_line(&p->stages, "waiting for the control unit: %s (asking every %u s)",
+					     p->assignment.reason, p->assignment.wait_seconds);
+			snprintf(reason, sizeof(reason), "%s", p->assignment.reason);
+			last_reason = reason;
+			seconds = p->assignment.wait_seconds;
+			assignment_release(&p->assignment);
+			try = 0;
+		} else if (r == -ENOMEM) {
+			return r;
+		} else {
+			last_reason = NULL;
+			seconds = r == -EACCES ? REFUSED_SECONDS : backoff_seconds(try);
+			console_line(&p->stages, "%s; next try in %u s", p->error, seconds);
+		}
+		sleep(seconds);
+	}
+}
+
+/* ------------------------------------------------------------------ report */
+static json_t *volume_json(const struct volume *volume)
+{
+	const struct image_description *image = verified_image_description(volume->image);
+	const struct install_result *result = &volume->result;
+	char root[65];
+
+	hex_format(image->root_hash, 32, root);
+	return json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I}", "slot", part_name(volume->part), "target",
+			 verified_image_path(volume->image), "root_hash", root, "blocks", (json_int_t)result->blocks, "kept",
+			 (json_int_t)result->kept, "copied", (json_int_t)result->copied, "fetched",
+			 (json_int_t)result->fetched, "wire_bytes", (json_int_t)result->wire_bytes);
+}
+
+json_t *images_json(const struct provision *p)
+{
+	json_t *list = json_array();
+
+	if (p->c.installed)
+		json_array_append_new(list, volume_json(&p->c));
+	if (p->d.installed)
+		json_array_append_new(list, volume_json(&p->d));
+	return list;
+}
+
+void report(struct provision *p, const char *event)
+{
+	json_t *json = json_pack("{s:i,s:s,s:I,s:s,s:s,s:o,s:o}", "format", 1, "nonce", p->nonce, "assignment",
+				 (json_int_t)p->assignment.number, "event", event, "stage",
+				 p->stages.current != NULL ? p->stages.current : "boot", "stages", stages_json(&p->stages),
+				 "images", images_json(p));
+	struct buffer body = { 0 };
+	unsigned status = 0;
+	char url[512], *text;
+
+	if (json != NULL && strcmp(event, "failed") == 0)
+		json_object_set_new(json, "error", json_string(p->error));
+	text = json != NULL ? json_format(json) : NULL;
+	json_decref(json);
+	if (text == NULL)
+		return;
+	node_url(p, "report", url);
+	if (http_request(p->reports, "POST", url, text, 4096, &status, &body) < 0)
+		console_line(&p->stages, "report not delivered: %s", http_error(p->reports));
+	else if (status != 204 && status != 200)
+		console_line(&p->stages, "report not taken by the control unit (%u)", status);
+	buffer_release(&body);
+	free(text);
+}

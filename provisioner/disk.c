@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "provisioner/disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/bytes.h"
+#include "common/file.h"
+
+#define MIB ((size_t)1 << 20)
+#define DISKS_MOST 64
+#define NODE_SECONDS 10u
+
+/* ------------------------------------------------------------------ what is there */
+/* Only for the message: an operator decides more easily when the system is named. */
+static const struct {
+	size_t offset;
+	const char *magic;
+	size_t size;
+	const char *what;
+} signatures[] = {
+	{ 512, "EFI PART", 8, "a GPT partition table" },
+	{ 4096, "EFI PART", 8, "a GPT partition table" },
+	{ 0x438, "\x53\xef", 2, "an ext2/3/4 file system" },
+	{ 0, "XFSB", 4, "an XFS file system" },
+	{ 0x10040, "_BHRfS_M", 8, "a btrfs file system" },
+	{ 0, "LUKS\xba\xbe", 6, "a LUKS encrypted volume" },
+	{ 512, "LABELONE", 8, "an LVM physical volume" },
+	{ 4096, "\xfc\x4e\x2b\xa9", 4, "a RAID member" },
+	{ 4086, "SWAPSPACE2", 10, "swap space" },
+	{ 3, "NTFS    ", 8, "an NTFS file system" },
+	{ 0x8001, "CD001", 5, "an ISO 9660 image" },
+	{ 0, "hsqs", 4, "a squashfs file system" },
+	{ 54, "FAT", 3, "a FAT file system" },
+	{ 82, "FAT32", 5, "a FAT file system" },
+	{ 510, "\x55\xaa", 2, "an MBR partition table" },
+};
+
+static bool all_zero(const uint8_t *data, size_t size)
+{
+	return size == 0 || (data[0] == 0 && memcmp(data, data + 1, size - 1) == 0);
+}
+
+static const char *name_content(const uint8_t *head, size_t size)
+{
+	for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++)
+		if (signatures[i].offset + signatures[i].size <= size &&
+		    memcmp(head + signatures[i].offset, signatures[i].magic, signatures[i].size) == 0)
+			return signatures[i].what;
+	return "data of an unknown kind in its first MiB";
+}
+
+static enum disk_content look_at(const uint8_t *head, size_t edge, const uint8_t *tail, uint32_t sector, uint64_t size,
+				 struct gpt *gpt, char what[64])
+{
+	const struct gpt_entry *parts[PARTS];
+	int r = gpt_parse(head, edge, sector, size / sector, gpt);
+
+	if (r == 0 && gpt_ours(gpt, parts) == 0)
+		return DISK_OURS;
+	if (r == 0)
+		snprintf(what, 64, "a GPT with %u foreign partition%s", gpt->count, gpt->count == 1 ? "" : "s");
+	else if (r == -EBADMSG)
+		snprintf(what, 64, "a damaged GPT partition table");
+	else if (!all_zero(head, edge))
+		snprintf(what, 64, "%s", name_content(head, edge));
+	else if (!all_zero(tail, edge))
+		snprintf(what, 64, "data in its last MiB");
+	else
+		return DISK_BLANK;
+	return DISK_FOREIGN;
+}
+
+int disk_look(int fd, uint64_t size, struct gpt *ret_gpt, char ret_what[64])
+{
+	uint32_t sector = blockdev_sector_size(fd);
+	size_t edge = size < MIB ? (size_t)size : MIB;
+	uint8_t *head = malloc(edge + 1), *tail = malloc(edge + 1);
+	int r = head == NULL || tail == NULL ? -ENOMEM : 0;
+
+	ret_what[0] = '\0';
+	if (r == 0 && sector == 0)
+		r = -EINVAL;
+	if (r == 0)
+		r = read_full_at(fd, head, edge, 0);
+	if (r == 0)
+		r = read_full_at(fd, tail, edge, size - edge);
+	if (r == 0)
+		r = look_at(head, edge, tail, sector, size, ret_gpt, ret_what);
+	free(tail);
+	free(head);
+	return r;
+}
+
+static int open_disk(const char *name, int flags)
+{
+	char path[BLOCKDEV_NAME + 8];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/%.63s", name);
+	fd = open(path, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int look_by_name(const struct blockdev *device, struct gpt *ret_gpt, char ret_what[64])
+{
+	int fd = open_disk(device->name, O_RDONLY), r;
+
+	if (fd < 0)
+		return fd;
+	r = disk_look(fd, device->size, ret_gpt, ret_what);
+	close(fd);
+	return r;
+}
+
+static void disk_set(struct disk *disk, const struct blockdev *device)
+{
+	snprintf(disk->name, sizeof(disk->name), "%.63s", device->name);
+	disk->size = device->size;
+}
+
+void disk_find(struct disk *ret_disk)
+{
+	struct blockdev devices[DISKS_MOST];
+	int count = blockdev_list("/sys", devices, DISKS_MOST);
+	char what[64];
+
+	ret_disk->found = false;
+	for (int i = 0; i < count; i++) {
+		if (look_by_name(&devices[i], &ret_disk->gpt, what) != DISK_OURS)
+			continue;
+		disk_set(ret_disk, &devices[i]);
+		gpt_ours(&ret_disk->gpt, ret_disk->parts);
+		ret_disk->found = true;
+		return;
+	}
+}
+
+/* ------------------------------------------------------------------ making it ours */
+int disk_refuse(const char *name, uint64_t size, const char *what, const char *node, char ret_error[SENTENCE])
+{
+	char text[16];
+
+	return sentence(ret_error, -EMEDIUMTYPE,
+			"disk %s (%s) holds %s and isn't Repave's: not touched. To erase it: repave assign %s --wipe", name,
+			format_size(size, text), what, node);
+}
+
+static int too_small(const char *name, uint64_t size, uint64_t needed, char ret_error[SENTENCE])
+{
+	char have[16], need[16];
+
+	return sentence(ret_error, -ENOSPC, "disk %s has %s, but slots of the configured sizes need %s: use a larger disk, or "
+			"smaller slots (make menuconfig)", name, format_size(size, have), format_size(needed, need));
+}
+
+static int wipe_edges(int fd, const struct gpt *gpt)
+{
+	uint64_t size = gpt->sectors * gpt->sector_size, state = gpt->entries[PART_STATE].first * gpt->sector_size;
+	uint64_t half = (gpt->entries[PART_STATE].last - gpt->entries[PART_STATE].first + 1) * gpt->sector_size / 2;
+	uint8_t *zeros = calloc(1, MIB);
+	int r = zeros != NULL ? 0 : -ENOMEM;
+
+	if (r == 0)
+		r = write_full_at(fd, zeros, MIB, size - MIB);
+	/* Old records of a former life must not come back. */
+	if (r == 0)
+		r = write_full_at(fd, zeros, 4096, state);
+	if (r == 0)
+		r = write_full_at(fd, zeros, 4096, state + half);
+	if (r == 0)
+		r = write_full_at(fd, zeros, MIB, 0);
+	free(zeros);
+	return r;
+}
+
+/* The primary comes before the backup: a cut between them leaves a disk that is recognised as ours. */
+static int write_tables(int fd, const struct gpt *gpt)
+{
+	uint8_t *primary = malloc(gpt_primary_size(gpt)), *backup = malloc(gpt_backup_size(gpt));
+	int r = primary == NULL || backup == NULL ? -ENOMEM : 0;
+
+	if (r == 0) {
+		gpt_format(gpt, primary, backup);
+		r = write_full_at(fd, primary, gpt_primary_size(gpt), 0);
+	}
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
+	if (r == 0)
+		r = write_full_at(fd, backup, gpt_backup_size(gpt), gpt_backup_offset(gpt));
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
+	free(backup);
+	free(primary);
+	return r;
+}
+
+int disk_write_table(int fd, struct disk *disk, const struct disk_needs *needs, char ret_error[SENTENCE])
+{
+	uint8_t random[(PARTS + 1) * 16];
+	uint32_t sector = blockdev_sector_size(fd);
+	uint64_t needed = 0;
+	int r;
+
+	if (sector == 0)
+		return sentence(ret_error, -EINVAL, "disk %s has sectors of a size that isn't supported", disk->name);
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return sentence(ret_error, -EIO, "no random numbers");
+	r = gpt_layout(disk->size / sector, sector, needs->slot_c_mib, needs->slot_d_mib, random, &disk->gpt, &needed);
+	if (r == -ENOSPC)
+		return too_small(disk->name, disk->size, needed, ret_error);
+	if (r == 0)
+		r = wipe_edges(fd, &disk->gpt);
+	if (r == 0)
+		r = write_tables(fd, &disk->gpt);
+	if (r < 0)
+		return sentence(ret_error, r, "disk %s can't be partitioned: %s", disk->name, strerror(-r));
+	gpt_ours(&disk->gpt, disk->parts);
+	return 0;
+}
+
+static int make_ours(struct disk *disk, const struct disk_needs *needs, char ret_error[SENTENCE])
+{
+	const struct timespec moment = { .tv_nsec = 100 * 1000 * 1000 };
+	int fd = open_disk(disk->name, O_RDWR | O_EXCL), r;
+
+	if (fd < 0)
+		return sentence(ret_error, fd, "disk %s can't be opened for writing: %s", disk->name, strerror(-fd));
+	r = disk_write_table(fd, disk, needs, ret_error);
+	/* Somebody may still be reading the old partitions. */
+	for (unsigned try = 0; r == 0 && ioctl(fd, BLKRRPART) < 0; try++) {
+		if (errno != EBUSY || try == 30)
+			r = sentence(ret_error, -errno, "the kernel doesn't take disk %s's new partition table: %s", disk->name,
+				     strerror(errno));
+		nanosleep(&moment, NULL);
+	}
+	close(fd);
+	disk->found = r == 0;
+	return r;
+}
+
+static bool slots_fit(const struct disk *disk, const struct disk_needs *needs)
+{
+	for (unsigned part = PART_C0; part <= PART_D1; part++) {
+		uint64_t size = (disk->parts[part]->last - disk->parts[part]->first + 1) * disk->gpt.sector_size;
+
+		if (size != (part <= PART_C1 ? needs->slot_c_mib : needs->slot_d_mib) * MIB)
+			return false;
+	}
+	return true;
+}
+
+/* Chooses by reading only: the first blank disk that is large enough; with wipe, else the first foreign one that is.
+ * (A boot medium is far too small, and so is never chosen.) */
+static int choose(const struct disk_needs *needs, struct disk *disk, char ret_error[SENTENCE])
+{
+	struct blockdev devices[DISKS_MOST];
+	int count = blockdev_list("/sys", devices, DISKS_MOST), chosen = -1, r = -ENODEV;
+	uint64_t needed = (2 + 16 + 2 * needs->slot_c_mib + 2 * needs->slot_d_mib) * MIB;
+
+	sentence(ret_error, r, "this server has no disk: one of %" PRIu64 " MiB or more is needed (is its driver in the initramfs?)",
+		 needed / MIB);
+	for (int i = 0; i < count; i++) {
+		char what[64];
+		int content = look_by_name(&devices[i], &disk->gpt, what);
+
+		if (content < 0) {
+			if (r == -ENODEV)
+				r = sentence(ret_error, content, "disk %s can't be read: %s", devices[i].name, strerror(-content));
+		} else if (devices[i].size < needed) {
+			if (r != -EMEDIUMTYPE)
+				r = too_small(devices[i].name, devices[i].size, needed, ret_error);
+		} else if (content == DISK_BLANK) {
+			chosen = i;
+			break;
+		} else if (needs->wipe) {
+			chosen = chosen < 0 ? i : chosen;
+		} else if (r != -EMEDIUMTYPE) {
+			r = disk_refuse(devices[i].name, devices[i].size, what, needs->node, ret_error);
+		}
+	}
+	if (chosen < 0)
+		return r;
+	disk_set(disk, &devices[chosen]);
+	return 0;
+}
+
+int disk_prepare(struct disk *disk, const struct disk_needs *needs, bool *ret_made, char ret_error[SENTENCE])
+{
+	int r;
+
+	*ret_made = false;
+	if (disk->found && (!needs->wipe || slots_fit(disk, needs)))
+		return 0;
+	if (!disk->found) {
+		r = choose(needs, disk, ret_error);
+		if (r < 0)
+			return r;
+	}
+	r = make_ours(disk, needs, ret_error);
+	*ret_made = r == 0;
+	return r;
+}
+
+int disk_open_part(const struct disk *disk, enum part part, int *ret_fd, uint64_t *ret_size,
+		   char ret_path[BLOCKDEV_NAME + 8], char ret_error[SENTENCE])
+{
+	const struct gpt_entry *entry = disk->parts[part];
+	int r = blockdev_partition(disk->name, &disk->gpt, entry, NODE_SECONDS, ret_path);
+
+	if (r < 0)
+		return sentence(ret_error, r, "partition %s of disk %s doesn't appear: does this kernel know GPT tables?",
+				part_name(part), disk->name);
+	*ret_fd = open(ret_path, O_RDWR | O_CLOEXEC);
+	if (*ret_fd < 0)
+		return sentence(ret_error, -errno, "partition %s (%s) can't be opened: %s", part_name(part), ret_path,
+				strerror(errno));
+	*ret_size = (entry->last - entry->first + 1) * disk->gpt.sector_size;
+	return 0;
+}

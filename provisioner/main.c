@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* provision: from a machine that knows nothing to the kernel of its verified OS. */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "provisioner/provision.h"
+
+#define AGAIN_SECONDS 60u
+
+static const char usage[] =
+	"usage: provision [--config FOLDER] [--token FILE]\n"
+	"\n"
+	"Asks the control unit which system this server is to run, makes the C: and D: slots of its disk\n"
+	"equal to the signed images, and starts that system by kexec. Run by Repave's stage 1.\n"
+	"\n"
+	"  --config FOLDER  config.json, ca.pem, root.json (default /etc/repave)\n"
+	"  --token FILE     join token (default /repave/token)\n"
+	"  --help           this text\n"
+	"\n"
+	"Returns only on an error that trying again can't mend; the reason is its last line.\n";
+
+struct options {
+	const char *config;
+	const char *token;
+};
+
+/* ------------------------------------------------------------------ steps */
+static int step_identify(struct provision *p)
+{
+	char memory[16];
+	int r = identify("/sys", &p->identity, p->error);
+
+	if (r < 0)
+		return r;
+	console_line(&p->stages, "%s%s, %s %s, %u CPU, %s, %s", p->identity.uuid, p->identity.derived ? " (from the MAC)" : "",
+		     p->identity.vendor, p->identity.product, p->identity.cpus, format_size(p->identity.memory_bytes, memory),
+		     p->identity.uefi ? "UEFI" : "BIOS");
+	return 0;
+}
+
+/* A clock before the build is surely wrong, and would make expired metadata look fresh. */
+static void step_clock(struct provision *p)
+{
+	struct timeval build = { .tv_sec = p->config.build_time };
+	time_t now = time(NULL);
+	struct tm utc;
+	char text[32];
+
+	if (now < build.tv_sec) {
+		if (settimeofday(&build, NULL) < 0)
+			console_line(&p->stages, "the clock is before this boot medium was built and can't be set: %s",
+				     strerror(errno));
+		else
+			console_line(&p->stages, "the clock was before this boot medium was built: set to that time");
+		now = time(NULL);
+	}
+	gmtime_r(&now, &utc);
+	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &utc);
+	console_line(&p->stages, "%s", text);
+}
+
+/* Reads STATE where the disk is already ours; else all is kept in RAM until there is one. */
+static void attach_state(struct provision *p)
+{
+	char path[BLOCKDEV_NAME + 8], error[SENTENCE];
+	uint64_t size;
+	int fd;
+
+	if (disk_open_part(&p->disk, PART_STATE, &fd, &size, path, error) < 0) {
+		console_line(&p->stages, "%s", error);
+		return;
+	}
+	if (state_load(&p->state, fd, size) < 0)
+		console_line(&p->stages, "STATE of disk %s can't be read: starting without it", p->disk.name);
+	close(fd);
+}
+
+static int look_for_state(struct provision *p)
+{
+	int r = state_init(&p->state);
+
+	if (r < 0)
+		return sentence(p->error, r, "out of memory");
+	disk_find(&p->disk);
+	if (p->disk.found)
+		attach_state(p);
+	return 0;
+}
+
+static int step_assign(struct provision *p)
+{
+	int r = ask_for_assignment(p);
+
+	if (r == 0)
+		r = resolve_images(p);
+	if (r == 0)
+		console_line(&p->stages, "assignment %" PRIu64 ": %s%s%s%s", p->assignment.number, p->assignment.os_target,
+			     p->d.image != NULL ? ", " : "", p->d.image != NULL ? p->assignment.app_target : "",
+			     p->assignment.wipe ? ", wipe" : "");
+	return r;
+}
+
+static int step_disk(struct provision *p)
+{
+	struct disk_needs needs = { p->config.slot_c_mib, p->config.slot_d_mib, p->assignment.wipe, p->identity.uuid };
+	char size[16];
+	bool made;
+	int r;
+
+	/* A partition that is open keeps the kernel from taking a new table. What STATE says stays in memory. */
+	if (p->state.fd >= 0) {
+		close(p->state.fd);
+		p->state.fd = -1;
+	}
+	r = disk_prepare(&p->disk, &needs, &made, p->error);
+	if (r < 0)
+		return r;
+	console_line(&p->stages, "%s, %s%s", p->disk.name, format_size(p->disk.size, size), made ? ", partitioned" : "");
+	if (made) {
+		json_object_del(p->state.content, "slots");
+		json_object_del(p->state.content, "good");
+	}
+	attach_state(p);
+	r = state_store(&p->state);
+	return r < 0 ? sentence(p->error, r, "STATE of disk %s can't be written: %s", p->disk.name, strerror(-r)) : 0;
+}
+
+/* ------------------------------------------------------------------ one boot */
+static void begin(struct provision *p, const char *stage)
+{
+	stages_begin(&p->stages, stage);
+	/* Before the assignment the control unit has no boot to attach it to. */
+	if (p->assignment.json != NULL)
+		report(p, "progress");
+}
+
+static int boot_once(struct provision *p)
+{
+	int r;
+
+	begin(p, "trust");
+	r = look_for_state(p);
+	if (r == 0)
+		r = refresh_trust(p);
+	if (r < 0)
+		return r;
+	begin(p, "assign");
+	r = step_assign(p);
+	if (r < 0)
+		return r;
+	begin(p, "disk");
+	r = step_disk(p);
+	if (r < 0)
+		return r;
+	begin(p, "fetch-c");
+	r = fetch_volume(p, &p->c, PART_C0);
+	if (r < 0)
+		return r;
+	if (p->d.image != NULL) {
+		begin(p, "fetch-d");
+		r = fetch_volume(p, &p->d, PART_D0);
+		if (r < 0)
+			return r;
+	}
+	begin(p, "boot");
+	return boot(p);
+}
+
+/* Everything that belongs to one try, so that the next starts clean. */
+static void forget(struct provision *p)
+{
+	tuf_client_close(p->tuf);
+	p->tuf = NULL;
+	verified_image_free(p->c.image);
+	verified_image_free(p->d.image);
+	p->c = (struct volume){ 0 };
+	p->d = (struct volume){ 0 };
+	assignment_release(&p->assignment);
+	state_release(&p->state);
+	p->disk = (struct disk){ 0 };
+}
+
+/* ------------------------------------------------------------------ start */
+static int open_clients(struct provision *p)
+{
+	struct http_options control = { .ca_file = p->config.ca_file, .user_agent = "repave-provision",
+					.bearer_token = p->config.token[0] != '\0' ? p->config.token : NULL };
+	struct http_options reports = control, repository = { .user_agent = "repave-provision" };
+
+	reports.connect_seconds = 3;
+	reports.stall_seconds = 5;
+	p->control = http_new(&control);
+	p->reports = http_new(&reports);
+	p->repository = http_new(&repository);
+	if (p->control == NULL || p->reports == NULL || p->repository == NULL)
+		return sentence(p->error, -ENOMEM, "out of memory for the HTTP clients");
+	return 0;
+}
+
+/* Up-times that init noted: when it began, and when the network was there. */
+static double noted(const char *path)
+{
+	char *line = read_line_of(path);
+	double seconds = line != NULL ? strtod(line, NULL) : 0;
+
+	free(line);
+	return seconds > 0 ? seconds : 0;
+}
+
+static void add_stages_before(struct stages *stages)
+{
+	double init = noted("/run/repave/init-seconds"), net = noted("/run/repave/net-seconds");
+
+	if (init > 0)
+		stages_add(stages, "kernel", init);
+	if (net > init)
+		stages_add(stages, "net", net - init);
+}
+
+static int start(struct provision *p, const struct options *options)
+{
+	struct buffer cmdline = { 0 };
+	int r;
+
+	add_stages_before(&p->stages);
+	stages_begin(&p->stages, "identify");
+	r = file_load("/proc/cmdline", 1 << 16, &cmdline);
+	if (r == 0)
+		r = config_load(options->config, options->token, (const char *)cmdline.data, &p->config, p->error);
+	else
+		sentence(p->error, r, "/proc/cmdline can't be read: %s", strerror(-r));
+	buffer_release(&cmdline);
+	if (r == 0)
+		r = open_clients(p);
+	if (r == 0)
+		r = step_identify(p);
+	if (r < 0)
+		return r;
+	stages_begin(&p->stages, "clock");
+	step_clock(p);
+	return 0;
+}
+
+static int parse_options(int argc, char **argv, struct options *ret_options)
+{
+	static const struct option known[] = { { "config", required_argument, NULL, 'c' },
+					       { "token", required_argument, NULL, 't' },
+					       { "help", no_argument, NULL, 'h' },
+					       { 0 } };
+	int option;
+
+	*ret_options = (struct options){ "/etc/repave", "/repave/token" };
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		if (option == 'h') {
+			fputs(usage, stdout);
+			exit(0);
+		}
+		if (option == 'c')
+			ret_options->config = optarg;
+		else if (option == 't')
+			ret_options->token = optarg;
+		else
+			return -EINVAL;
+	}
+	return optind == argc ? 0 : -EINVAL;
+}
+
+int main(int argc, char **argv)
+{
+	static struct provision p;
+	struct options options;
+	unsigned first;
+
+	if (parse_options(argc, argv, &options) < 0) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	if (start(&p, &options) < 0) {
+		console_line(&p.stages, "%s", p.error);
+		return 1;
+	}
+	stages_end(&p.stages);
+	first = p.stages.count;
+	for (;;) {
+		boot_once(&p);
+		console_line(&p.stages, "FAILED: %s", p.error);
+		report(&p, "failed");
+		console_line(&p.stages, "nothing was started; asking again in %u s", AGAIN_SECONDS);
+		sleep(AGAIN_SECONDS);
+		forget(&p);
+		p.stages.count = first;
+		p.stages.current = NULL;
+	}
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "provisioner/backoff.h"
+#include "provisioner/provision.h"
+
+/* ------------------------------------------------------------------ metadata */
+static int fetch_metadata(void *context, const char *name, size_t most, struct buffer *ret_data)
+{
+	struct provision *p = context;
+	char url[768];
+
+	snprintf(url, sizeof(url), "http://%s:%u/repository/metadata/%s", p->config.host, p->config.repository_port, name);
+	return http_get(p->repository, url, most, ret_data);
+}
+
+/* Worth waiting for: the network and the server. What doesn't verify won't by itself. */
+static bool is_network(int error)
+{
+	return error == -ECONNREFUSED || error == -ETIMEDOUT || error == -EHOSTUNREACH || error == -ENETUNREACH ||
+	       error == -EIO || error == -EPROTO || error == -ECONNRESET;
+}
+
+static int refresh_once(struct provision *p)
+{
+	struct tuf_store store = state_tuf_store(&p->state);
+	struct tuf_fetch fetch = { .fetch = fetch_metadata, .context = p };
+	int r = tuf_client_open(&store, &fetch, p->config.root.data, p->config.root.size, (int64_t)time(NULL), &p->tuf);
+
+	if (r < 0)
+		return sentence(p->error, r, "the trusted root.json of this boot medium can't be used: %s", strerror(-r));
+	r = tuf_client_refresh(p->tuf);
+	if (r < 0) {
+		sentence(p->error, r, "%s", is_network(r) ? http_error(p->repository) : tuf_client_error(p->tuf));
+		tuf_client_close(p->tuf);
+		p->tuf = NULL;
+	}
+	return r;
+}
+
+int refresh_trust(struct provision *p)
+{
+	for (unsigned try = 1;; try++) {
+		int r = refresh_once(p);
+		unsigned seconds;
+
+		if (r == 0) {
+			console_line(&p->stages, "root %" PRIu64 ", targets %" PRIu64 ", snapshot %" PRIu64 ", timestamp %" PRIu64,
+				     tuf_client_version(p->tuf, "root"), tuf_client_version(p->tuf, "targets"),
+				     tuf_client_version(p->tuf, "snapshot"), tuf_client_version(p->tuf, "timestamp"));
+			return 0;
+		}
+		if (!is_network(r))
+			return r;
+		seconds = backoff_seconds(try);
+		console_line(&p->stages, "repository %s:%u can't be reached: %s; next try in %u s", p->config.host,
+			     p->config.repository_port, p->error, seconds);
+		sleep(seconds);
+	}
+}
+
+/* ------------------------------------------------------------------ images */
+static int resolve(struct provision *p, const char *path, enum image_kind kind, struct verified_image **ret_image)
+{
+	struct verified_target *target = NULL;
+	char detail[160];
+	int r = tuf_client_target(p->tuf, path, &target);
+
+	if (r < 0)
+		return sentence(p->error, r, "assigned image %s: %s", path,
+				r == -ENOENT ? "nobody signed for it; refused" : tuf_client_error(p->tuf));
+	r = verified_image_of(target, ret_image, detail);
+	verified_target_free(target);
+	if (r < 0)
+		return sentence(p->error, r, "assigned image %s: %s; refused", path, r == -ENOMEM ? "out of memory" : detail);
+	if (verified_image_description(*ret_image)->kind != kind)
+		return sentence(p->error, -EINVAL, "assigned image %s isn't %s; refused", path,
+				kind == IMAGE_OS ? "an operating system" : "an application");
+	return 0;
+}
+
+int resolve_images(struct provision *p)
+{
+	const struct image_description *os, *app;
+	int r = resolve(p, p->assignment.os_target, IMAGE_OS, &p->c.image);
+
+	if (r < 0)
+		return r;
+	if (p->assignment.app_target == NULL)
+		return 0;
+	r = resolve(p, p->assignment.app_target, IMAGE_APP, &p->d.image);
+	if (r < 0)
+		return r;
+	os = verified_image_description(p->c.image);
+	app = verified_image_description(p->d.image);
+	if (strcmp(app->requires_os, os->name) != 0)
+		return sentence(p->error, -EINVAL, "application %s %s is made for OS %s, not for %s; refused: assign one that fits",
+				app->name, app->version, app->requires_os, os->name);
+	return 0;
+}
