@@ -10,3 +10,14 @@ signing-author := signing/keys.c signing/author.c signing/image-check.c signing/
 host-programs += repave-sign
 repave-sign-src := signing/repave-sign.c $(signing-author) $(signing-verify) common/seekable.c $(common-core)
 repave-sign-libs := $(signing-verify-libs)
+
+# Every test of this folder may forge, so all link the signing side too.
+signing-test-common := signing/test/forge.c $(signing-author) $(signing-verify) common/seekable.c $(common-core)
+
+unit-tests += signing-client-test
+signing-client-test-src := signing/test/client-test.c $(signing-test-common)
+signing-client-test-libs := $(signing-verify-libs)
+
+unit-tests += signing-format-test
+signing-format-test-src := signing/test/format-test.c $(signing-test-common)
+signing-format-test-libs := $(signing-verify-libs)

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "signing/test/forge.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+json_t *forge_description(void)
+{
+	/* 300 data blocks: 3 + 1 tree blocks, 304 in all and the superblock. */
+	json_t *json = json_pack(
+		"{s:i, s:s, s:s, s:s, s:{s:s, s:i, s:i, s:s, s:s, s:s}, s:{s:i}, s:{s:s, s:i, s:i, s:i}, s:{s:s, s:s, s:s}}",
+		"format", 1, "kind", "os", "name", "debian", "version", "12.1", "verity", "algorithm", "sha256", "block_size",
+		4096, "data_blocks", 300, "salt", "5a5a", "root_hash",
+		"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff", "uuid",
+		"00112233-4455-6677-8899-aabbccddeeff", "image", "size", 305 * 4096, "wire", "encoding", "zstd-seekable", "size",
+		77777, "frame_size", 16384, "frames", 77, "os", "kernel", "/boot/vmlinuz", "initrd", "/boot/initrd", "cmdline",
+		"quiet");
+
+	assert_non_null(json);
+	return json;
+}
+
+struct signing_key forge_key(unsigned number)
+{
+	struct signing_key key;
+	uint8_t seed[crypto_sign_ed25519_SEEDBYTES] = { 0x52, (uint8_t)number, (uint8_t)(number >> 8) };
+
+	assert_int_equal(signing_key_from_seed(seed, &key), 0);
+	return key;
+}
+
+void forge_set_keys(struct forge *forge, enum tuf_type role, unsigned first, unsigned n, unsigned threshold)
+{
+	signing_keys_release(&forge->keys[role]);
+	for (unsigned i = 0; i < n; i++) {
+		struct signing_key key = forge_key(first + i);
+
+		assert_int_equal(signing_keys_add(&forge->keys[role], &key), 0);
+	}
+	forge->thresholds[role] = threshold;
+}
+
+struct buffer *forge_file(struct forge *forge, const char *name)
+{
+	for (size_t i = 0; i < forge->count; i++)
+		if (strcmp(forge->files[i].name, name) == 0)
+			return &forge->files[i].data;
+	return NULL;
+}
+
+void forge_put_text(struct forge *forge, const char *name, const char *text)
+{
+	struct buffer *data = forge_file(forge, name);
+
+	if (!data) {
+		assert_true(forge->count < FORGE_FILES);
+		snprintf(forge->files[forge->count].name, sizeof(forge->files->name), "%s", name);
+		data = &forge->files[forge->count++].data;
+	}
+	buffer_release(data);
+	if (text)
+		assert_int_equal(buffer_add(data, text, strlen(text)), 0);
+}
+
+static void file_name(enum tuf_type role, uint64_t version, char ret_name[48])
+{
+	if (role == TUF_TIMESTAMP)
+		snprintf(ret_name, 48, "timestamp.json");
+	else
+		snprintf(ret_name, 48, "%" PRIu64 ".%s.json", version, tuf_type_name(role));
+}
+
+json_t *forge_body(struct forge *forge, enum tuf_type role)
+{
+	enum tuf_type below = role == TUF_TIMESTAMP ? TUF_SNAPSHOT : TUF_TARGETS;
+	char name[48];
+	json_t *body;
+
+	if (role == TUF_ROOT) {
+		body = author_root(forge->versions[role], forge->expires[role], forge->keys, forge->thresholds);
+	} else if (role == TUF_TARGETS) {
+		body = author_targets(forge->versions[role], forge->expires[role], forge->targets);
+	} else {
+		file_name(below, forge->versions[below], name);
+		body = author_naming(role, forge->versions[role], forge->expires[role],
+				     below == TUF_SNAPSHOT ? "snapshot.json" : "targets.json", forge->versions[below],
+				     forge_file(forge, name));
+	}
+	assert_non_null(body);
+	return body;
+}
+
+void forge_put_signed(struct forge *forge, enum tuf_type role, json_t *body, const struct signing_keys *keys)
+{
+	struct buffer text = { 0 };
+	char name[48];
+
+	file_name(role, (uint64_t)json_integer_value(json_object_get(body, "version")), name);
+	assert_int_equal(author_sign(body, keys, &text), 0);
+	forge_put_text(forge, name, (const char *)text.data);
+	buffer_release(&text);
+	json_decref(body);
+}
+
+void forge_put(struct forge *forge, enum tuf_type role)
+{
+	forge_put_signed(forge, role, forge_body(forge, role), &forge->keys[role]);
+}
+
+void forge_publish(struct forge *forge)
+{
+	forge_put(forge, TUF_TARGETS);
+	forge_put(forge, TUF_SNAPSHOT);
+	forge_put(forge, TUF_TIMESTAMP);
+}
+
+void forge_publish_next(struct forge *forge)
+{
+	forge->versions[TUF_TARGETS]++;
+	forge->versions[TUF_SNAPSHOT]++;
+	forge->versions[TUF_TIMESTAMP]++;
+	forge_publish(forge);
+}
+
+void forge_put_next_root(struct forge *forge, const struct signing_keys *old)
+{
+	struct signing_keys both = { 0 };
+
+	forge->versions[TUF_ROOT]++;
+	for (size_t i = 0; old && i < old->count; i++)
+		assert_int_equal(signing_keys_add(&both, &old->keys[i]), 0);
+	for (size_t i = 0; i < forge->keys[TUF_ROOT].count; i++)
+		assert_int_equal(signing_keys_add(&both, &forge->keys[TUF_ROOT].keys[i]), 0);
+	forge_put_signed(forge, TUF_ROOT, forge_body(forge, TUF_ROOT), &both);
+	signing_keys_release(&both);
+}
+
+void forge_init(struct forge *forge)
+{
+	struct buffer *root;
+
+	memset(forge, 0, sizeof(*forge));
+	forge->now = FORGE_NOW;
+	for (unsigned role = TUF_ROOT; role <= TUF_TARGETS; role++) {
+		forge->versions[role] = 1;
+		forge->expires[role] = FORGE_NOW + DAY;
+		forge_set_keys(forge, role, 10 * (role + 1), 1, 1);
+	}
+	forge->targets = json_pack("{s:{s:i, s:{s:s}, s:o}}", FORGE_TARGET, "length", 77777, "hashes", "sha256",
+				   "a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf", "custom",
+				   forge_description());
+	assert_non_null(forge->targets);
+	forge_put(forge, TUF_ROOT);
+	forge_publish(forge);
+	root = forge_file(forge, "1.root.json");
+	assert_int_equal(buffer_add(&forge->first_root, root->data, root->size), 0);
+}
+
+void forge_release(struct forge *forge)
+{
+	tuf_client_close(forge->client);
+	for (unsigned role = TUF_ROOT; role <= TUF_TARGETS; role++)
+		signing_keys_release(&forge->keys[role]);
+	for (size_t i = 0; i < forge->count; i++)
+		buffer_release(&forge->files[i].data);
+	json_decref(forge->targets);
+	buffer_release(&forge->first_root);
+	memory_store_release(&forge->store);
+}
+
+static int fetch(void *context, const char *name, size_t most, struct buffer *ret_data)
+{
+	struct forge *forge = context;
+	const struct buffer *data = forge_file(forge, name);
+
+	if (forge->fetch_fails_with && (!forge->fetch_fails_for || strcmp(name, forge->fetch_fails_for) == 0))
+		return forge->fetch_fails_with;
+	if (!data || !data->data)
+		return -ENOENT;
+	if (data->size > most && !forge->ignores_bounds)
+		return -EFBIG;
+	forge->fetched++;
+	return buffer_add(ret_data, data->data, data->size);
+}
+
+static int store(void *context, const char *role, const void *data, size_t size)
+{
+	struct forge *forge = context;
+	struct tuf_store memory = memory_store_callbacks(&forge->store);
+
+	return forge->store_fails_with ? forge->store_fails_with : memory.store(memory.context, role, data, size);
+}
+
+static int load(void *context, const char *role, size_t most, struct buffer *ret_data)
+{
+	struct forge *forge = context;
+	struct tuf_store memory = memory_store_callbacks(&forge->store);
+
+	return memory.load(memory.context, role, most, ret_data);
+}
+
+static int forget(void *context, const char *role)
+{
+	struct forge *forge = context;
+	struct tuf_store memory = memory_store_callbacks(&forge->store);
+
+	return memory.remove(memory.context, role);
+}
+
+int forge_refresh(struct forge *forge)
+{
+	struct tuf_store callbacks = { load, store, forget, forge };
+	struct tuf_fetch fetch_by = { fetch, forge };
+	int r;
+
+	tuf_client_close(forge->client);
+	forge->client = NULL;
+	forge->fetched = 0;
+	r = tuf_client_open(&callbacks, &fetch_by, forge->first_root.data, forge->first_root.size, forge->now,
+			    &forge->client);
+	return r < 0 ? r : tuf_client_refresh(forge->client);
+}
