@@ -6,7 +6,7 @@ control-core := $(control-api) control/fleet.c control/catalogue.c control/contr
 control-pki-libs := -lmbedx509 -lmbedcrypto
 
 host-programs += repaved repave
-repaved-src := control/repaved.c $(control-core) $(control-state) $(common-core) $(signing-verify)
+repaved-src := control/repaved.c control/trust.c $(control-core) $(control-state) $(common-core) $(signing-verify)
 repaved-libs := -lmicrohttpd -lsqlite3 $(control-pki-libs) $(signing-verify-libs) -lpthread
 repave-src := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c $(control-api) $(control-state) \
 	$(common-core) $(common-http)
@@ -19,3 +19,6 @@ $(B)/fleet/ca.pem: | $(B)/bin/repave
 	$(Q)$(B)/bin/repave init --state $(B)/fleet >/dev/null
 
 all-outputs += $(B)/fleet/ca.pem
+
+script-tests += control/test/repaved-works
+test-unit-needs += $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign

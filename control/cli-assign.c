@@ -139,10 +139,8 @@ static int take_option(const struct cli *cli, struct change *change, int letter)
 	case 'w':
 		json_object_set_new(change->body, "wipe", json_true());
 		return CLI_OK;
-	case ':':
-		return cli_usage(cli, "%s wants a value", "the last option");
 	}
-	return cli_usage(cli, "there is no such option");
+	return cli_usage(cli, "--none is for `repave default`");
 }
 
 /* --clear-config: what isn't given anew goes away. */
@@ -168,6 +166,8 @@ static int parse_change(const struct cli *cli, int argc, char *argv[], bool may_
 	while (r == CLI_OK && (letter = getopt_long(argc, argv, ":", assignment_options, NULL)) != -1) {
 		if (letter == 'n' && may_be_none)
 			none = true;
+		else if (letter == ':')
+			r = cli_usage(cli, "%s wants a value", argv[optind - 1]);
 		else if (letter == '?')
 			r = cli_usage(cli, "unknown option \"%s\"", argv[optind - 1]);
 		else

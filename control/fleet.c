@@ -96,7 +96,7 @@ static int load_settings(struct fleet *fleet)
 	if (!r)
 		r = store_get_setting(fleet->store, DEFAULT_SETTING, &initial);
 	if (!r && number)
-		fleet->last_number = (uint64_t)json_integer_value(number);
+		r = json_get_u64(number, "last", &fleet->last_number);
 	if (!r && initial) {
 		assignment_release(&fleet->initial);
 		r = assignment_parse(initial, &fleet->initial);
@@ -263,7 +263,7 @@ static int store_change(struct fleet *fleet, const struct node *node, bool numbe
 		return r;
 	r = store_put_node(fleet->store, node);
 	if (!r && numbered) {
-		number = json_integer((json_int_t)node->assignment.number);
+		number = json_pack("{sI}", "last", (json_int_t)node->assignment.number);
 		r = store_put_setting(fleet->store, NUMBER_SETTING, number);
 		json_decref(number);
 	}

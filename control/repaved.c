@@ -20,6 +20,7 @@
 #include "control/operator-api.h"
 #include "control/repository.h"
 #include "control/state.h"
+#include "control/trust.h"
 
 static const char usage[] =
 	"Usage: repaved --state DIR --repository DIR [option]...\n"
@@ -38,11 +39,17 @@ struct options {
 	unsigned port, repository_port;
 };
 
-/* What runs; all zero and -1 before. */
+/* Bound sockets that no server has taken over; else -1. */
+struct sockets {
+	int nodes, files, operator;
+};
+
+/* What runs; NULL or -1 before. */
 struct daemon {
 	struct control control;
 	struct store *store;
 	int lock;
+	struct sockets sockets;
 	char *socket_path;
 	struct http_server *nodes, *files, *operator;
 };
@@ -101,14 +108,14 @@ static int choose_root(const struct options *options)
 	int r = 0;
 
 	if (options->root)
-		return state_trust_root(options->state, options->root);
+		return trust_root(options->state, options->root);
 	if (asprintf(&present, "%s/root.json", options->state) < 0)
 		return -ENOMEM;
 	if (access(present, F_OK) < 0) {
 		if (asprintf(&first, "%s/metadata/1.root.json", options->repository) < 0)
 			r = -ENOMEM;
 		else
-			r = state_trust_root(options->state, first);
+			r = trust_root(options->state, first);
 	}
 	free(present);
 	free(first);
@@ -151,21 +158,35 @@ static int load(struct daemon *daemon, const struct options *options)
 	return r;
 }
 
-/* Starts a server on `fd` (or passes its error on). */
-static int start(int fd, unsigned threads, const char *certificate, const char *key, const struct http_service *service,
+/* Binds before anything is changed: a port in use is the commonest failure, and must cost nothing. */
+static int open_sockets(struct daemon *daemon, const struct options *options)
+{
+	struct sockets *s = &daemon->sockets;
+
+	s->nodes = listen_tcp(options->address, options->port, "--port");
+	if (s->nodes < 0)
+		return s->nodes;
+	s->files = listen_tcp(options->address, options->repository_port, "--repository-port");
+	if (s->files < 0)
+		return s->files;
+	if (asprintf(&daemon->socket_path, "%s/control.sock", options->state) < 0)
+		return -ENOMEM;
+	s->operator = listen_unix(daemon->socket_path);
+	return s->operator < 0 ? s->operator : 0;
+}
+
+/* Starts a server, which takes the socket over. */
+static int start(int *fd, unsigned threads, const char *certificate, const char *key, const struct http_service *service,
 		 struct http_server **ret_server)
 {
-	struct http_server_options options = { .listen_fd = fd, .threads = threads, .certificate = certificate, .key = key };
-	int r;
+	struct http_server_options options = { .listen_fd = *fd, .threads = threads, .certificate = certificate, .key = key };
+	int r = http_server_start(&options, service, ret_server);
 
-	if (fd < 0)
-		return fd;
-	r = http_server_start(&options, service, ret_server);
-	if (r < 0) {
-		close(fd);
+	if (r < 0)
 		log_error(0, r == -EINVAL ? "server.pem or server.key in the state folder can't be used for TLS" :
 					    "can't start a listener");
-	}
+	else
+		*fd = -1;
 	return r;
 }
 
@@ -179,8 +200,8 @@ static int start_nodes(struct daemon *daemon, const struct options *options)
 	if (!r)
 		r = state_load(options->state, "server.key", &key);
 	if (!r)
-		r = start(listen_tcp(options->address, options->port, "--port"), 2, (const char *)certificate.data,
-			  (const char *)key.data, &service, &daemon->nodes);
+		r = start(&daemon->sockets.nodes, 2, (const char *)certificate.data, (const char *)key.data, &service,
+			  &daemon->nodes);
 	if (key.data)
 		explicit_bzero(key.data, key.size);
 	buffer_release(&key);
@@ -188,21 +209,25 @@ static int start_nodes(struct daemon *daemon, const struct options *options)
 	return r;
 }
 
-static int start_listeners(struct daemon *daemon, const struct options *options)
+static int start_servers(struct daemon *daemon, const struct options *options)
 {
-	struct http_service files = { .answer = repository_answer, .context = (void *)(uintptr_t)options->repository };
+	struct http_service files = { .admit = repository_admit, .answer = repository_answer,
+				      .context = (void *)(uintptr_t)options->repository };
 	struct http_service operator = { .answer = operator_api_answer, .context = &daemon->control,
 					 .body_most = OPERATOR_BODY_MOST };
 	int r = start_nodes(daemon, options);
 
 	if (!r)
-		r = start(listen_tcp(options->address, options->repository_port, "--repository-port"), 4, NULL, NULL, &files,
-			  &daemon->files);
-	if (!r && asprintf(&daemon->socket_path, "%s/control.sock", options->state) < 0)
-		r = -ENOMEM;
+		r = start(&daemon->sockets.files, 4, NULL, NULL, &files, &daemon->files);
 	if (!r)
-		r = start(listen_unix(daemon->socket_path), 1, NULL, NULL, &operator, &daemon->operator);
+		r = start(&daemon->sockets.operator, 1, NULL, NULL, &operator, &daemon->operator);
 	return r;
+}
+
+static void close_socket(int fd)
+{
+	if (fd >= 0)
+		close(fd);
 }
 
 static void stop(struct daemon *daemon)
@@ -210,15 +235,17 @@ static void stop(struct daemon *daemon)
 	http_server_stop(daemon->operator);
 	http_server_stop(daemon->files);
 	http_server_stop(daemon->nodes);
-	if (daemon->operator)
+	if (daemon->operator || daemon->sockets.operator >= 0)
 		unlink(daemon->socket_path);
+	close_socket(daemon->sockets.operator);
+	close_socket(daemon->sockets.files);
+	close_socket(daemon->sockets.nodes);
 	free(daemon->socket_path);
 	catalogue_free(daemon->control.catalogue);
 	fleet_free(daemon->control.fleet);
 	store_close(daemon->store);
 	explicit_bzero(daemon->control.join_token, sizeof daemon->control.join_token);
-	if (daemon->lock >= 0)
-		close(daemon->lock);
+	close_socket(daemon->lock);
 }
 
 /* Blocks the signals that end the daemon, before any thread exists that could get them. */
@@ -243,7 +270,7 @@ static void allow_many_files(void)
 
 int main(int argc, char *argv[])
 {
-	struct daemon daemon = { .lock = -1, .control.lock = PTHREAD_MUTEX_INITIALIZER };
+	struct daemon daemon = { .lock = -1, .sockets = { -1, -1, -1 }, .control.lock = PTHREAD_MUTEX_INITIALIZER };
 	struct options options;
 	sigset_t signals;
 	int signal_number, r;
@@ -259,12 +286,14 @@ int main(int argc, char *argv[])
 	if (!r)
 		r = check_repository(options.repository);
 	if (!r)
+		r = open_sockets(&daemon, &options);
+	if (!r)
 		r = choose_root(&options);
 	if (!r)
 		r = load(&daemon, &options);
 	daemon.control.started = time(NULL);
 	if (!r)
-		r = start_listeners(&daemon, &options);
+		r = start_servers(&daemon, &options);
 	if (!r) {
 		log_info("ready on %s: nodes on port %u, repository on port %u", options.address ? options.address : "all addresses",
 			 options.port, options.repository_port);

@@ -121,6 +121,13 @@ static const char *content_type(const char *path)
 	return dot && !strcmp(dot, ".json") ? "application/json" : "application/octet-stream";
 }
 
+void repository_admit(void *context, const struct http_call *call, struct http_answer *answer)
+{
+	(void)context;
+	if (strcmp(call->method, "GET") && strcmp(call->method, "HEAD"))
+		http_answer_error(answer, 405, "the repository is read-only");
+}
+
 void repository_answer(void *context, const struct http_call *call, struct http_answer *answer)
 {
 	char path[REPOSITORY_PATH_MOST + 1];
@@ -128,10 +135,6 @@ void repository_answer(void *context, const struct http_call *call, struct http_
 	struct stat info;
 	int fd, r;
 
-	if (strcmp(call->method, "GET") && strcmp(call->method, "HEAD")) {
-		http_answer_error(answer, 405, "the repository is read-only");
-		return;
-	}
 	if (repository_path_parse(call->path, path) < 0 || (fd = open_below(context, path)) < 0) {
 		http_answer_error(answer, 404, "no such file in the repository");
 		return;

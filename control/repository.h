@@ -22,6 +22,7 @@ const char *repository_cache_control(const char *path);
 
 /* The HTTP service; `context` is the repository's path (const char *). The folder is opened anew for each request, so
  * it may be replaced while the daemon runs. */
+void repository_admit(void *context, const struct http_call *call, struct http_answer *answer);
 void repository_answer(void *context, const struct http_call *call, struct http_answer *answer);
 
 #endif

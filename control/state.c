@@ -21,7 +21,6 @@
 #include "control/store.h"
 
 #define FILE_MOST (64u * 1024)
-#define ROOT_MOST (512u * 1024)
 #define YEARS_10 3653u
 #define DAY 86400
 
@@ -235,53 +234,5 @@ int state_load_token(const char *state, char ret_token[JOIN_TOKEN_SIZE + 1])
 		memcpy(ret_token, data.data, JOIN_TOKEN_SIZE + 1);
 	explicit_bzero(data.data, data.size);
 	buffer_release(&data);
-	return r;
-}
-
-/* Forgets metadata that descended from another root. */
-static int clear_trusted(const char *folder)
-{
-	DIR *entries = opendir(folder);
-	const struct dirent *entry;
-	int r = 0;
-
-	if (!entries)
-		return errno == ENOENT ? 0 : -errno;
-	while (!r && (entry = readdir(entries)))
-		if (entry->d_name[0] != '.' && unlinkat(dirfd(entries), entry->d_name, 0) < 0)
-			r = -errno;
-	closedir(entries);
-	return r;
-}
-
-int state_trust_root(const char *state, const char *file)
-{
-	struct buffer wanted = { 0 }, present = { 0 };
-	char *root = NULL, *trusted = NULL;
-	int r = path_of(state, "root.json", &root);
-
-	if (!r)
-		r = path_of(state, "tuf", &trusted);
-	if (r < 0)
-		goto out;
-	r = file_load(file, ROOT_MOST, &wanted);
-	if (r < 0) {
-		log_error(r, "can't read the repository's root of trust %s; publish with repave-sign first, or name it with --root",
-			  file);
-		goto out;
-	}
-	if (!file_load(root, ROOT_MOST, &present) && present.size == wanted.size &&
-	    !memcmp(present.data, wanted.data, wanted.size))
-		goto out;
-	r = clear_trusted(trusted);
-	if (!r)
-		r = file_store(root, wanted.data, wanted.size, 0600);
-	if (r < 0)
-		log_error(r, "can't store the root of trust in %s", state);
-out:
-	buffer_release(&wanted);
-	buffer_release(&present);
-	free(root);
-	free(trusted);
 	return r;
 }

@@ -30,8 +30,4 @@ int state_load(const char *path, const char *name, struct buffer *ret_data);
 /* The join token. 0 or -errno; logs the cause. */
 int state_load_token(const char *path, char ret_token[JOIN_TOKEN_SIZE + 1]);
 
-/* Makes `file` the root of trust of the repository, and forgets what descended from another one. Does nothing when it is
- * the same. 0 or -errno; logs the cause. */
-int state_trust_root(const char *path, const char *file);
-
 #endif

@@ -25,7 +25,7 @@ void store_rollback(struct store *store);
 int store_put_node(struct store *store, const struct node *node);
 /* Adds or replaces a boot (by node and nonce) and forgets all but the newest `keep` of that node. 0 or -EIO. */
 int store_put_boot(struct store *store, const char *node_id, const struct boot *boot, unsigned keep);
-/* A named JSON value; NULL removes it. 0 or -EIO. */
+/* A named JSON object; NULL removes it. 0 or -EIO. */
 int store_put_setting(struct store *store, const char *name, const json_t *value);
 /* A new reference; `*ret_value` NULL when there is none. 0 or -EIO. */
 int store_get_setting(struct store *store, const char *name, json_t **ret_value);
