@@ -22,3 +22,18 @@ all-outputs += $(B)/fleet/ca.pem
 
 script-tests += control/test/repaved-works
 test-unit-needs += $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
+
+unit-tests += control-names-test control-fleet-test
+control-names-test-src := control/test/names-test.c control/names.c control/route.c control/repository.c \
+	control/http-server.c $(common-core)
+control-names-test-libs := -lmicrohttpd -ljansson
+control-fleet-test-src := control/test/fleet-test.c control/fleet.c control/store-sqlite.c $(control-api) $(common-core)
+control-fleet-test-libs := -lsqlite3 -ljansson
+
+fuzz-targets += control-node-request control-assignment
+control-node-request-src := control/fuzz/node-request.c control/node-request.c control/names.c $(common-core)
+control-node-request-libs := -ljansson -lm
+control-node-request-corpus := control/fuzz/corpus/node-request
+control-assignment-src := control/fuzz/assignment.c control/assignment.c control/names.c $(common-core)
+control-assignment-libs := -ljansson
+control-assignment-corpus := control/fuzz/corpus/assignment

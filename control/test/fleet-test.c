@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <errno.h>
+
+#include "common/json.h"
+#include "control/fleet.h"
+
+#define NODE_1 "5e70a7e0-0000-4000-8000-000000000001"
+#define NODE_2 "5e70a7e1-0000-4000-8000-000000000002"
+#define NONCE_1 "00000000000000000000000000000001"
+#define NONCE_2 "00000000000000000000000000000002"
+
+static struct image all_images[] = {
+	{ .kind = IMAGE_OS, .name = "debian", .version = "12.9", .target = "os/debian/12.9.img.zst" },
+	{ .kind = IMAGE_OS, .name = "debian", .version = "12.10", .target = "os/debian/12.10.img.zst" },
+	{ .kind = IMAGE_OS, .name = "debian", .version = "12.10~rc1", .target = "os/debian/12.10~rc1.img.zst" },
+	{ .kind = IMAGE_OS, .name = "minimal", .version = "1", .target = "os/minimal/1.img.zst" },
+	{ .kind = IMAGE_APP, .name = "web", .os = "debian", .version = "1.22", .target = "app/web/debian/1.22.img.zst" },
+	{ .kind = IMAGE_APP, .name = "cache", .os = "minimal", .version = "7", .target = "app/cache/minimal/7.img.zst" },
+};
+static const struct image_list images = { all_images, sizeof all_images / sizeof all_images[0] };
+
+/* ------------------------------------------------------------------ a store in a folder of its own */
+
+struct fixture {
+	char folder[32];
+	char path[48];
+	struct store *store;
+	struct fleet *fleet;
+};
+
+static int open_fleet(struct fixture *f)
+{
+	return store_open(f->path, true, &f->store) || fleet_load(f->store, &f->fleet);
+}
+
+static void close_fleet(struct fixture *f)
+{
+	fleet_free(f->fleet);
+	store_close(f->store);
+	f->fleet = NULL;
+	f->store = NULL;
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	if (!f)
+		return -1;
+	strcpy(f->folder, "/tmp/fleet-test-XXXXXX");
+	if (!mkdtemp(f->folder))
+		return -1;
+	snprintf(f->path, sizeof f->path, "%s/repave.db", f->folder);
+	*state = f;
+	return open_fleet(f);
+}
+
+static int tear_down(void **state)
+{
+	static const char *const suffixes[] = { "", "-wal", "-shm" };
+	struct fixture *f = *state;
+	char path[64];
+
+	close_fleet(f);
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(path, sizeof path, "%s%s", f->path, suffixes[i]);
+		unlink(path);
+	}
+	rmdir(f->folder);
+	free(f);
+	return 0;
+}
+
+/* The answer's assignment number; 0 when the node has to wait. */
+static uint64_t ask(struct fixture *f, const char *id, const char *nonce, json_t **ret_answer)
+{
+	struct boot_request request = { .inventory = json_pack("{ss}", "uuid", id), .slots = json_object() };
+	json_t *answer = NULL;
+	uint64_t number = 0;
+
+	strcpy(request.nonce, nonce);
+	assert_int_equal(fleet_boot(f->fleet, &images, id, &request, "127.0.0.1", 1000, &answer), 0);
+	boot_request_release(&request);
+	assert_string_equal(json_get_string(answer, "nonce"), nonce);
+	json_get_u64(answer, "assignment", &number);
+	if (ret_answer)
+		*ret_answer = answer;
+	else
+		json_decref(answer);
+	return number;
+}
+
+static int report(struct fixture *f, const char *id, const char *nonce, uint64_t assignment, enum boot_event event,
+		  const char *stage)
+{
+	struct boot_report parsed = { .assignment = assignment, .event = event, .stages = json_array(), .images = json_array() };
+	int r;
+
+	strcpy(parsed.nonce, nonce);
+	strcpy(parsed.stage, stage);
+	r = fleet_report(f->fleet, id, &parsed, 1001);
+	boot_report_release(&parsed);
+	return r;
+}
+
+static int assign(struct fixture *f, const char *node, const char *json, char error[ERROR_TEXT])
+{
+	char why[160];
+	json_t *change = json_parse(json, strlen(json), why);
+	const struct node *found;
+	int r;
+
+	assert_non_null(change);
+	r = fleet_assign(f->fleet, &images, node, change, &found, error);
+	json_decref(change);
+	return r;
+}
+
+/* ------------------------------------------------------------------ names to targets */
+
+static int resolve(const char *os, const char *app, const char **ret_os, const char **ret_app, char error[ERROR_TEXT])
+{
+	const struct image *os_image, *app_image;
+	int r = resolve_images(&images, os, app, &os_image, &app_image, error);
+
+	if (!r) {
+		*ret_os = os_image->target;
+		*ret_app = app_image ? app_image->target : NULL;
+	}
+	return r;
+}
+
+static void test_names_stand_for_the_newest_version(void **state)
+{
+	char error[ERROR_TEXT];
+	const char *os, *app;
+
+	(void)state;
+	assert_int_equal(resolve("debian", "web", &os, &app, error), 0);
+	assert_string_equal(os, "os/debian/12.10.img.zst");
+	assert_string_equal(app, "app/web/debian/1.22.img.zst");
+	assert_int_equal(resolve("debian@12.9", NULL, &os, &app, error), 0);
+	assert_string_equal(os, "os/debian/12.9.img.zst");
+	assert_null(app);
+}
+
+static void test_application_for_other_os_is_refused(void **state)
+{
+	char error[ERROR_TEXT] = "";
+	const char *os, *app;
+
+	(void)state;
+	assert_int_equal(resolve("debian", "cache", &os, &app, error), -EMEDIUMTYPE);
+	assert_non_null(strstr(error, "requires OS minimal"));
+	assert_int_equal(resolve("minimal", "web@1.22", &os, &app, error), -EMEDIUMTYPE);
+}
+
+static void test_unknown_image_is_refused(void **state)
+{
+	char error[ERROR_TEXT] = "";
+	const char *os, *app;
+
+	(void)state;
+	assert_int_equal(resolve("beos", NULL, &os, &app, error), -ENOENT);
+	assert_non_null(strstr(error, "beos"));
+	assert_int_equal(resolve("debian@13", NULL, &os, &app, error), -ENOENT);
+	assert_int_equal(resolve("debian", "games", &os, &app, error), -ENOENT);
+	assert_int_equal(resolve("web", NULL, &os, &app, error), -ENOENT);
+	assert_int_equal(resolve("debian", "minimal", &os, &app, error), -ENOENT);
+	assert_int_equal(resolve("../x", NULL, &os, &app, error), -EINVAL);
+}
+
+/* ------------------------------------------------------------------ assignments */
+
+static void test_refused_change_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	char error[ERROR_TEXT] = "";
+	uint64_t number;
+
+	ask(f, NODE_1, NONCE_1, NULL);
+	assert_int_equal(assign(f, NODE_1, "{\"os\": \"debian\", \"app\": \"web\"}", error), 0);
+	number = ask(f, NODE_1, NONCE_1, NULL);
+	assert_true(number > 0);
+	assert_int_equal(assign(f, NODE_1, "{\"app\": \"cache\"}", error), -EMEDIUMTYPE);
+	assert_int_equal(assign(f, NODE_1, "{\"os\": null}", error), -EINVAL);
+	assert_int_equal(assign(f, NODE_1, "{\"typo\": 1}", error), -EINVAL);
+	assert_int_equal(assign(f, NODE_1, "{\"wipe\": 1}", error), -EINVAL);
+	assert_int_equal(assign(f, NODE_1, "{\"config\": {\"hostname\": \"-\"}}", error), -EINVAL);
+	assert_int_equal(assign(f, NODE_1, "{\"config\": {\"files\": {\"../x\": \"\"}}}", error), -EINVAL);
+	assert_int_equal(assign(f, NODE_1, "{\"config\": {\"files\": {\"x\": 1}}}", error), -EINVAL);
+	assert_int_equal(assign(f, NODE_1, "{\"config\": {\"ssh_authorized_keys\": [\"ssh-rsa A\\nssh-rsa B\"]}}", error), -EINVAL);
+	assert_int_equal(assign(f, NODE_1, "[]", error), -EINVAL);
+	assert_int_equal(assign(f, NODE_2, "{\"os\": \"debian\"}", error), -ENOENT);
+	assert_int_equal(ask(f, NODE_1, NONCE_1, NULL), number);
+}
+
+static void test_configuration_over_256_kib_is_refused(void **state)
+{
+	struct assignment assignment;
+	char error[ERROR_TEXT] = "", *text = malloc(CONFIG_BYTES_MOST + 2);
+	json_t *change;
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, 'a', CONFIG_BYTES_MOST + 1);
+	text[CONFIG_BYTES_MOST + 1] = 0;
+	assert_int_equal(assignment_init(&assignment), 0);
+	change = json_pack("{sss{s{ss}}}", "os", "debian", "config", "files", "big", text);
+	assert_int_equal(assignment_change(&assignment, change, error), -EINVAL);
+	assert_string_equal(assignment.os, "");
+	json_decref(change);
+	text[CONFIG_BYTES_MOST] = 0;
+	change = json_pack("{sss{s{ss}}}", "os", "debian", "config", "files", "big", text);
+	assert_int_equal(assignment_change(&assignment, change, error), 0);
+	json_decref(change);
+	assignment_release(&assignment);
+	free(text);
+}
+
+static void test_numbers_only_grow(void **state)
+{
+	struct fixture *f = *state;
+	char error[ERROR_TEXT];
+	uint64_t first, second;
+
+	ask(f, NODE_1, NONCE_1, NULL);
+	ask(f, NODE_2, NONCE_1, NULL);
+	assert_int_equal(assign(f, NODE_1, "{\"os\": \"debian\"}", error), 0);
+	first = ask(f, NODE_1, NONCE_1, NULL);
+	assert_int_equal(ask(f, NODE_1, NONCE_2, NULL), first);
+	assert_int_equal(assign(f, NODE_2, "{\"os\": \"debian\"}", error), 0);
+	second = ask(f, NODE_2, NONCE_1, NULL);
+	assert_true(second > first);
+	assert_int_equal(assign(f, NODE_1, "{\"config\": {\"hostname\": \"web1\"}}", error), 0);
+	assert_true(ask(f, NODE_1, NONCE_1, NULL) > second);
+}
+
+static void test_wipe_is_for_one_disk_once(void **state)
+{
+	struct fixture *f = *state;
+	char error[ERROR_TEXT];
+	json_t *answer;
+	uint64_t number;
+
+	ask(f, NODE_1, NONCE_1, NULL);
+	assert_int_equal(assign(f, NODE_1, "{\"os\": \"debian\", \"wipe\": true}", error), 0);
+	number = ask(f, NODE_1, NONCE_1, NULL);
+	assert_int_equal(report(f, NODE_1, NONCE_1, number, BOOT_PROGRESS, "disk"), 0);
+	number = ask(f, NODE_1, NONCE_1, &answer);
+	assert_true(json_is_true(json_object_get(answer, "wipe")));
+	json_decref(answer);
+	assert_int_equal(report(f, NODE_1, NONCE_1, number, BOOT_PROGRESS, "fetch-c"), 0);
+	ask(f, NODE_1, NONCE_2, &answer);
+	assert_true(json_is_false(json_object_get(answer, "wipe")));
+	json_decref(answer);
+}
+
+static void test_host_name_in_use_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	char error[ERROR_TEXT] = "";
+	const struct node *node;
+
+	ask(f, NODE_1, NONCE_1, NULL);
+	ask(f, NODE_2, NONCE_1, NULL);
+	assert_int_equal(assign(f, NODE_1, "{\"os\": \"debian\", \"config\": {\"hostname\": \"web1\"}}", error), 0);
+	assert_int_equal(assign(f, NODE_2, "{\"os\": \"debian\", \"config\": {\"hostname\": \"web1\"}}", error), -EEXIST);
+	assert_int_equal(fleet_find(f->fleet, "web1", &node, error), 0);
+	assert_string_equal(node->id, NODE_1);
+	assert_int_equal(fleet_find(f->fleet, "5e70a7e1", &node, error), 0);
+	assert_string_equal(node->id, NODE_2);
+	assert_int_equal(fleet_find(f->fleet, "5e70a7e", &node, error), -ENOTUNIQ);
+	assert_int_equal(fleet_find(f->fleet, "5e7", &node, error), -ENOENT);
+	assert_int_equal(fleet_find(f->fleet, "", &node, error), -ENOENT);
+}
+
+static void test_report_of_a_stranger_is_refused(void **state)
+{
+	assert_int_equal(report(*state, NODE_1, NONCE_1, 1, BOOT_KEXEC, "boot"), -ENOENT);
+}
+
+static void test_only_the_newest_boots_are_kept(void **state)
+{
+	struct fixture *f = *state;
+	char error[ERROR_TEXT], nonce[NONCE_SIZE + 1];
+	const struct node *node;
+	json_t *boots;
+
+	ask(f, NODE_1, NONCE_1, NULL);
+	assert_int_equal(assign(f, NODE_1, "{\"os\": \"debian\"}", error), 0);
+	for (unsigned i = 0; i < BOOTS_KEPT + 7; i++) {
+		snprintf(nonce, sizeof nonce, "%032x", i);
+		ask(f, NODE_1, nonce, NULL);
+	}
+	assert_int_equal(fleet_find(f->fleet, NODE_1, &node, error), 0);
+	assert_int_equal(fleet_boots(f->fleet, node, &boots), 0);
+	assert_int_equal(json_array_size(boots), BOOTS_KEPT);
+	assert_string_equal(json_get_string(json_array_get(boots, 0), "nonce"), nonce);
+	json_decref(boots);
+}
+
+/* ------------------------------------------------------------------ the store */
+
+static void test_killed_daemon_forgets_nothing_it_answered(void **state)
+{
+	struct fixture *f = *state;
+	const struct node *node;
+	char error[ERROR_TEXT];
+	int status;
+	pid_t child;
+
+	close_fleet(f);
+	child = fork();
+	if (child == 0) {
+		if (open_fleet(f))
+			_exit(1);
+		ask(f, NODE_1, NONCE_1, NULL);
+		if (assign(f, NODE_1, "{\"os\": \"debian\", \"config\": {\"hostname\": \"web1\", \"files\": {\"a\": \"b\"}}}", error))
+			_exit(1);
+		report(f, NODE_1, NONCE_1, ask(f, NODE_1, NONCE_1, NULL), BOOT_KEXEC, "boot");
+		kill(getpid(), SIGKILL);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(open_fleet(f), 0);
+	assert_int_equal(fleet_count(f->fleet), 1);
+	assert_int_equal(fleet_find(f->fleet, "web1", &node, error), 0);
+	assert_string_equal(node_state(node), "booted");
+	assert_string_equal(node->assignment.os_target, "os/debian/12.10.img.zst");
+	assert_int_equal(ask(f, NODE_1, NONCE_2, NULL), 1);
+	assert_int_equal(assign(f, NODE_1, "{\"app\": \"web\"}", error), 0);
+	assert_int_equal(ask(f, NODE_1, NONCE_2, NULL), 2);
+}
+
+static void test_default_survives_a_restart(void **state)
+{
+	struct fixture *f = *state;
+	char error[ERROR_TEXT];
+	json_t *change = json_pack("{ssss}", "os", "debian", "app", "web");
+
+	assert_int_equal(fleet_set_default(f->fleet, &images, change, error), 0);
+	json_decref(change);
+	close_fleet(f);
+	assert_int_equal(open_fleet(f), 0);
+	assert_string_equal(fleet_default(f->fleet)->app, "web");
+	assert_true(ask(f, NODE_1, NONCE_1, NULL) > 0);
+	change = json_null();
+	assert_int_equal(fleet_set_default(f->fleet, &images, change, error), 0);
+	assert_null(fleet_default(f->fleet));
+	assert_int_equal(ask(f, NODE_2, NONCE_1, NULL), 0);
+}
+
+static void test_file_that_is_no_database_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	FILE *file;
+
+	close_fleet(f);
+	file = fopen(f->path, "w");
+	assert_non_null(file);
+	for (int i = 0; i < 1000; i++)
+		fputs("this is no database. ", file);
+	fclose(file);
+	assert_int_not_equal(store_open(f->path, true, &f->store), 0);
+	assert_null(f->store);
+}
+
+static void test_database_is_closed_to_others(void **state)
+{
+	struct fixture *f = *state;
+	struct stat info;
+
+	assert_int_equal(stat(f->path, &info), 0);
+	assert_int_equal(info.st_mode & 077, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names_stand_for_the_newest_version),
+		cmocka_unit_test(test_application_for_other_os_is_refused),
+		cmocka_unit_test(test_unknown_image_is_refused),
+		cmocka_unit_test(test_configuration_over_256_kib_is_refused),
+		TEST(test_refused_change_changes_nothing),
+		TEST(test_numbers_only_grow),
+		TEST(test_wipe_is_for_one_disk_once),
+		TEST(test_host_name_in_use_is_refused),
+		TEST(test_report_of_a_stranger_is_refused),
+		TEST(test_only_the_newest_boots_are_kept),
+		TEST(test_killed_daemon_forgets_nothing_it_answered),
+		TEST(test_default_survives_a_restart),
+		TEST(test_file_that_is_no_database_is_refused),
+		TEST(test_database_is_closed_to_others),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
