@@ -43,7 +43,7 @@ bool node_id_valid(const char *text)
 
 bool nonce_valid(const char *text)
 {
-	return text_of(text, HEX_LOWER, NONCE_SIZE) && text[NONCE_SIZE - 1] != 0;
+	return strnlen(text, NONCE_SIZE + 1) == NONCE_SIZE && text_of(text, HEX_LOWER, NONCE_SIZE);
 }
 
 bool host_name_valid(const char *text)
