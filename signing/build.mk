@@ -21,3 +21,30 @@ signing-client-test-libs := $(signing-verify-libs)
 unit-tests += signing-format-test
 signing-format-test-src := signing/test/format-test.c $(signing-test-common)
 signing-format-test-libs := $(signing-verify-libs)
+
+unit-tests += signing-description-test
+signing-description-test-src := signing/test/description-test.c $(signing-test-common)
+signing-description-test-libs := $(signing-verify-libs)
+
+fuzz-targets += tuf-metadata
+tuf-metadata-src := signing/fuzz/tuf-metadata.c $(signing-verify) $(common-core)
+tuf-metadata-libs := $(signing-verify-libs)
+tuf-metadata-corpus := signing/fuzz/corpus/tuf-metadata
+
+fuzz-targets += image-description
+image-description-src := signing/fuzz/image-description.c $(signing-verify) $(common-core)
+image-description-libs := $(signing-verify-libs)
+image-description-corpus := signing/fuzz/corpus/image-description
+
+# A small program for the script test verity-vectors; without arguments it isn't a test of its own.
+verity-check-objects := $(addprefix $(B)/obj/test/,signing/test/verity-check.o signing/verity.o signing/sha256.o \
+	common/bytes.o common/file.o)
+$(B)/test/verity-check: $(verity-check-objects) $(B)/obj/test.flags
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC-test) $(LDFLAGS-test) -o $@ $(verity-check-objects) -lmbedcrypto
+objects += $(verity-check-objects)
+
+test-unit-needs += $(B)/test/verity-check $(B)/bin/repave-sign
+script-tests += signing/test/repave-sign-test signing/test/verity-vectors signing/test/no-signing-in-nodes
+shell-scripts += signing/test/repave-sign-test signing/test/verity-vectors signing/test/no-signing-in-nodes

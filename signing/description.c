@@ -170,12 +170,6 @@ static int parse_wire(const json_t *custom, struct image_description *d, char er
 	return 0;
 }
 
-/* Stage 1 builds the parameters that begin with "repave." itself; an image's must not stand in their way. */
-static bool has_reserved_parameter(const char *cmdline)
-{
-	return strncmp(cmdline, "repave.", 7) == 0 || strstr(cmdline, " repave.");
-}
-
 static int parse_os(const json_t *custom, struct image_description *d, char error[160])
 {
 	const json_t *os = json_get_object(custom, "os");
@@ -189,8 +183,9 @@ static int parse_os(const json_t *custom, struct image_description *d, char erro
 	d->cmdline = json_get_string(os, "cmdline");
 	if (!d->cmdline || !is_printable(d->cmdline, CMDLINE_MOST))
 		return bad(error, "os.cmdline must be one line of at most %u characters", CMDLINE_MOST);
-	if (has_reserved_parameter(d->cmdline))
-		return bad(error, "os.cmdline must not set parameters that begin with \"repave.\"");
+	/* Stage 1 builds these itself. Anywhere, because the kernel takes quotes away. */
+	if (strstr(d->cmdline, "repave."))
+		return bad(error, "os.cmdline must not hold \"repave.\": such parameters are stage 1's own");
 	return 0;
 }
 
@@ -264,7 +259,8 @@ static int parse_app(const json_t *custom, struct image_description *d, char err
 	r = check_command(app, error);
 	if (r < 0)
 		return r;
-	if (!user || !is_word(user, "_-") || strcmp(user, "root") == 0)
+	/* Not a number: user 0 has that name too. */
+	if (!user || !is_word(user, "_-") || strspn(user, "0123456789") > 0 || strcmp(user, "root") == 0)
 		return bad(error, "app.user must be the name of a user other than root");
 	r = check_environment(app, error);
 	if (r < 0)

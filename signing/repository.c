@@ -371,43 +371,61 @@ static int copy_all(const char *folder, const struct checked_image *images, size
 	return r;
 }
 
-static int merge(json_t *targets, const struct checked_image *image)
+/* Two descriptions of one target in one call contradict each other. */
+static int refuse_duplicates(const struct checked_image *images, size_t count)
 {
-	json_t *entry = target_entry(image), *before = json_object_get(targets, image->path);
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = i + 1; k < count; k++)
+			if (strcmp(images[i].path, images[k].path) == 0) {
+				log_error(0, "%s and %s are both %s: give one of them", images[i].description_file,
+					  images[k].description_file, images[i].path);
+				return -EINVAL;
+			}
+	return 0;
+}
+
+static int refuse_misfit(const json_t *targets)
+{
+	const char *os, *misfit = find_misfit(targets, &os);
+
+	if (!misfit)
+		return 0;
+	log_error(0, "%s requires the OS \"%s\", which is neither in the repository nor among the images given: "
+		  "add that OS image too", misfit, os);
+	return -EINVAL;
+}
+
+static void report(const struct checked_image *image, const json_t *before, const json_t *after)
+{
+	const json_t *old = json_object_get(before, image->path);
 	char size[16], wire[16];
 
-	if (!entry)
-		return -ENOMEM;
-	if (before && json_equal(before, entry)) {
+	if (old && json_equal(old, json_object_get(after, image->path)))
 		log_info("%s is unchanged", image->path);
-		json_decref(entry);
-		return 0;
-	}
-	log_info("%s %s: %s on disk, %s on the wire%s", image->path, before ? "replaces the image that was there" : "added",
-		 format_size(image->description.image_size, size), format_size(image->description.wire_size, wire),
-		 image->has_image ? "" : " (no .img beside it: only the wire file was checked)");
-	return json_object_set_new(targets, image->path, entry) < 0 ? -ENOMEM : 0;
+	else
+		log_info("%s %s: %s on disk, %s on the wire%s", image->path,
+			 old ? "replaces the image that had this version" : "added",
+			 format_size(image->description.image_size, size), format_size(image->description.wire_size, wire),
+			 image->has_image ? "" : " (no .img beside it: only the wire file was checked)");
 }
 
 int repository_add(struct repository *repository, const struct checked_image *images, size_t count)
 {
-	json_t *targets = json_copy(repository->targets);
-	const char *misfit, *os = NULL;
-	int r = targets ? 0 : -ENOMEM;
+	json_t *before = json_incref(repository->targets), *targets = json_copy(before);
+	int r = targets ? refuse_duplicates(images, count) : -ENOMEM;
 
 	for (size_t i = 0; r == 0 && i < count; i++)
-		r = merge(targets, &images[i]);
-	misfit = r == 0 ? find_misfit(targets, &os) : NULL;
-	if (misfit) {
-		log_error(0, "%s requires the OS \"%s\", which is neither in the repository nor among the images given: "
-			  "add that OS image too", misfit, os);
-		r = -EINVAL;
-	}
+		r = json_object_set_new(targets, images[i].path, target_entry(&images[i])) < 0 ? -ENOMEM : 0;
+	if (r == 0)
+		r = refuse_misfit(targets);
 	if (r == 0)
 		r = copy_all(repository->folder, images, count);
 	if (r == 0)
 		r = stage(repository, targets);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		report(&images[i], before, targets);
 	json_decref(targets);
+	json_decref(before);
 	return r;
 }
 
