@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The stage-1 archive and the boot media.
-boot-compression := $(strip $(foreach c,zstd lzo xz gzip,$(if $(filter y,$(CONFIG_INITRAMFS_$(shell echo $(c) | tr a-z A-Z))),$(c))))
+boot-compression := $(if $(CONFIG_INITRAMFS_LZO),lzo,$(if $(CONFIG_INITRAMFS_XZ),xz,$(if $(CONFIG_INITRAMFS_GZIP),gzip,zstd)))
 boot-base-options := --control-unit "$(call cfg,CONTROL_UNIT_ADDRESS)" --port "$(call cfg,CONTROL_UNIT_PORT)" \
 	--repository-port "$(call cfg,REPOSITORY_PORT)" --slot-c-mib "$(call cfg,SLOT_C_MIB)" \
 	--slot-d-mib "$(call cfg,SLOT_D_MIB)" --compress "$(boot-compression)" \
@@ -17,13 +17,12 @@ boot-media := $(if $(CONFIG_MEDIA_PXE),$(B)/boot/tftp.stamp) $(if $(CONFIG_MEDIA
 	$(if $(CONFIG_MEDIA_DISK),$(B)/boot/repave-disk.img) \
 	$(if $(CONFIG_MEDIA_UKI),$(B)/boot/repave.efi $(B)/boot/repave-esp.img)
 all-outputs += $(boot-archives) $(boot-media)
-shell-scripts += initramfs/init initramfs/udhcpc-script initramfs/network initramfs/remote-shell initramfs/give-up \
-	initramfs/profile
+shell-scripts += $(addprefix initramfs/,init drivers network udhcpc-script remote-shell give-up profile)
 script-tests += initramfs/test/archive-test initramfs/test/media-test initramfs/test/init-test
 
 # ------------------------------------------------------------------ archives
-$(B)/boot/initramfs-base.img: $(addprefix initramfs/,build-initramfs newc.py init network udhcpc-script remote-shell \
-		give-up profile) $(B)/target/provision $(B)/packages/busybox-initramfs.stamp $(boot-keys) \
+$(B)/boot/initramfs-base.img: $(addprefix initramfs/,build-initramfs newc.py init drivers network udhcpc-script \
+		remote-shell give-up profile) $(B)/target/provision $(B)/packages/busybox-initramfs.stamp $(boot-keys) \
 		$(if $(CONFIG_INITRAMFS_DROPBEAR),$(B)/packages/dropbear.stamp) \
 		$(B)/repository/metadata/1.root.json $(B)/fleet/ca.pem \
 		$(addprefix $(B)/config/,CONTROL_UNIT_ADDRESS CONTROL_UNIT_PORT REPOSITORY_PORT SLOT_C_MIB SLOT_D_MIB \
