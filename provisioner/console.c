@@ -125,9 +125,9 @@ static void progress_print(struct progress *progress, uint64_t done, uint64_t to
 	char text[LINE], have[16], all[16], speed[16];
 	size_t used = prefix(progress->stages, text);
 
-	snprintf(text + used, LINE - used, "%s  %-10s %3u%%  %s/%s  %s/s", progress->label, progress->what,
+	snprintf(text + used, LINE - used, "%s  %-10s %3u%%  %s/%s%s%s%s", progress->label, progress->what,
 		 (unsigned)(total > 0 ? done * 100 / total : 100), format_size(done, have), format_size(total, all),
-		 format_size(rate, speed));
+		 rate > 0 ? "  " : "", rate > 0 ? format_size(rate, speed) : "", rate > 0 ? "/s" : "");
 	put(text, strlen(text), progress->live ? "\r\033[K" : "", progress->live ? "" : "\n");
 	progress->open_line = progress->live;
 	progress->shown = uptime();
@@ -147,9 +147,9 @@ void progress_show(struct progress *progress, const char *what, uint64_t done, u
 	}
 	if (total == 0)
 		return;
-	/* Work of less than a second needs no more than its last line. */
+	/* In a log, short work isn't worth a line: the result comes right after it. */
 	if (progress->live ? done == total || uptime() - progress->shown > 0.2
-			   : tenth > progress->tenth && (done == total || uptime() - progress->shown > 0.5)) {
+			   : tenth > progress->tenth && uptime() - progress->shown > 0.5) {
 		progress->tenth = tenth;
 		progress_print(progress, done, total);
 	}

@@ -75,8 +75,7 @@ static int ask_once(struct provision *p)
 	r = http_request(p->control, "POST", url, question, ASSIGNMENT_SIZE_MOST, &status, &body);
 	free(question);
 	if (r < 0) {
-		sentence(p->error, r, "control unit %s:%u can't be asked: %s", p->config.host, p->config.port,
-			 http_error(p->control));
+		sentence(p->error, r, "the control unit can't be asked: %s", http_error(p->control));
 	} else if (status != 200) {
 		server_sentence(&body, detail);
 		r = sentence(p->error, status >= 500 ? -EIO : -EACCES, "control unit %s:%u refuses (%u): %s", p->config.host,

@@ -66,6 +66,30 @@ static int slot_write(struct installer *in, const uint8_t *data, size_t size, ui
 	return 0;
 }
 
+/* Writes those of `count` blocks that are still wanted and match their leaves, as few writes as possible, and marks them
+ * as kept. `counter` is increased by their number. */
+static int write_matching(struct installer *in, uint32_t first, uint32_t count, const uint8_t *data, uint64_t *counter)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t good = 0;
+		int r;
+
+		while (i + good < count && in->plan.source[first + i + good] == PLAN_FETCH &&
+		       block_matches(in, first + i + good, data + (i + good) * BLOCK))
+			good++;
+		if (good == 0)
+			continue;
+		r = slot_write(in, data + i * BLOCK, good * BLOCK, (uint64_t)(first + i) * BLOCK);
+		if (r < 0)
+			return r;
+		for (uint32_t k = 0; k < good; k++)
+			in->plan.source[first + i + k] = PLAN_KEEP;
+		*counter += good;
+		i += good; /* and over the one that ended the run */
+	}
+	return 0;
+}
+
 /* ------------------------------------------------------------------ one range of the wire file */
 /* Asks until the network gives it, or has failed NETWORK_TRIES times. Between tries the sink starts anew by `rewind`. */
 struct request {
@@ -375,23 +399,13 @@ static uint32_t copy_run(const struct plan *plan, uint32_t first)
 static int copy_blocks(struct installer *in, uint32_t first, uint32_t count)
 {
 	uint64_t from = (uint64_t)in->plan.source[first] * BLOCK;
-	bool readable = read_full_at(in->donor->fd, in->chunk, count * BLOCK, from) == 0;
 
-	for (uint32_t i = 0; i < count; i++) {
-		const uint8_t *data = in->chunk + i * BLOCK;
-		int r;
-
+	for (uint32_t i = 0; i < count; i++)
 		in->plan.source[first + i] = PLAN_FETCH;
-		/* The donor's own leaves are only its word. */
-		if (!readable || !block_matches(in, first + i, data))
-			continue;
-		r = slot_write(in, data, BLOCK, (uint64_t)(first + i) * BLOCK);
-		if (r < 0)
-			return r;
-		in->plan.source[first + i] = PLAN_KEEP;
-		in->result->copied++;
-	}
-	return 0;
+	/* The donor's own leaves are only its word: what doesn't match, or can't be read, is fetched. */
+	if (read_full_at(in->donor->fd, in->chunk, count * BLOCK, from) < 0)
+		return 0;
+	return write_matching(in, first, count, in->chunk, &in->result->copied);
 }
 
 static int copy_from_donor(struct installer *in)
@@ -429,22 +443,15 @@ static int copy_from_donor(struct installer *in)
 /* ------------------------------------------------------------------ data from the network */
 static int accept_data(struct installer *in, uint32_t frame, const uint8_t *data, size_t size)
 {
-	uint64_t first = (uint64_t)frame * blocks_per_frame(in);
+	uint64_t first = (uint64_t)frame * blocks_per_frame(in), count = size / BLOCK;
+	int r;
 
-	for (uint64_t i = 0; i < size / BLOCK && first + i < in->plan.blocks; i++) {
-		int r;
-
-		if (in->plan.source[first + i] != PLAN_FETCH || !block_matches(in, first + i, data + i * BLOCK))
-			continue;
-		r = slot_write(in, data + i * BLOCK, BLOCK, (first + i) * BLOCK);
-		if (r < 0)
-			return r;
-		in->plan.source[first + i] = PLAN_KEEP;
-		in->result->fetched++;
-	}
+	if (count > in->plan.blocks - first)
+		count = in->plan.blocks - first;
+	r = write_matching(in, (uint32_t)first, (uint32_t)count, data, &in->result->fetched);
 	in->wire_done += in->table.starts[frame + 1] - in->table.starts[frame];
 	show(in, INSTALL_FETCH, in->wire_done < in->wire_total ? in->wire_done : in->wire_total, in->wire_total);
-	return 0;
+	return r;
 }
 
 /* Asks once for every frame that is still needed. -EAGAIN-like outcomes show in what is left in the plan. */

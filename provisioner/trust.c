@@ -58,8 +58,7 @@ int refresh_trust(struct provision *p)
 		if (!is_network(r))
 			return r;
 		seconds = backoff_seconds(try);
-		console_line(&p->stages, "repository %s:%u can't be reached: %s; next try in %u s", p->config.host,
-			     p->config.repository_port, p->error, seconds);
+		console_line(&p->stages, "the repository can't be reached: %s; next try in %u s", p->error, seconds);
 		sleep(seconds);
 	}
 }
