@@ -142,6 +142,16 @@ static int change_config(json_t *config, const json_t *change, char ret_error[ER
 	return 0;
 }
 
+static int check_size(const json_t *config, char ret_error[ERROR_TEXT])
+{
+	size_t size = json_dumpb(config, NULL, 0, JSON_COMPACT);
+
+	if (size <= CONFIG_JSON_MOST)
+		return 0;
+	return refuse(ret_error, "the configuration is %zu bytes of JSON; at most %u fit in an answer to a node", size,
+		      CONFIG_JSON_MOST);
+}
+
 static int change_spec(const json_t *value, const char *what, char *spec, char ret_error[ERROR_TEXT])
 {
 	struct image_spec parsed;
@@ -180,6 +190,8 @@ int assignment_change(struct assignment *assignment, const json_t *change, char 
 		r = refuse(ret_error, "\"wipe\" must be true or false");
 	if (!r && config)
 		r = change_config(changed.config, config, ret_error);
+	if (!r)
+		r = check_size(changed.config, ret_error);
 	if (!r && !changed.os[0])
 		r = refuse(ret_error, "an assignment needs an OS image; name one with --os");
 	if (r < 0) {

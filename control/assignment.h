@@ -13,7 +13,10 @@
 #define CONFIG_FILES_MOST 64u
 #define CONFIG_BYTES_MOST (256u * 1024)
 #define SSH_KEYS_MOST 64u
-#define SSH_KEY_SIZE_MOST 16384u
+#define SSH_KEY_SIZE_MOST 8192u
+/* Of the configuration as JSON, where escapes may take six bytes for one: with the rest of an answer it must stay below
+ * the 1 MiB that stage 1 reads. */
+#define CONFIG_JSON_MOST (1000u * 1024)
 
 struct assignment {
 	uint64_t number;                         /* 0 in the default assignment: a node's gets its own */

@@ -222,6 +222,13 @@ static void test_configuration_over_256_kib_is_refused(void **state)
 	assert_int_equal(assignment_change(&assignment, change, error), -EINVAL);
 	assert_string_equal(assignment.os, "");
 	json_decref(change);
+	/* Not too many bytes, but each takes six in JSON. */
+	memset(text, 1, CONFIG_BYTES_MOST - 1);
+	text[CONFIG_BYTES_MOST - 1] = 0;
+	change = json_pack("{sss{s{ss}}}", "os", "debian", "config", "files", "big", text);
+	assert_int_equal(assignment_change(&assignment, change, error), -EINVAL);
+	json_decref(change);
+	memset(text, 'a', CONFIG_BYTES_MOST);
 	text[CONFIG_BYTES_MOST] = 0;
 	change = json_pack("{sss{s{ss}}}", "os", "debian", "config", "files", "big", text);
 	assert_int_equal(assignment_change(&assignment, change, error), 0);
