@@ -13,6 +13,11 @@ unit-tests += provisioner-install-test
 provisioner-install-test-src := provisioner/test/install.c $(provisioner-install) $(verity-src) $(common-core)
 provisioner-install-test-libs := -ljansson -lmbedcrypto -lzstd
 
+unit-tests += provisioner-machine-test
+provisioner-machine-test-src := provisioner/test/machine.c signing/sha256.c $(common-core) $(addprefix provisioner/,disk.c \
+	blockdev.c gpt.c dmverity.c cmdline.c identify.c config.c backoff.c sentence.c)
+provisioner-machine-test-libs := -ljansson -lmbedcrypto
+
 fuzz-targets += gpt state cmdline assignment
 gpt-src := provisioner/fuzz/gpt.c provisioner/gpt.c common/bytes.c
 gpt-corpus := provisioner/fuzz/corpus/gpt

@@ -149,7 +149,7 @@ void progress_show(struct progress *progress, const char *what, uint64_t done, u
 		return;
 	/* In a log, short work isn't worth a line: the result comes right after it. */
 	if (progress->live ? done == total || uptime() - progress->shown > 0.2
-			   : tenth > progress->tenth && uptime() - progress->shown > 0.5) {
+			   : tenth > progress->tenth && uptime() - progress->shown > 1) {
 		progress->tenth = tenth;
 		progress_print(progress, done, total);
 	}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The machine as stage 1 finds it: disks (files here), sysfs (a folder here), its own configuration. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/file.h"
+#include "common/json.h"
+#include "provisioner/backoff.h"
+#include "provisioner/config.h"
+#include "provisioner/disk.h"
+#include "provisioner/dmverity.h"
+#include "provisioner/identify.h"
+
+#define MIB (UINT64_C(1) << 20)
+#define DISK_SIZE (160 * MIB)
+
+static const struct disk_needs needs = { .slot_c_mib = 32, .slot_d_mib = 16, .node = "web1" };
+
+/* ------------------------------------------------------------------ disks */
+static int disk_file(uint64_t size)
+{
+	char path[] = "/tmp/disk-test-XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	unlink(path);
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	return fd;
+}
+
+static void assert_foreign(const void *data, size_t size, uint64_t offset, const char *what)
+{
+	static struct gpt gpt;
+	int fd = disk_file(DISK_SIZE);
+	char found[64];
+
+	assert_int_equal(write_full_at(fd, data, size, offset), 0);
+	assert_int_equal(disk_look(fd, DISK_SIZE, &gpt, found), DISK_FOREIGN);
+	assert_string_equal(found, what);
+	close(fd);
+}
+
+static void test_zeroed_disk_is_blank(void **state)
+{
+	static struct gpt gpt;
+	int fd = disk_file(DISK_SIZE);
+	char what[64];
+
+	(void)state;
+	assert_int_equal(disk_look(fd, DISK_SIZE, &gpt, what), DISK_BLANK);
+	close(fd);
+}
+
+static void test_disk_of_somebody_else_is_foreign(void **state)
+{
+	(void)state;
+	assert_foreign("\x55\xaa", 2, 510, "an MBR partition table");
+	assert_foreign("\x53\xef", 2, 0x438, "an ext2/3/4 file system");
+	assert_foreign("XFSB", 4, 0, "an XFS file system");
+	assert_foreign("LUKS\xba\xbe", 6, 0, "a LUKS encrypted volume");
+	assert_foreign("x", 1, 777777, "data of an unknown kind in its first MiB");
+	assert_foreign("x", 1, DISK_SIZE - 1, "data in its last MiB");
+	assert_foreign("EFI PART", 8, 512, "a damaged GPT partition table");
+}
+
+static void test_foreign_gpt_is_foreign(void **state)
+{
+	static struct disk disk;
+	static struct gpt gpt;
+	uint8_t primary[GPT_HEAD_SIZE], backup[GPT_HEAD_SIZE];
+	int fd = disk_file(DISK_SIZE);
+	char error[SENTENCE], what[64];
+
+	(void)state;
+	disk.size = DISK_SIZE;
+	assert_int_equal(disk_write_table(fd, &disk, &needs, error), 0);
+	strcpy(disk.gpt.entries[0].name, "EFI System");
+	gpt_format(&disk.gpt, primary, backup);
+	assert_int_equal(write_full_at(fd, primary, gpt_primary_size(&disk.gpt), 0), 0);
+	assert_int_equal(disk_look(fd, DISK_SIZE, &gpt, what), DISK_FOREIGN);
+	assert_string_equal(what, "a GPT with 5 foreign partitions");
+	assert_int_equal(disk_refuse("vda", DISK_SIZE, what, "web1", error), -EMEDIUMTYPE);
+	assert_string_equal(error, "disk vda (160.0 MiB) holds a GPT with 5 foreign partitions and isn't Repave's: not touched. To "
+				   "erase it: repave assign web1 --wipe");
+	close(fd);
+}
+
+static void test_new_table_makes_the_disk_ours(void **state)
+{
+	static struct disk disk;
+	static struct gpt gpt;
+	int fd = disk_file(DISK_SIZE);
+	char error[SENTENCE], what[64];
+	uint8_t magic[8];
+
+	(void)state;
+	/* A STATE record of a former life, where the new STATE will be. */
+	assert_int_equal(write_full_at(fd, "REPAVEST", 8, MIB), 0);
+	assert_int_equal(write_full_at(fd, "REPAVEST", 8, 9 * MIB), 0);
+	disk.size = DISK_SIZE;
+	assert_int_equal(disk_write_table(fd, &disk, &needs, error), 0);
+	assert_int_equal(disk_look(fd, DISK_SIZE, &gpt, what), DISK_OURS);
+	assert_memory_equal(&gpt, &disk.gpt, sizeof(gpt));
+	assert_int_equal(disk.parts[PART_STATE]->first * 512, MIB);
+	for (unsigned half = 0; half < 2; half++) {
+		assert_int_equal(read_full_at(fd, magic, 8, MIB + half * 8 * MIB), 0);
+		assert_memory_equal(magic, "\0\0\0\0\0\0\0", 8);
+	}
+	close(fd);
+}
+
+static void test_disk_too_small_names_both_sizes(void **state)
+{
+	static struct disk disk;
+	int fd = disk_file(100 * MIB);
+	char error[SENTENCE];
+	uint8_t first[512];
+
+	(void)state;
+	disk.size = 100 * MIB;
+	strcpy(disk.name, "vda");
+	assert_int_equal(disk_write_table(fd, &disk, &needs, error), -ENOSPC);
+	assert_non_null(strstr(error, "vda has 100.0 MiB"));
+	assert_non_null(strstr(error, "need 114.0 MiB"));
+	assert_int_equal(read_full_at(fd, first, sizeof(first), 0), 0);
+	assert_int_equal(first[510], 0); /* nothing was written */
+	close(fd);
+}
+
+static void test_verity_table_names_all_parameters(void **state)
+{
+	struct boot_slot slot = { .data_blocks = 7, .root_hash = { 0xab }, .salt = { 1, 2 }, .salt_size = 2 };
+	char text[512];
+
+	(void)state;
+	assert_int_equal(dmverity_table("254:2", &slot, true, text, sizeof(text)), 0);
+	assert_string_equal(text, "1 254:2 254:2 4096 4096 7 8 sha256 ab"
+				  "00000000000000000000000000000000000000000000000000000000000000 0102 1 panic_on_corruption");
+	slot.salt_size = 0;
+	assert_int_equal(dmverity_table("254:2", &slot, false, text, sizeof(text)), 0);
+	assert_string_equal(text + strlen(text) - 4, "00 -");
+	assert_int_equal(dmverity_table("254:2", &slot, false, text, 40), -ENOSPC);
+}
+
+/* ------------------------------------------------------------------ a machine in a folder */
+struct folder {
+	char path[64];
+};
+
+static void put(const struct folder *folder, const char *name, const char *text)
+{
+	char path[512], *slash;
+
+	snprintf(path, sizeof(path), "%s/%s", folder->path, name);
+	slash = strrchr(path, '/');
+	*slash = '\0';
+	assert_int_equal(make_folders(path, 0755), 0);
+	*slash = '/';
+	assert_int_equal(file_store(path, text, strlen(text), 0644), 0);
+}
+
+static int make_folder(void **state)
+{
+	struct folder *folder = calloc(1, sizeof(*folder));
+
+	strcpy(folder->path, "/tmp/machine-test-XXXXXX");
+	assert_non_null(mkdtemp(folder->path));
+	*state = folder;
+	return 0;
+}
+
+static int drop_folder(void **state)
+{
+	struct folder *folder = *state;
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -r %s", folder->path);
+	assert_int_equal(system(command), 0);
+	free(folder);
+	return 0;
+}
+
+static void put_network(const struct folder *sys)
+{
+	put(sys, "class/net/lo/type", "772\n");
+	put(sys, "class/net/lo/address", "00:00:00:00:00:00\n");
+	put(sys, "class/net/eth1/type", "1\n");
+	put(sys, "class/net/eth1/address", "52:54:00:00:00:02\n");
+	put(sys, "class/net/eth0/type", "1\n");
+	put(sys, "class/net/eth0/address", "52:54:00:00:00:03\n");
+}
+
+static void test_firmware_tells_who_this_is(void **state)
+{
+	const struct folder *sys = *state;
+	struct identity identity;
+	char error[SENTENCE];
+	json_t *json;
+
+	put_network(sys);
+	put(sys, "class/dmi/id/product_uuid", "4C4C4544-0051-3510-8052-B4C04F564D31\n");
+	put(sys, "class/dmi/id/sys_vendor", "Maker \x01\xff\n");
+	put(sys, "block/vdb/size", "2048\n");
+	put(sys, "block/vda/size", "16777216\n");
+	put(sys, "block/sda/size", "100\n");
+	put(sys, "block/sda/removable", "1\n");
+	put(sys, "block/sdb/size", "100\n");
+	put(sys, "block/sdb/ro", "1\n");
+	put(sys, "block/loop0/size", "100\n");
+	put(sys, "block/sr0/size", "100\n");
+	put(sys, "block/vdc/size", "0\n");
+	assert_int_equal(identify(sys->path, &identity, error), 0);
+	assert_string_equal(identity.uuid, "4c4c4544-0051-3510-8052-b4c04f564d31");
+	assert_false(identity.derived);
+	assert_string_equal(identity.vendor, "Maker ??");
+	assert_int_equal(identity.mac_count, 2);
+	assert_string_equal(identity.macs[0], "52:54:00:00:00:02");
+	assert_int_equal(identity.disk_count, 2);
+	assert_string_equal(identity.disks[0].name, "vda");
+	assert_int_equal(identity.disks[0].size, 8192 * MIB);
+	json = identity_json(&identity);
+	assert_non_null(json);
+	assert_string_equal(json_get_string(json, "firmware"), "bios");
+	json_decref(json);
+}
+
+static void test_useless_uuid_gives_way_to_the_mac(void **state)
+{
+	const struct folder *sys = *state;
+	struct identity first, second;
+	char error[SENTENCE];
+
+	assert_int_equal(identify(sys->path, &first, error), -ENODEV);
+	put_network(sys);
+	put(sys, "class/dmi/id/product_uuid", "00000000-0000-0000-0000-000000000000\n");
+	assert_int_equal(identify(sys->path, &first, error), 0);
+	assert_true(first.derived);
+	assert_int_equal(first.uuid[14], '8');
+	put(sys, "class/dmi/id/product_uuid", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF\n");
+	assert_int_equal(identify(sys->path, &second, error), 0);
+	assert_string_equal(first.uuid, second.uuid);
+}
+
+#define CONFIG "{\"control_unit\":\"10.0.2.2\",\"port\":8443,\"repository_port\":8080,\"slot_c_mib\":1024,\"slot_d_mib\":512," \
+	       "\"build_time\":1735689600,\"version\":\"v\"}"
+
+static int load(const struct folder *folder, const char *cmdline, struct config *config, char error[SENTENCE])
+{
+	char token[128];
+
+	snprintf(token, sizeof(token), "%s/token", folder->path);
+	return config_load(folder->path, token, cmdline, config, error);
+}
+
+static void test_command_line_says_where_not_whom(void **state)
+{
+	const struct folder *etc = *state;
+	struct config config;
+	char error[SENTENCE];
+
+	put(etc, "config.json", CONFIG);
+	put(etc, "root.json", "{}");
+	put(etc, "token", "abc123\n");
+	assert_int_equal(load(etc, "quiet", &config, error), 0);
+	assert_string_equal(config.host, "10.0.2.2");
+	assert_string_equal(config.token, "abc123");
+	assert_int_equal(config.root.size, 2);
+	config_release(&config);
+	assert_int_equal(load(etc, "repave.cu=fd00::1 repave.port=99 repave.repository_port=98 repave.token=x", &config, error), 0);
+	assert_string_equal(config.host, "[fd00::1]");
+	assert_int_equal(config.port, 99);
+	assert_int_equal(config.repository_port, 98);
+	assert_string_equal(config.token, "abc123");
+	config_release(&config);
+}
+
+static void test_unsound_configuration_is_refused(void **state)
+{
+	const struct folder *etc = *state;
+	struct config config;
+	char error[SENTENCE];
+
+	assert_true(load(etc, "", &config, error) < 0);
+	put(etc, "config.json", "{}");
+	put(etc, "root.json", "{}");
+	assert_int_equal(load(etc, "", &config, error), -EINVAL);
+	put(etc, "config.json", CONFIG);
+	assert_int_equal(load(etc, "repave.cu=evil/../x", &config, error), -EINVAL);
+	assert_int_equal(load(etc, "repave.port=0", &config, error), -EINVAL);
+	assert_int_equal(load(etc, "repave.port=70000", &config, error), -EINVAL);
+	put(etc, "token", "two words\x01");
+	assert_int_equal(load(etc, "", &config, error), 0); /* the first word */
+	config_release(&config);
+	put(etc, "token", "\n");
+	assert_int_equal(load(etc, "", &config, error), -EINVAL);
+}
+
+static void test_waiting_grows_and_stays_bounded(void **state)
+{
+	(void)state;
+	for (unsigned try = 1; try < 100; try++) {
+		unsigned seconds = backoff_seconds(try);
+
+		assert_in_range(seconds, 1, BACKOFF_MOST);
+		if (try >= 7)
+			assert_true(seconds >= BACKOFF_MOST / 2);
+	}
+	assert_int_equal(backoff_seconds(1), 1);
+}
+
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, drop_folder)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_zeroed_disk_is_blank),
+		cmocka_unit_test(test_disk_of_somebody_else_is_foreign),
+		cmocka_unit_test(test_foreign_gpt_is_foreign),
+		cmocka_unit_test(test_new_table_makes_the_disk_ours),
+		cmocka_unit_test(test_disk_too_small_names_both_sizes),
+		cmocka_unit_test(test_verity_table_names_all_parameters),
+		IN_FOLDER(test_firmware_tells_who_this_is),
+		IN_FOLDER(test_useless_uuid_gives_way_to_the_mac),
+		IN_FOLDER(test_command_line_says_where_not_whom),
+		IN_FOLDER(test_unsound_configuration_is_refused),
+		cmocka_unit_test(test_waiting_grows_and_stays_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
