@@ -47,6 +47,7 @@ $(B)/config.checked: $(KCONFIG_CONFIG) $(kconfig-files) | $(B)/deps.stamp
 	$(Q)touch $@
 
 # $(B)/config/SYMBOL changes only when CONFIG_SYMBOL does: the prerequisite of what depends on a choice.
+.PRECIOUS: $(B)/config/%
 $(B)/config/%: FORCE
 	$(Q)mkdir -p $(@D)
 	$(Q)echo '$(call cfg,$*)' | cmp -s - $@ || echo '$(call cfg,$*)' >$@

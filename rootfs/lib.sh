@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What the scripts that build trees share. A tree is $OUT/tree; beside it lie meta.json (the image description without
-# the numbers that images/build-image adds) and packages.tsv (kind, name, version, architecture, source, SHA-256).
+# the numbers that images/build-image adds) and packages.tsv (kind, name, version, architecture, source, SHA-256, licence).
 
 program=rootfs/${0##*/}
 here=$(dirname "$(realpath "$0")")
@@ -62,11 +62,16 @@ write_os_release() {
 	ln -sfn ../usr/lib/os-release "$new/tree/etc/os-release"
 }
 
-# musl_package NAME: one line for the bill of materials.
-musl_package() {
-	local package version sha
-	read -r _ package version sha <"$B/packages/$1.source"
-	printf 'source\t%s\t%s\tamd64\t%s\t%s\n' "$1" "$version" "$package" "$sha"
+# built_packages NAME…: lines for the bill of materials, of what packages/ built.
+built_packages() {
+	B=$B "$root/packages/bom" "$@" | jq -r '.[] |
+		[.kind, (if .kind == "deb" then .package else .name end), .version, "amd64", .package, .sha256, .licence] | @tsv'
+}
+
+# What every static program of ours is linked with: the C library comes from the build host.
+linked_packages() {
+	dpkg-query -W -f 'source\tmusl\t${source:Version}\tamd64\tmusl\t\tMIT\n' musl-dev
+	[ $# -eq 0 ] || built_packages "$@"
 }
 
 # strip_epoch VERSION: image versions have no colon.
