@@ -48,3 +48,7 @@ objects += $(verity-check-objects)
 test-unit-needs += $(B)/test/verity-check $(B)/bin/repave-sign
 script-tests += signing/test/repave-sign-test signing/test/verity-vectors signing/test/no-signing-in-nodes
 shell-scripts += signing/test/repave-sign-test signing/test/verity-vectors signing/test/no-signing-in-nodes
+
+unit-tests += signing-repository-test
+signing-repository-test-src := signing/test/repository-test.c $(signing-test-common)
+signing-repository-test-libs := $(signing-verify-libs)

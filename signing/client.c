@@ -27,8 +27,6 @@ struct tuf_client {
 	char error[TUF_ERROR_SIZE + 160];
 };
 
-static const char next_step_expired[] = "the repository must be renewed (repave-sign publish), or this clock is wrong";
-
 __attribute__((format(printf, 3, 4))) static int fail(struct tuf_client *client, int r, const char *format, ...)
 {
 	va_list arguments;
@@ -121,8 +119,9 @@ static int check_expiry(struct tuf_client *client, const char *name, const struc
 		return 0;
 	tuf_time_format(document->expires, expires);
 	tuf_time_format(client->now, now);
-	return fail(client, -ESTALE, "%s: version %" PRIu64 " expired at %s, and it is %s: %s", name,
-		    document->version, expires, now, next_step_expired);
+	return fail(client, -ESTALE, "%s: version %" PRIu64 " expired at %s, and it is %s: %s, or this clock is wrong", name,
+		    document->version, expires, now, document->type == TUF_ROOT ?
+		    "a new root must be signed" : "the repository must be renewed (repave-sign publish)");
 }
 
 /* ------------------------------------------------------------------ 5.3: root */

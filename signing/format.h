@@ -20,7 +20,7 @@
 #define TUF_ROOT_MOST 524288u
 #define TUF_TIMESTAMP_MOST 16384u
 #define TUF_SNAPSHOT_MOST 2097152u
-#define TUF_TARGETS_MOST 8388608u
+#define TUF_TARGETS_MOST 4194304u /* some thousand images; all four fit half of a STATE partition */
 
 enum tuf_type { TUF_ROOT, TUF_TIMESTAMP, TUF_SNAPSHOT, TUF_TARGETS };
 

@@ -217,40 +217,48 @@ static int add_pending(struct publication *p, enum tuf_type role, json_t *body, 
 	return r;
 }
 
+/* What the next role up has to name. */
+struct below {
+	uint64_t version;
+	const struct buffer *data;
+	bool is_new;
+};
+
+/* A new snapshot or timestamp, when what it names is new or its own life is half over. */
+static int prepare_naming(struct publication *p, const struct repository *repository, enum tuf_type role,
+			  const char *file, struct below *below)
+{
+	const struct tuf_document *current = &repository->documents[role];
+	uint64_t version = current->version + 1;
+	int r;
+
+	if (!below->is_new && !is_due(p, current)) {
+		*below = (struct below){ current->version, &repository->data[role], false };
+		return 0;
+	}
+	r = add_pending(p, role, author_naming(role, version, expiry(p, role), file, below->version, below->data),
+			version);
+	if (r == 0)
+		*below = (struct below){ version, &p->files[p->count - 1].data, true };
+	return r;
+}
+
 /* Fills p->files, bottom up: each file names the one before by hash. */
 static int prepare(struct publication *p, const struct repository *repository, enum repository_scope scope)
 {
-	const struct tuf_document *documents = repository->documents;
-	const struct buffer *below = &repository->data[TUF_TARGETS];
-	uint64_t version = documents[TUF_TARGETS].version;
-	bool changed = false;
+	const struct tuf_document *targets = &repository->documents[TUF_TARGETS];
+	struct below below = { targets->version, &repository->data[TUF_TARGETS], false };
 	int r = 0;
 
-	if (scope == PUBLISH_ALL && (repository->is_staged || is_due(p, &documents[TUF_TARGETS]))) {
-		version++;
-		r = add_pending(p, TUF_TARGETS, author_targets(version, expiry(p, TUF_TARGETS), repository->targets),
-				version);
-		below = &p->files[0].data;
-		changed = true;
+	if (scope == PUBLISH_ALL && (repository->is_staged || is_due(p, targets))) {
+		below = (struct below){ targets->version + 1, &p->files[0].data, true };
+		r = add_pending(p, TUF_TARGETS,
+				author_targets(below.version, expiry(p, TUF_TARGETS), repository->targets), below.version);
 	}
-	if (r == 0 && (changed || is_due(p, &documents[TUF_SNAPSHOT]))) {
-		json_t *body = author_naming(TUF_SNAPSHOT, documents[TUF_SNAPSHOT].version + 1,
-					     expiry(p, TUF_SNAPSHOT), "targets.json", version, below);
-
-		version = documents[TUF_SNAPSHOT].version + 1;
-		r = add_pending(p, TUF_SNAPSHOT, body, version);
-		below = &p->files[p->count - (r == 0)].data;
-		changed = true;
-	} else {
-		version = documents[TUF_SNAPSHOT].version;
-		below = &repository->data[TUF_SNAPSHOT];
-	}
-	if (r == 0 && (changed || is_due(p, &documents[TUF_TIMESTAMP]))) {
-		json_t *body = author_naming(TUF_TIMESTAMP, documents[TUF_TIMESTAMP].version + 1,
-					     expiry(p, TUF_TIMESTAMP), "snapshot.json", version, below);
-
-		r = add_pending(p, TUF_TIMESTAMP, body, documents[TUF_TIMESTAMP].version + 1);
-	}
+	if (r == 0)
+		r = prepare_naming(p, repository, TUF_SNAPSHOT, "targets.json", &below);
+	if (r == 0)
+		r = prepare_naming(p, repository, TUF_TIMESTAMP, "snapshot.json", &below);
 	return r;
 }
 
@@ -307,8 +315,7 @@ int repository_publish(struct repository *repository, const char *keys_folder, c
 	for (size_t i = 0; r == 0 && i < p.count; i++)
 		log_info("published %s", p.files[i].name);
 	if (r == 0) {
-		if (p.count == 0)
-			log_info("nothing to publish: nothing is staged and nothing is past half of its life");
+		r = (int)p.count;
 		warn_of_expiry(&p, &repository->documents[TUF_ROOT]);
 		if (scope == PUBLISH_ONLINE)
 			warn_of_expiry(&p, &repository->documents[TUF_TARGETS]);

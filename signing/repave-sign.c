@@ -2,6 +2,7 @@
 /* The repository tool: makes keys, takes images in, signs and publishes, shows. */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,11 +40,10 @@ struct command {
 	const char *usage, *help;
 };
 
-#define EXPIRES_HELP                                                                                             \
-	"  --expires-root DAYS        life of what is signed now (default 365)\n"                                   \
-	"  --expires-targets DAYS     (default 90)\n"                                                               \
-	"  --expires-snapshot DAYS    (default 14)\n"                                                               \
+#define ONLINE_HELP                                                                                              \
+	"  --expires-snapshot DAYS    life of what is signed now (default 14)\n"                                    \
 	"  --expires-timestamp DAYS   (default 7)\n"
+#define EXPIRES_HELP ONLINE_HELP "  --expires-targets DAYS     (default 90)\n"
 
 /* ------------------------------------------------------------------ commands */
 
@@ -106,6 +106,8 @@ static int publish(const struct arguments *a, enum repository_scope scope)
 	if (r < 0)
 		return r;
 	r = repository_publish(&repository, a->keys, &a->policy, scope, time(NULL));
+	if (r == 0)
+		log_info("nothing to publish: nothing is staged and nothing is past half of its life");
 	repository_close(&repository);
 	return r;
 }
@@ -130,7 +132,8 @@ static const struct command commands[] = {
 	  run_init, "--repository DIR --keys DIR [options]",
 	  "Makes Ed25519 keys, the trusted root and an empty repository. Neither folder may exist.\n"
 	  "  --threshold-root N/M       M keys, of which N must sign (default 1/1); also\n"
-	  "                             --threshold-targets, --threshold-snapshot, --threshold-timestamp\n" EXPIRES_HELP },
+	  "                             --threshold-targets, --threshold-snapshot, --threshold-timestamp\n" EXPIRES_HELP
+	  "  --expires-root DAYS        (default 365)\n" },
 	{ "add", OPTION_REPOSITORY | OPTION_KEYS, OPTION_REPOSITORY, 1, 4096, run_add,
 	  "--repository DIR [--keys DIR] NAME.json…",
 	  "Checks image descriptions against the files beside them (NAME.img.zst, and NAME.img if it is there),\n"
@@ -143,7 +146,7 @@ static const struct command commands[] = {
 	  "  --only-online              as renew\n" EXPIRES_HELP },
 	{ "renew", OPTION_REPOSITORY | OPTION_KEYS | OPTION_EXPIRES, OPTION_REPOSITORY | OPTION_KEYS, 0, 0, run_renew,
 	  "--repository DIR --keys DIR [options]",
-	  "Renews snapshot and timestamp when they are past half of their life; needs no other keys.\n" EXPIRES_HELP },
+	  "Renews snapshot and timestamp when they are past half of their life; needs no other keys.\n" ONLINE_HELP },
 	{ "show", OPTION_REPOSITORY | OPTION_JSON, OPTION_REPOSITORY, 0, 0, run_show, "--repository DIR [--json]",
 	  "Verifies the repository as a node would and lists its roles and targets.\n" },
 };
@@ -286,6 +289,8 @@ int main(int argc, char **argv)
 	int r;
 
 	log_program("repave-sign");
+	/* A file size limit is an error like a full disk, with everything put back, not a sudden end. */
+	signal(SIGXFSZ, SIG_IGN);
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
 		print_help(argc < 2 ? stderr : stdout);
 		return argc < 2 ? 2 : 0;

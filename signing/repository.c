@@ -314,6 +314,18 @@ static int copy_bytes(int from, int to, const struct checked_image *image)
 	return r == 0 && fsync(to) < 0 ? -errno : r;
 }
 
+/* Metadata must not outlive, over a power cut, the image that it names. */
+static int sync_folder(const char *folder)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+
+	if (fd < 0 || fsync(fd) < 0)
+		r = -errno;
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
 static int copy_wire(const struct checked_image *image, const char *file)
 {
 	char *temporary = NULL, *folder = strdup(file);
@@ -330,6 +342,8 @@ static int copy_wire(const struct checked_image *image, const char *file)
 	r = from < 0 || to < 0 ? -errno : copy_bytes(from, to, image);
 	if (r == 0 && rename(temporary, file) < 0)
 		r = -errno;
+	if (r == 0)
+		r = sync_folder(folder);
 	if (r < 0 && to >= 0)
 		unlink(temporary);
 out:

@@ -58,7 +58,8 @@ int repository_remove(struct repository *repository, const char *path);
 enum repository_scope { PUBLISH_ALL, PUBLISH_ONLINE /* snapshot and timestamp only */ };
 
 /* Signs what is staged and what is past half of its life, and writes it. What would be served is verified as a node
- * would before the first byte is written. 0; -ENOKEY when keys are missing; -EINVAL; or -errno. */
+ * would before the first byte is written. The number of files written (0: there was nothing to do); -ENOKEY when
+ * keys are missing; -EINVAL; or -errno. */
 int repository_publish(struct repository *repository, const char *keys_folder, const struct repository_policy *policy,
 		       enum repository_scope scope, int64_t now);
 

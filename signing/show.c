@@ -117,12 +117,17 @@ static void print_roles(const json_t *roles, int64_t now)
 		const json_t *role = json_array_get(roles, i);
 		const char *expires = json_string_value(json_object_get(role, "expires"));
 		int64_t time = now;
+		char left[32];
 
 		tuf_time_parse(expires, &time);
-		printf("%-10s %7" JSON_INTEGER_FORMAT "  %-20s %4" PRId64 " days  %" JSON_INTEGER_FORMAT
+		if (time > now)
+			snprintf(left, sizeof(left), "%" PRId64 " days", (time - now) / DAY);
+		else
+			snprintf(left, sizeof(left), "expired");
+		printf("%-10s %7" JSON_INTEGER_FORMAT "  %-20s %9s  %" JSON_INTEGER_FORMAT
 		       " valid, %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " keys needed\n",
 		       json_string_value(json_object_get(role, "role")),
-		       json_integer_value(json_object_get(role, "version")), expires, (time - now) / DAY,
+		       json_integer_value(json_object_get(role, "version")), expires, left,
 		       json_integer_value(json_object_get(role, "valid_signatures")),
 		       json_integer_value(json_object_get(role, "threshold")),
 		       json_integer_value(json_object_get(role, "keys")));
@@ -187,13 +192,33 @@ static int gather_targets(const char *folder, const struct buffer data[4], int64
 	return r;
 }
 
+/* Everything, as it verifies at the time `now`. */
+static int gather(const char *folder, const struct buffer *root, int64_t now, struct listing *listing)
+{
+	struct buffer data[4] = { 0 };
+	json_t *in_order;
+	int r = repository_verify(folder, NULL, 0, root, now, data);
+
+	if (r == 0)
+		r = gather_roles(data, listing->roles);
+	if (r == 0)
+		r = gather_targets(folder, data, now, listing->targets);
+	if (r == 0) {
+		in_order = sorted(listing->targets);
+		json_decref(listing->targets);
+		listing->targets = in_order;
+	}
+	for (unsigned type = TUF_ROOT; type <= TUF_TARGETS; type++)
+		buffer_release(&data[type]);
+	return r;
+}
+
 int repository_show(const char *folder, int64_t now, bool as_json)
 {
 	struct listing listing = { json_array(), json_array() };
-	struct buffer root = { 0 }, data[4] = { 0 };
-	json_t *in_order;
+	struct buffer root = { 0 };
 	char *path;
-	int r;
+	int r, shown;
 
 	if (asprintf(&path, "%s/metadata/1.root.json", folder) < 0)
 		return -ENOMEM;
@@ -201,19 +226,13 @@ int repository_show(const char *folder, int64_t now, bool as_json)
 	if (r < 0)
 		log_error(r, "can't read %s (repave-sign init makes a repository)", path);
 	if (r == 0)
-		r = repository_verify(folder, NULL, 0, &root, now, data);
-	if (r == 0)
-		r = gather_roles(data, listing.roles);
-	if (r == 0)
-		r = gather_targets(folder, data, now, listing.targets);
-	if (r == 0) {
-		in_order = sorted(listing.targets);
-		json_decref(listing.targets);
-		listing.targets = in_order;
-		r = print(&listing, now, as_json);
-	}
-	for (unsigned type = TUF_ROOT; type <= TUF_TARGETS; type++)
-		buffer_release(&data[type]);
+		r = gather(folder, &root, now, &listing);
+	shown = r;
+	/* What has expired is what the operator wants to look at. */
+	if (r == -ESTALE)
+		shown = gather(folder, &root, 0, &listing);
+	if (shown == 0 && print(&listing, now, as_json) < 0)
+		r = -ENOMEM;
 	buffer_release(&root);
 	json_decref(listing.roles);
 	json_decref(listing.targets);
