@@ -4,27 +4,29 @@ signing-verify := signing/sha256.c signing/verity.c signing/canonical.c signing/
 	signing/format.c signing/client.c
 signing-verify-libs := -lmbedcrypto -lsodium -ljansson
 
-signing-author := signing/keys.c signing/author.c signing/image-check.c signing/repository.c signing/publish.c \
+signing-author := signing/keys.c signing/author.c signing/image-source.c signing/image-check.c signing/repository.c signing/publish.c \
 	signing/init.c signing/show.c
+# The signing side of host programs: link it with signing-verify, common-core and common/seekable.c.
+signing-author-libs := $(signing-verify-libs) -lzstd
 
 host-programs += repave-sign
 repave-sign-src := signing/repave-sign.c $(signing-author) $(signing-verify) common/seekable.c $(common-core)
-repave-sign-libs := $(signing-verify-libs)
+repave-sign-libs := $(signing-author-libs)
 
 # Every test of this folder may forge, so all link the signing side too.
 signing-test-common := signing/test/forge.c $(signing-author) $(signing-verify) common/seekable.c $(common-core)
 
 unit-tests += signing-client-test
 signing-client-test-src := signing/test/client-test.c $(signing-test-common)
-signing-client-test-libs := $(signing-verify-libs)
+signing-client-test-libs := $(signing-author-libs)
 
 unit-tests += signing-format-test
 signing-format-test-src := signing/test/format-test.c $(signing-test-common)
-signing-format-test-libs := $(signing-verify-libs)
+signing-format-test-libs := $(signing-author-libs)
 
 unit-tests += signing-description-test
 signing-description-test-src := signing/test/description-test.c $(signing-test-common)
-signing-description-test-libs := $(signing-verify-libs)
+signing-description-test-libs := $(signing-author-libs)
 
 fuzz-targets += tuf-metadata
 tuf-metadata-src := signing/fuzz/tuf-metadata.c $(signing-verify) $(common-core)
@@ -51,4 +53,4 @@ shell-scripts += signing/test/repave-sign-test signing/test/verity-vectors signi
 
 unit-tests += signing-repository-test
 signing-repository-test-src := signing/test/repository-test.c $(signing-test-common)
-signing-repository-test-libs := $(signing-verify-libs)
+signing-repository-test-libs := $(signing-author-libs)

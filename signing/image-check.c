@@ -2,40 +2,22 @@
 #include "signing/image-check.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/bytes.h"
 #include "common/file.h"
 #include "common/json.h"
 #include "common/log.h"
-#include "common/seekable.h"
 #include "signing/canonical.h"
+#include "signing/image-source.h"
 #include "signing/sha256.h"
 #include "signing/verity.h"
 
 #define DESCRIPTION_MOST 65536u
 #define CHUNK (1u << 20)
-
-static int open_sized(const char *path, uint64_t *ret_size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat status;
-
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)) {
-		close(fd);
-		return -EINVAL;
-	}
-	*ret_size = (uint64_t)status.st_size;
-	return fd;
-}
 
 static int hash_file(int fd, uint64_t size, uint8_t ret_digest[32])
 {
@@ -56,64 +38,13 @@ static int hash_file(int fd, uint64_t size, uint8_t ret_digest[32])
 	return r;
 }
 
-/* ------------------------------------------------------------------ the file for the wire */
+/* ------------------------------------------------------------------ every block against the root hash */
 
-static int check_seek_table(int fd, const struct image_description *d)
-{
-	size_t size = seekable_table_size(d->frames);
-	struct seek_table table = { 0 };
-	uint8_t *data;
-	int r;
-
-	if (size > d->wire_size)
-		return -EINVAL;
-	data = malloc(size);
-	if (!data)
-		return -ENOMEM;
-	r = read_full_at(fd, data, size, d->wire_size - size);
-	if (r == 0)
-		r = seek_table_parse(data, size, d->wire_size, d->frames, d->frame_size, d->image_size, &table);
-	if (r == 0)
-		seek_table_release(&table);
-	free(data);
-	return r;
-}
-
-static int check_wire(struct checked_image *image)
-{
-	const struct image_description *d = &image->description;
-	uint64_t size;
-	int fd = open_sized(image->wire_file, &size), r;
-
-	if (fd < 0)
-		return log_error(fd, "%s: can't open the image's wire file %s", image->description_file,
-				 image->wire_file);
-	if (size != d->wire_size) {
-		log_error(0, "%s says wire.size %" PRIu64 ", but %s has %" PRIu64 " bytes: build the image again",
-			  image->description_file, d->wire_size, image->wire_file, size);
-		r = -EINVAL;
-		goto out;
-	}
-	r = check_seek_table(fd, d);
-	if (r < 0) {
-		log_error(r == -EINVAL ? 0 : r, "%s: its seek table doesn't fit %s: build the image again",
-			  image->wire_file, image->description_file);
-		goto out;
-	}
-	r = hash_file(fd, size, image->wire_sha256);
-	if (r < 0)
-		log_error(r, "can't read %s", image->wire_file);
-out:
-	close(fd);
-	return r;
-}
-
-/* ------------------------------------------------------------------ the image itself */
-
-static int check_superblock(int fd, const struct image_description *d)
+/* -EINVAL when it says something else than the description. */
+static int check_superblock(struct image_source *source, const struct image_description *d)
 {
 	uint8_t wanted[VERITY_BLOCK] = { 0 }, found[VERITY_BLOCK];
-	int r = read_full_at(fd, found, sizeof(found), d->data_blocks * VERITY_BLOCK);
+	int r = image_source_read(source, found, sizeof(found), d->data_blocks * VERITY_BLOCK);
 
 	if (r < 0)
 		return r;
@@ -121,8 +52,9 @@ static int check_superblock(int fd, const struct image_description *d)
 	return memcmp(wanted, found, sizeof(wanted)) == 0 ? 0 : -EINVAL;
 }
 
-static int check_data(int fd, const struct image_description *d, const struct verity_layout *layout,
-		      const uint8_t *tree, uint64_t *ret_block)
+/* -EINVAL when a block isn't the tree's. */
+static int check_data(struct image_source *source, const struct image_description *d,
+		      const struct verity_layout *layout, const uint8_t *tree, uint64_t *ret_block)
 {
 	uint8_t *chunk = malloc(CHUNK), digest[VERITY_DIGEST];
 	const uint64_t step = CHUNK / VERITY_BLOCK;
@@ -131,12 +63,12 @@ static int check_data(int fd, const struct image_description *d, const struct ve
 	for (uint64_t first = 0; r == 0 && first < d->data_blocks; first += step) {
 		uint64_t n = d->data_blocks - first < step ? d->data_blocks - first : step;
 
-		r = read_full_at(fd, chunk, n * VERITY_BLOCK, first * VERITY_BLOCK);
+		r = image_source_read(source, chunk, n * VERITY_BLOCK, first * VERITY_BLOCK);
 		for (uint64_t i = 0; r == 0 && i < n; i++) {
 			verity_digest(d->salt, d->salt_size, chunk + i * VERITY_BLOCK, digest);
 			if (memcmp(digest, verity_tree_leaf(layout, tree, first + i), VERITY_DIGEST) != 0) {
 				*ret_block = first + i;
-				r = -EBADMSG;
+				r = -EINVAL;
 			}
 		}
 	}
@@ -144,72 +76,114 @@ static int check_data(int fd, const struct image_description *d, const struct ve
 	return r;
 }
 
-static int check_blocks(int fd, const struct checked_image *image, const char *file)
+static int refuse(const char *file, const char *why)
 {
-	const struct image_description *d = &image->description;
-	struct verity_layout layout;
+	log_error(0, "%s: %s: build the image again", file, why);
+	return -EINVAL;
+}
+
+static int broken_source(const char *file, int r)
+{
+	if (r == -EBADMSG)
+		return refuse(file, "a frame doesn't decode to what the description says");
+	return log_error(r, "can't read %s", file);
+}
+
+static int check_tree(struct image_source *source, const char *file, const struct image_description *d,
+		      const struct verity_layout *layout, uint8_t *tree)
+{
+	char why[80];
 	uint64_t block = 0;
+	int r = image_source_read(source, tree, layout->tree_blocks * VERITY_BLOCK, layout->tree_start * VERITY_BLOCK);
+
+	if (r < 0)
+		return broken_source(file, r);
+	if (verity_tree_check(layout, d->salt, d->salt_size, d->root_hash, tree) < 0)
+		return refuse(file, "its hash tree doesn't lead to verity.root_hash of the description");
+	r = check_data(source, d, layout, tree, &block);
+	if (r == -EINVAL) {
+		snprintf(why, sizeof(why), "block %" PRIu64 " isn't the one in its hash tree", block);
+		return refuse(file, why);
+	}
+	return r < 0 ? broken_source(file, r) : 0;
+}
+
+static int check_blocks(struct image_source *source, const char *file, const struct image_description *d)
+{
+	struct verity_layout layout;
 	uint8_t *tree;
 	int r = verity_layout_init(&layout, d->data_blocks);
 
+	if (r == 0)
+		r = check_superblock(source, d);
+	if (r == -EINVAL)
+		return refuse(file, "its verity superblock doesn't say what the description says");
 	if (r < 0)
-		return r;
+		return broken_source(file, r);
 	tree = malloc(layout.tree_blocks * VERITY_BLOCK);
 	if (!tree)
 		return log_error(-ENOMEM, "can't check %s", file);
-	r = read_full_at(fd, tree, layout.tree_blocks * VERITY_BLOCK, layout.tree_start * VERITY_BLOCK);
-	if (r < 0) {
-		log_error(r, "can't read %s", file);
-		goto out;
-	}
-	r = verity_tree_check(&layout, d->salt, d->salt_size, d->root_hash, tree);
-	if (r < 0) {
-		log_error(0, "%s: its hash tree doesn't lead to verity.root_hash of %s: build the image again", file,
-			  image->description_file);
-		goto out;
-	}
-	r = check_data(fd, d, &layout, tree, &block);
-	if (r == -EBADMSG)
-		log_error(0, "%s: block %" PRIu64 " isn't the one in its hash tree: build the image again", file, block);
-	else if (r < 0)
-		log_error(r, "can't read %s", file);
-out:
+	r = check_tree(source, file, d, &layout, tree);
 	free(tree);
-	return r == -EBADMSG ? -EINVAL : r;
+	return r;
+}
+
+/* ------------------------------------------------------------------ the files */
+
+static int check_size(const char *file, uint64_t size, const char *member, uint64_t wanted)
+{
+	if (size == wanted)
+		return 0;
+	log_error(0, "%s has %" PRIu64 " bytes, but the description says %s %" PRIu64 ": build the image again", file,
+		  size, member, wanted);
+	return -EINVAL;
+}
+
+/* What nodes will fetch and decode. */
+static int check_wire(struct checked_image *image)
+{
+	const struct image_description *d = &image->description;
+	struct image_source source;
+	int r = image_source_open(image->wire_file, &source);
+
+	if (r < 0)
+		return log_error(r, "can't open the wire file %s of %s", image->wire_file, image->description_file);
+	r = check_size(image->wire_file, source.file_size, "wire.size", d->wire_size);
+	if (r < 0)
+		goto out;
+	r = hash_file(source.fd, d->wire_size, image->wire_sha256);
+	if (r < 0) {
+		log_error(r, "can't read %s", image->wire_file);
+		goto out;
+	}
+	r = image_source_decode(&source, d);
+	if (r == -EBADMSG)
+		r = refuse(image->wire_file, "its seek table doesn't fit the description");
+	else if (r < 0)
+		log_error(r, "can't decode %s", image->wire_file);
+	if (r == 0)
+		r = check_blocks(&source, image->wire_file, d);
+out:
+	image_source_close(&source);
+	return r;
 }
 
 static int check_image(struct checked_image *image)
 {
 	char *file = strndup(image->wire_file, strlen(image->wire_file) - strlen(".zst"));
-	uint64_t size;
-	int fd, r = 0;
+	struct image_source source;
+	int r = file ? image_source_open(file, &source) : -ENOMEM;
 
-	if (!file)
-		return -ENOMEM;
-	fd = open_sized(file, &size);
-	if (fd == -ENOENT)
-		goto out;
-	if (fd < 0) {
-		r = log_error(fd, "can't open %s", file);
-		goto out;
+	if (r == -ENOENT) {
+		r = 0; /* the wire file holds it all */
+	} else if (r < 0) {
+		log_error(r, "can't open the image of %s", image->description_file);
+	} else {
+		r = check_size(file, source.file_size, "image.size", image->description.image_size);
+		if (r == 0)
+			r = check_blocks(&source, file, &image->description);
+		image_source_close(&source);
 	}
-	if (size != image->description.image_size) {
-		log_error(0, "%s says image.size %" PRIu64 ", but %s has %" PRIu64 " bytes: build the image again",
-			  image->description_file, image->description.image_size, file, size);
-		r = -EINVAL;
-		goto out_close;
-	}
-	r = check_superblock(fd, &image->description);
-	if (r < 0) {
-		log_error(r == -EINVAL ? 0 : r, "%s: its verity superblock doesn't say what %s says: build the image again",
-			  file, image->description_file);
-		goto out_close;
-	}
-	r = check_blocks(fd, image, file);
-	image->has_image = r == 0;
-out_close:
-	close(fd);
-out:
 	free(file);
 	return r;
 }

@@ -4,7 +4,6 @@
 #define SIGNING_IMAGE_CHECK_H
 
 #include <jansson.h>
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "signing/verified.h"
@@ -16,12 +15,11 @@ struct checked_image {
 	struct image_description description;
 	char path[IMAGE_PATH_SIZE];  /* of the target */
 	uint8_t wire_sha256[32];
-	bool has_image;              /* NAME.img was there too, and the verity root hash is that of its blocks */
 };
 
-/* Reads NAME.json, hashes NAME.img.zst, checks its seek table, and, when NAME.img is there, every block of it against
- * the root hash. Says on stderr what is wrong in one line. 0; -EINVAL when description and files don't fit, or
- * -errno. The caller calls checked_image_release. */
+/* Reads NAME.json, hashes NAME.img.zst and decodes it as a node would, and checks every block against the root hash;
+ * the same with NAME.img when it is there. Says on stderr what is wrong in one line. 0; -EINVAL when description
+ * and files don't fit, or -errno. The caller calls checked_image_release. */
 int checked_image_load(const char *description_file, struct checked_image *ret_image);
 void checked_image_release(struct checked_image *image);
 

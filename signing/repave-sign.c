@@ -136,8 +136,9 @@ static const struct command commands[] = {
 	  "  --expires-root DAYS        (default 365)\n" },
 	{ "add", OPTION_REPOSITORY | OPTION_KEYS, OPTION_REPOSITORY, 1, 4096, run_add,
 	  "--repository DIR [--keys DIR] NAME.json…",
-	  "Checks image descriptions against the files beside them (NAME.img.zst, and NAME.img if it is there),\n"
-	  "copies the images into the repository and stages them for the next publish. All of them or none.\n" },
+	  "Checks image descriptions against the files beside them: NAME.img.zst is decoded and every block compared\n"
+	  "with the root hash, and NAME.img too if it is there. Copies the images into the repository and stages\n"
+	  "them for the next publish. All of them or none.\n" },
 	{ "remove", OPTION_REPOSITORY | OPTION_KEYS, OPTION_REPOSITORY, 1, 1, run_remove,
 	  "--repository DIR [--keys DIR] TARGET", "Stages the removal of a target, such as os/debian/12.1.img.zst.\n" },
 	{ "publish", OPTION_REPOSITORY | OPTION_KEYS | OPTION_EXPIRES | OPTION_ONLINE, OPTION_REPOSITORY | OPTION_KEYS, 0, 0,

@@ -417,10 +417,9 @@ static void report(const struct checked_image *image, const json_t *before, cons
 	if (old && json_equal(old, json_object_get(after, image->path)))
 		log_info("%s is unchanged", image->path);
 	else
-		log_info("%s %s: %s on disk, %s on the wire%s", image->path,
+		log_info("%s %s: %s on disk, %s on the wire", image->path,
 			 old ? "replaces the image that had this version" : "added",
-			 format_size(image->description.image_size, size), format_size(image->description.wire_size, wire),
-			 image->has_image ? "" : " (no .img beside it: only the wire file was checked)");
+			 format_size(image->description.image_size, size), format_size(image->description.wire_size, wire));
 }
 
 int repository_add(struct repository *repository, const struct checked_image *images, size_t count)
