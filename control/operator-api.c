@@ -2,6 +2,8 @@
 #include "control/operator-api.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/bytes.h"
@@ -180,6 +182,21 @@ static void set_default(struct control *control, const json_t *body, struct http
 	answer_json(answer, json_pack("{so}", "assignment", describe_default(control)));
 }
 
+/* Without any image, "no such image" would hide the cause. True when the answer was made. */
+static bool refuse_without_images(const struct control *control, struct http_answer *answer)
+{
+	const char *error = catalogue_error(control->catalogue);
+	char why[ERROR_TEXT + 160];
+
+	if (catalogue_images(control->catalogue)->count || !error)
+		return false;
+	snprintf(why, sizeof why,
+		 "no image can be assigned: the repository's metadata is refused (%s); publish it again, or start repaved with --root"
+		 " when its keys are new", error);
+	http_answer_error(answer, 409, why);
+	return true;
+}
+
 static void put(struct control *control, int operation, const char *argument, const struct http_call *call,
 		struct http_answer *answer)
 {
@@ -187,6 +204,10 @@ static void put(struct control *control, int operation, const char *argument, co
 
 	if (!body)
 		return;
+	if (!json_is_null(body) && refuse_without_images(control, answer)) {
+		json_decref(body);
+		return;
+	}
 	if (operation == ASSIGN)
 		assign(control, argument, body, answer);
 	else
