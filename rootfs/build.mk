@@ -13,7 +13,7 @@ app-spec-src := rootfs/fuzz/app-spec.c rootfs/app-spec.c $(common-core)
 app-spec-libs := -ljansson
 app-spec-corpus := rootfs/fuzz/corpus/app-spec
 
-rootfs-scripts := rootfs/build-minimal rootfs/build-debian-base rootfs/build-debian rootfs/build-app rootfs/describe-os \
+rootfs-scripts := rootfs/debian-lock rootfs/build-minimal rootfs/build-debian-base rootfs/build-debian rootfs/build-app rootfs/describe-os \
 	rootfs/check-libraries rootfs/debian-packages
 rootfs-overlay-scripts := $(shell grep -rlE '^\#!/bin/sh' rootfs/overlay | LC_ALL=C sort)
 shell-scripts += $(rootfs-scripts) $(rootfs-overlay-scripts)
@@ -37,7 +37,7 @@ $(B)/rootfs/os-minimal.stamp: rootfs/build-minimal rootfs/minimal-modules $(call
 
 # Depends on the lock by its day: a renewed lock is a new bootstrap.
 $(B)/rootfs/debian-base.stamp: rootfs/build-debian-base rootfs/debian-packages rootfs/lib.sh $(B)/rootfs/epoch \
-		| $(B)/apt/updated
+		packages/bom rootfs/debian-lock | $(B)/apt/updated
 	$(call say,ROOTFS,debian-base (mmdebstrap: about half a minute))
 	$(Q)B=$(B) rootfs/build-debian-base $(B)/rootfs/debian-base
 	$(Q)touch $@
@@ -66,3 +66,9 @@ $(B)/rootfs/app-$(1)-debian.stamp: rootfs/build-app rootfs/lib.sh rootfs/debian-
 	$(Q)touch $$@
 endef
 $(foreach a,web cache,$(eval $(call rootfs-app-rules,$(a))))
+
+# After `make lock` and a build: the Debian packages of the images as they are now.
+.PHONY: debian-lock
+debian-lock: $(B)/rootfs/debian-base.stamp $(B)/rootfs/app-web-debian.stamp $(B)/rootfs/app-cache-debian.stamp
+	$(call say,LOCK,rootfs/debian.lock)
+	$(Q)B=$(B) rootfs/debian-lock renew $(patsubst %.stamp,%/packages.tsv,$^)
