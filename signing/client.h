@@ -30,7 +30,8 @@ struct tuf_client;
 
 /* A client that trusts `root` (the bytes of a root.json that came by a trusted way: built into the
  * initramfs) unless the store has a newer one that descends from it. `now` is seconds since 1970, fixed for the whole
- * update (5.1). The callbacks must outlive the client. 0, -EINVAL (bad root), -ENOMEM, or the store's error. */
+ * update (5.1). The structures are copied; what `context` points to must outlive the client. Anybody may have written
+ * to the store: what doesn't verify in it counts as absent. 0, -EINVAL (bad root), -ENOMEM, or the store's error. */
 int tuf_client_open(const struct tuf_store *store, const struct tuf_fetch *fetch, const void *root,
 		    size_t root_size, int64_t now, struct tuf_client **ret_client);
 void tuf_client_close(struct tuf_client *client);
@@ -40,7 +41,8 @@ void tuf_client_close(struct tuf_client *client);
  * error of fetch/store. */
 int tuf_client_refresh(struct tuf_client *client);
 
-/* What the trusted metadata says of a target, delegations followed (5.6.7). Call after a refresh.
+/* What the trusted top-level targets metadata says of a target. Delegations (5.6.7) aren't followed yet: what only a
+ * delegated role signs for is -ENOENT. Call after a refresh that succeeded: without one it is -EBADMSG.
  * 0; -ENOENT when nobody signed for it; otherwise as refresh. The caller frees with verified_target_free. */
 struct verified_target;
 int tuf_client_target(struct tuf_client *client, const char *path, struct verified_target **ret_target);
@@ -51,8 +53,8 @@ const char *tuf_client_error(const struct tuf_client *client);
 /* Version of a trusted role, or 0 when there is none. */
 uint64_t tuf_client_version(const struct tuf_client *client, const char *role);
 
-/* Calls `each` for every target of the top-level targets role and of its delegations; stops when it returns
- * non-zero and returns that. For catalogues (control unit, repave-sign), not for decisions of a node. */
+/* Calls `each` for every target of the top-level targets role; stops when it returns non-zero and returns that. For
+ * catalogues (control unit, repave-sign), not for decisions of a node. */
 int tuf_client_each_target(struct tuf_client *client,
 			   int (*each)(void *context, const struct verified_target *target), void *context);
 
