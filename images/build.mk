@@ -21,7 +21,7 @@ image-names := $(addprefix os-,$(image-oses)) $(foreach a,$(image-apps),$(addpre
 image-descriptions := $(image-names:%=$(B)/images/%.json)
 image-compression := $(if $(CONFIG_IMAGE_COMPRESSION_LZO),lzo,$(if $(CONFIG_IMAGE_COMPRESSION_ZSTD),zstd,$(if \
 	$(CONFIG_IMAGE_COMPRESSION_XZ),xz,wire)))
-all-outputs += $(image-descriptions)
+all-outputs += $(image-descriptions) $(B)/repository/published.stamp
 
 $(B)/images/%.json: $(B)/rootfs/%.stamp images/build-image images/spdx $(B)/bin/wire $(B)/bin/squash \
 		$(foreach c,LZO ZSTD XZ,$(B)/config/IMAGE_COMPRESSION_$(c))
