@@ -306,8 +306,10 @@ int repository_publish(struct repository *repository, const char *keys_folder, c
 {
 	struct publication p = { .root = &repository->documents[TUF_ROOT], .keys_folder = keys_folder,
 				 .policy = policy, .now = now };
-	int r = prepare(&p, repository, scope);
+	int r = scope == PUBLISH_ALL ? repository_load_staged(repository) : 0;
 
+	if (r == 0)
+		r = prepare(&p, repository, scope);
 	if (r == 0 && p.count > 0)
 		r = verify_and_write(&p, repository);
 	if (r == 0 && scope == PUBLISH_ALL && repository->is_staged)

@@ -24,6 +24,10 @@ struct memory_store {
 struct tuf_store memory_store_callbacks(struct memory_store *memory);
 void memory_store_release(struct memory_store *memory);
 
+/* Takes what is staged, if anything, as the list of targets. Not done by opening: what an operator left staged must
+ * not keep the control unit from renewing. 0; -EINVAL when it is damaged or made for an older version; or -errno. */
+int repository_load_staged(struct repository *repository);
+/* Back to what is published: nothing is staged any more. */
 int repository_unstage(struct repository *repository);
 
 #endif

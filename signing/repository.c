@@ -117,7 +117,7 @@ static int parse_staged(struct repository *repository, const char *path, const s
 	return r;
 }
 
-static int load_staged(struct repository *repository)
+int repository_load_staged(struct repository *repository)
 {
 	struct buffer data = { 0 };
 	char *path;
@@ -125,8 +125,7 @@ static int load_staged(struct repository *repository)
 
 	if (r < 0)
 		return r;
-	repository->targets = json_deep_copy(json_object_get(repository->documents[TUF_TARGETS].body, "targets"));
-	r = repository->targets ? file_load(path, TUF_TARGETS_MOST, &data) : -ENOMEM;
+	r = file_load(path, TUF_TARGETS_MOST, &data);
 	if (r == 0)
 		r = parse_staged(repository, path, &data);
 	else if (r == -ENOENT)
@@ -147,8 +146,10 @@ int repository_open(const char *folder, const char *keys_folder, struct reposito
 	r = repository.folder ? lock_folder(folder, &repository.lock) : -ENOMEM;
 	if (r == 0)
 		r = load_documents(&repository, keys_folder);
-	if (r == 0)
-		r = load_staged(&repository);
+	if (r == 0) {
+		repository.targets = json_deep_copy(json_object_get(repository.documents[TUF_TARGETS].body, "targets"));
+		r = repository.targets ? 0 : -ENOMEM;
+	}
 	if (r < 0) {
 		repository_close(&repository);
 		return r;
@@ -173,7 +174,6 @@ void repository_close(struct repository *repository)
 
 /* ------------------------------------------------------------------ staging */
 
-/* Back to what is published: nothing is staged any more. */
 int repository_unstage(struct repository *repository)
 {
 	char *path;
@@ -424,9 +424,14 @@ static void report(const struct checked_image *image, const json_t *before, cons
 
 int repository_add(struct repository *repository, const struct checked_image *images, size_t count)
 {
-	json_t *before = json_incref(repository->targets), *targets = json_copy(before);
-	int r = targets ? refuse_duplicates(images, count) : -ENOMEM;
+	json_t *before, *targets;
+	int r = repository_load_staged(repository);
 
+	if (r < 0)
+		return r;
+	before = json_incref(repository->targets);
+	targets = json_copy(before);
+	r = targets ? refuse_duplicates(images, count) : -ENOMEM;
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = json_object_set_new(targets, images[i].path, target_entry(&images[i])) < 0 ? -ENOMEM : 0;
 	if (r == 0)
@@ -446,8 +451,10 @@ int repository_remove(struct repository *repository, const char *path)
 {
 	json_t *targets;
 	const char *misfit, *os = NULL;
-	int r = 0;
+	int r = repository_load_staged(repository);
 
+	if (r < 0)
+		return r;
 	if (!json_object_get(repository->targets, path)) {
 		log_error(0, "there is no target %s: repave-sign show lists them", path);
 		return -ENOENT;

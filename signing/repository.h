@@ -35,7 +35,7 @@ struct repository {
 	int lock;                            /* of the folder, held while open */
 	struct buffer data[4];               /* files, by enum tuf_type */
 	struct tuf_document documents[4];
-	json_t *targets;                     /* path -> target: the staged ones if any, else the published ones */
+	json_t *targets;                     /* path -> target: what the next publish signs */
 	bool is_staged;
 };
 
