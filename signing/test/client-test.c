@@ -837,8 +837,9 @@ static void test_newer_built_in_root_replaces_the_stored_one(void **state)
 	forge->versions[TUF_TIMESTAMP] = 1000;
 	forge_publish(forge);
 	assert_accepted(forge);
-	/* A new initramfs with root 2, other timestamp keys; 2.root.json isn't even served. */
-	forge_set_keys(forge, TUF_TIMESTAMP, 80, 1, 1);
+	/* A new initramfs with root 2 and one more timestamp key, so that the store's timestamp would still verify;
+	 * 2.root.json isn't even served. */
+	forge_set_keys(forge, TUF_TIMESTAMP, 20, 2, 1);
 	forge_put_next_root(forge, NULL);
 	root = forge_file(forge, "2.root.json");
 	buffer_release(&forge->first_root);
