@@ -148,14 +148,18 @@ json_t *images_json(const struct provision *p)
 
 void report(struct provision *p, const char *event)
 {
-	json_t *json = json_pack("{s:i,s:s,s:I,s:s,s:s,s:o,s:o}", "format", 1, "nonce", p->nonce, "assignment",
-				 (json_int_t)p->assignment.number, "event", event, "stage",
-				 p->stages.current != NULL ? p->stages.current : "boot", "stages", stages_json(&p->stages),
-				 "images", images_json(p));
+	json_t *json;
 	struct buffer body = { 0 };
 	unsigned status = 0;
 	char url[512], *text;
 
+	/* Before the assignment the control unit has no boot to attach it to. */
+	if (p->assignment.json == NULL)
+		return;
+	json = json_pack("{s:i,s:s,s:I,s:s,s:s,s:o,s:o}", "format", 1, "nonce", p->nonce, "assignment",
+			 (json_int_t)p->assignment.number, "event", event, "stage",
+			 p->stages.current != NULL ? p->stages.current : "boot", "stages", stages_json(&p->stages), "images",
+			 images_json(p));
 	if (json != NULL && strcmp(event, "failed") == 0)
 		json_object_set_new(json, "error", json_string(p->error));
 	text = json != NULL ? json_format(json) : NULL;
@@ -163,8 +167,8 @@ void report(struct provision *p, const char *event)
 	if (text == NULL)
 		return;
 	node_url(p, "report", url);
-	if (http_request(p->reports, "POST", url, text, 4096, &status, &body) < 0)
-		console_line(&p->stages, "report not delivered: %s", http_error(p->reports));
+	if (http_request(p->control, "POST", url, text, 4096, &status, &body) < 0)
+		console_line(&p->stages, "report not delivered: %s", http_error(p->control));
 	else if (status != 204 && status != 200)
 		console_line(&p->stages, "report not taken by the control unit (%u)", status);
 	buffer_release(&body);

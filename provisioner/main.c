@@ -138,9 +138,7 @@ static int step_disk(struct provision *p)
 static void begin(struct provision *p, const char *stage)
 {
 	stages_begin(&p->stages, stage);
-	/* Before the assignment the control unit has no boot to attach it to. */
-	if (p->assignment.json != NULL)
-		report(p, "progress");
+	report(p, "progress");
 }
 
 static int boot_once(struct provision *p)
@@ -193,15 +191,14 @@ static void forget(struct provision *p)
 static int open_clients(struct provision *p)
 {
 	struct http_options control = { .ca_file = p->config.ca_file, .user_agent = "repave-provision",
-					.bearer_token = p->config.token[0] != '\0' ? p->config.token : NULL };
-	struct http_options reports = control, repository = { .user_agent = "repave-provision" };
+					.bearer_token = p->config.token[0] != '\0' ? p->config.token : NULL,
+					/* Reports go the same way, and must not hold a boot up for long. */
+					.connect_seconds = 5, .stall_seconds = 15 };
+	struct http_options repository = { .user_agent = "repave-provision" };
 
-	reports.connect_seconds = 3;
-	reports.stall_seconds = 5;
 	p->control = http_new(&control);
-	p->reports = http_new(&reports);
 	p->repository = http_new(&repository);
-	if (p->control == NULL || p->reports == NULL || p->repository == NULL)
+	if (p->control == NULL || p->repository == NULL)
 		return sentence(p->error, -ENOMEM, "out of memory for the HTTP clients");
 	return 0;
 }

@@ -34,7 +34,6 @@ struct provision {
 	struct stages stages;
 	struct http *control;    /* to the control unit, with the token */
 	struct http *repository; /* plain */
-	struct http *reports;    /* as control, but impatient */
 	struct disk disk;
 	struct state state;
 	struct tuf_client *tuf;
@@ -46,7 +45,7 @@ struct provision {
 
 /* control.c: asks until there is an assignment that is an answer to this boot's nonce. Only lack of memory or of randomness ends it. */
 int ask_for_assignment(struct provision *p);
-/* control.c: tells the control unit; best effort, never waits long. `event` "progress", "kexec" or "failed". */
+/* control.c: tells the control unit; best effort, never waits long, and not before there is an assignment. `event` "progress", "kexec" or "failed". */
 void report(struct provision *p, const char *event);
 /* control.c: the "stages" and "images" of a report and of boot.json. A new reference, or NULL. */
 json_t *images_json(const struct provision *p);

@@ -29,6 +29,7 @@
 #define LOWER "/run/repave/c"
 #define OVERLAY "/run/repave/overlay"
 #define CONFIG_TO "/run/repave"
+#define PANIC_SECONDS_FILE "/proc/sys/kernel/panic"
 #define FILE_MOST (1u << 20)
 #define DISK_SECONDS 30u
 #define SECONDS_TO_READ 10u
@@ -75,6 +76,23 @@ static int mount_api(char error[SENTENCE])
 	if (r == 0)
 		r = mount_at("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755", error);
 	return r;
+}
+
+/* dm-verity answers a wrong block with a panic. Where the image's command line says nothing else, the server then starts
+ * again, and stage 1 repairs the slot: a machine that stands still helps nobody. */
+static void restart_after_panic(void)
+{
+	char *line = read_line_of(PANIC_SECONDS_FILE);
+
+	if (line != NULL && strcmp(line, "0") == 0) {
+		int fd = open(PANIC_SECONDS_FILE, O_WRONLY | O_CLOEXEC);
+
+		if (fd < 0 || write(fd, "10", 2) != 2)
+			say("a panic won't restart this machine");
+		if (fd >= 0)
+			close(fd);
+	}
+	free(line);
 }
 
 /* ------------------------------------------------------------------ modules */
@@ -124,7 +142,8 @@ static int wait_for_partition(const struct boot_slot *slot, char ret_path[BLOCKD
 			slot->partuuid, DISK_SECONDS);
 }
 
-static int open_slot(const char *name, const struct boot_slot *slot, const char *where, char error[SENTENCE])
+static int open_slot(const char *name, const struct boot_slot *slot, const char *where, unsigned long flags,
+		     char error[SENTENCE])
 {
 	char device[BLOCKDEV_NAME + 8], mapped[64];
 	int r = wait_for_partition(slot, device, error);
@@ -135,7 +154,7 @@ static int open_slot(const char *name, const struct boot_slot *slot, const char 
 	if (r < 0)
 		return sentence(error, r, "dm-verity can't open %s: %s", device, strerror(-r));
 	snprintf(mapped, sizeof(mapped), "/dev/mapper/%s", name);
-	return mount_at(mapped, where, "squashfs", MS_RDONLY | MS_NODEV, NULL, error);
+	return mount_at(mapped, where, "squashfs", MS_RDONLY | MS_NODEV | flags, NULL, error);
 }
 
 static int mount_root(const struct boot_slot *c, char error[SENTENCE])
@@ -143,7 +162,7 @@ static int mount_root(const struct boot_slot *c, char error[SENTENCE])
 	int r = make_folders("/run/repave", 0755);
 
 	if (r == 0)
-		r = open_slot("repave-c", c, LOWER, error);
+		r = open_slot("repave-c", c, LOWER, 0, error);
 	if (r == 0)
 		r = mount_at("tmpfs", OVERLAY, "tmpfs", 0, "mode=0755,size=50%", error);
 	if (r == 0 && (r = make_folders(OVERLAY "/upper", 0755)) == 0)
@@ -283,6 +302,7 @@ static int bring_up(char error[SENTENCE])
 
 	if (r < 0)
 		return r;
+	restart_after_panic();
 	load_modules();
 	r = file_load("/proc/cmdline", FILE_MOST, &cmdline);
 	if (r < 0)
@@ -296,7 +316,7 @@ static int bring_up(char error[SENTENCE])
 		return r < 0 ? r : has_d;
 	r = mount_root(&c, error);
 	if (r == 0 && has_d == 0)
-		r = open_slot("repave-d", &d, NEW_ROOT "/app", error);
+		r = open_slot("repave-d", &d, NEW_ROOT "/app", MS_NOSUID, error);
 	if (r == 0)
 		r = copy_config(error);
 	return r == 0 ? switch_root(error) : r;
