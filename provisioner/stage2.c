@@ -302,6 +302,7 @@ static int bring_up(char error[SENTENCE])
 
 	if (r < 0)
 		return r;
+	say("the image's kernel runs");
 	restart_after_panic();
 	load_modules();
 	r = file_load("/proc/cmdline", FILE_MOST, &cmdline);
@@ -319,7 +320,11 @@ static int bring_up(char error[SENTENCE])
 		r = open_slot("repave-d", &d, NEW_ROOT "/app", MS_NOSUID, error);
 	if (r == 0)
 		r = copy_config(error);
-	return r == 0 ? switch_root(error) : r;
+	if (r < 0)
+		return r;
+	say(has_d == 0 ? "C: and D: are open, every block is verified as it's read" :
+			 "C: is open, every block is verified as it's read");
+	return switch_root(error);
 }
 
 int main(int argc, char **argv)
