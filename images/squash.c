@@ -63,6 +63,11 @@ static int check(int sqfs_error)
 	return sqfs_error == SQFS_ERROR_IO && errno ? -errno : -EIO;
 }
 
+static const char *next_step(int error)
+{
+	return error == -ENOSPC ? " (free space, or build elsewhere with O=FOLDER)" : "";
+}
+
 static int append(struct squash *s, const void *data, size_t size)
 {
 	int r = check(s->file->write_at(s->file, s->end, data, size));
@@ -265,7 +270,7 @@ static int add_member(struct squash *s, const char *path, sqfs_u32 parent, unsig
 	else
 		return log_error(-EINVAL, "%s is a device, pipe or socket: an image has none, take it out of the tree",
 				 path);
-	return r < 0 ? log_error(r, "can't pack %s", path) : 0;
+	return r < 0 ? log_error(r, "can't pack %s%s", path, next_step(r)) : 0;
 }
 
 /* squashfs searches names in byte order. */
@@ -345,7 +350,7 @@ static int add_folder(struct squash *s, const char *path, const struct stat *sta
 	if (r == 0) {
 		r = write_folder(s, path, stat, number, parent, members, (size_t)count, ret_reference);
 		if (r < 0)
-			log_error(r, "can't write the folder %s", path);
+			log_error(r, "can't pack the folder %s%s", path, next_step(r));
 	}
 	for (int i = 0; i < count; i++)
 		free(entries[i]);
@@ -399,7 +404,10 @@ static int pack(struct squash *s, const char *tree)
 	/* The root's parent is a number that no inode has. */
 	if (r == 0)
 		r = add_folder(s, tree, &stat, root, NONE, 0, &s->super.root_inode_ref);
-	return r < 0 ? r : write_metadata(s);
+	if (r < 0)
+		return r;
+	r = write_metadata(s);
+	return r < 0 ? log_error(r, "can't write the tables of the image%s", next_step(r)) : 0;
 }
 
 static int set_up(struct squash *s, const char *out)
@@ -420,7 +428,9 @@ static int set_up(struct squash *s, const char *out)
 	s->xattrs = sqfs_xattr_writer_create(0);
 	if (s->directories)
 		s->directory = sqfs_dir_writer_create(s->directories, 0);
-	return s->ids && s->inodes && s->xattrs && s->directory ? 0 : -ENOMEM;
+	if (!s->ids || !s->inodes || !s->xattrs || !s->directory)
+		return log_error(-ENOMEM, "can't pack");
+	return 0;
 }
 
 static void release(void *object)
@@ -440,9 +450,6 @@ int squash_tree(const char *tree, const char *out, uint32_t time)
 	r = set_up(s, out);
 	if (r == 0)
 		r = pack(s, tree);
-	if (r < 0)
-		log_error(r, "no image of %s%s", tree,
-			  r == -ENOSPC ? ": free space there, or build elsewhere with O=FOLDER" : "");
 	release(s->directory);
 	release(s->directories);
 	release(s->inodes);

@@ -93,6 +93,8 @@ add_boot() {
 	else
 		read_list "$1"
 		"$root/packages/kernel-modules" "$B/kernel" "$work/modules" "${list[@]}"
+		# A kernel with everything built in gives none.
+		mkdir -p "$work/modules"
 		find "$work/modules" -name '*.ko' -exec cp {} "$new/tree/usr/lib/modules/$version/" \;
 		for file in modules.builtin modules.builtin.modinfo modules.order; do
 			[ ! -e "$B/kernel/lib/modules/$version/$file" ] ||
