@@ -36,7 +36,8 @@ static int refresh_once(struct provision *p)
 		return sentence(p->error, r, "the trusted root.json of this boot medium can't be used: %s", strerror(-r));
 	r = tuf_client_refresh(p->tuf);
 	if (r < 0) {
-		sentence(p->error, r, "%s", is_network(r) ? http_error(p->repository) : tuf_client_error(p->tuf));
+		sentence(p->error, r, "%s%s", is_network(r) ? "" : "the repository's metadata is refused: ",
+			 is_network(r) ? http_error(p->repository) : tuf_client_error(p->tuf));
 		tuf_client_close(p->tuf);
 		p->tuf = NULL;
 	}
