@@ -103,6 +103,9 @@ add_boot() {
 	fi
 	# In /usr, with the link that every distribution with a merged /usr has; depmod follows it.
 	[ -e "$new/tree/lib" ] || ln -s usr/lib "$new/tree/lib"
+	for file in modules.order modules.builtin modules.builtin.modinfo; do
+		[ -e "$new/tree/usr/lib/modules/$version/$file" ] || : >"$new/tree/usr/lib/modules/$version/$file"
+	done
 	depmod -b "$new/tree" "$version"
 	make_initrd "$work/initrd" "$new/tree/boot/initrd"
 	rm -rf "$work"
