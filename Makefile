@@ -104,7 +104,7 @@ $(foreach t,$(toolchains),$(eval $(call toolchain-rules,$(t))))
 
 # $(1) tool chain, $(2) name, $(3) output, $(4) libraries that every program of this kind gets
 define link-rule
-$(3): $(foreach s,$($(2)-src) $(5),$(B)/obj/$(1)/$(s:.c=.o)) $(B)/obj/$(1).flags
+$(3): $(foreach s,$($(2)-src) $(5),$(B)/obj/$(1)/$(s:.c=.o)) $(B)/obj/$(1).flags $(if $(filter musl,$(1)),$(musl-lib-stamps))
 	$$(call say,LINK,$$@)
 	$(Q)mkdir -p $$(@D)
 	$(Q)$$(CC-$(1)) $$(LDFLAGS-$(1)) -o $$@$(if $(filter musl,$(1)),.debug) $$(filter %.o,$$^) $($(2)-libs) $(4)

@@ -88,9 +88,10 @@ def follow(servers, description, view):
 
 def stages_of(times, reported):
     """One list of (stage, seconds): the hand-overs on the host's clock, and between them what stage 1 measured."""
-    rows = [("firmware, boot loader, kernel", times["stage 1"])]
+    before_kernel = times["stage 1"] - sum(stage["seconds"] for stage in reported if stage["name"] == "kernel")
+    rows = [("firmware, boot loader", before_kernel)]
     rows += [(stage["name"], stage["seconds"]) for stage in reported]
-    rest = times["stage 2"] - times["stage 1"] - sum(stage["seconds"] for stage in reported)
+    rest = times["stage 2"] - before_kernel - sum(stage["seconds"] for stage in reported)
     rows.append(("kexec, second kernel", max(rest, 0.0)))
     rows.append(("operating system, application", times["answer"] - times["stage 2"]))
     return rows
