@@ -36,7 +36,7 @@ def test_menuconfig_opens_and_leaves_the_configuration_alone(config):
     screen = pexpect.spawn("make", [f"O={BUILD}", "menuconfig"], cwd=str(ROOT), env=environment, timeout=60,
                            dimensions=(40, 120), encoding="utf-8")
     screen.expect("every reboot is a clean install")
-    screen.expect("Kernel")
+    screen.expect("ernel")  # each entry starts with a highlighted letter
     screen.send("\x1b\x1b")
     screen.expect([pexpect.EOF, "save"])
     screen.close(force=True)

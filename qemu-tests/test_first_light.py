@@ -180,7 +180,7 @@ def test_disk_too_small_names_both_sizes(fleet):
     fleet.control.start()
     fleet.default("minimal", "web")
     server.start()
-    server.wait_for(r"(?i)disk .*too small")
+    server.wait_for(r"512\.0 MiB, but .* need 3\.0 GiB")
 
 
 def test_configuration_reaches_stage_2_in_memory_only(fleet):
