@@ -12,6 +12,7 @@ import fleet as fleet_module
 
 PAIRS = [("debian", "web"), ("debian", "cache"), ("minimal", "web"), ("minimal", "cache")]
 EXPECTED = {"web": "<html", "cache": "PONG"}
+PROGRAM = {"web": "nginx", "cache": "redis-server"}
 
 
 def boot(fleet, server, os_name="minimal", app="web", **options):
@@ -40,12 +41,17 @@ def test_pair_boots_from_verified_images(fleet, os_name, app):
     assert "repave-c" in tables and "repave-d" in tables
     assert re.search(r"^/dev/mapper/repave-d on /app type squashfs \(ro", tables, re.M), tables
     assert re.search(r"^overlay on / type overlay", tables, re.M), tables
+    if os_name == "debian":  # minimal has no dmsetup
+        table = fleet.ssh(server, "dmsetup table")
+        assert re.search(rf"^repave-c: .* verity 1 .* {root} ", table, re.M), table
+        assert re.search(rf"^repave-d: .* verity 1 .* {app_root} ", table, re.M), table
     release = fleet.ssh(server, "cat /etc/os-release")
     assert f"IMAGE_VERSION={fleet_module.description_of(f'os-{os_name}')['version']}" in release.replace('"', "")
     # The application runs, and not as root.
-    users = fleet.ssh(server, "for p in /proc/[0-9]*; do [ -r $p/environ ] && grep -qz ^REPAVE_CONFIG= $p/environ && "
-                              "sed -n 's/^Uid:[[:space:]]*\\([0-9]*\\).*/\\1/p' $p/status; done")
-    assert users.split() and "0" not in users.split(), users
+    processes = fleet.ssh(server, "for p in /proc/[0-9]*; do sed -n 's/^Name:[[:space:]]*//p; s/^Uid:[[:space:]]*//p' "
+                                  "$p/status | tr '\\n\\t' '  '; echo; done 2>/dev/null")
+    users = [line.split()[1] for line in processes.splitlines() if line.startswith(PROGRAM[app])]
+    assert users and "0" not in users, processes
 
 
 @pytest.mark.parametrize("medium", ["iso", "disk", "uki"])
