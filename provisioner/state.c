@@ -104,6 +104,7 @@ static int half_load(int fd, uint64_t offset, uint64_t half, uint64_t *ret_seque
 int state_load(struct state *state, int fd, uint64_t size)
 {
 	uint64_t half = size / 2 / 4096 * 4096;
+	bool known = state->sequence != 0;
 	int copy;
 
 	if (half < 4096)
@@ -123,7 +124,8 @@ int state_load(struct state *state, int fd, uint64_t size)
 		/* A torn or foreign half is simply not there. */
 		if (half_load(fd, i * half, half, &sequence, &content) < 0)
 			continue;
-		if (sequence < state->sequence) {
+		/* The numbers go round: a record with the highest of all, whoever wrote it, doesn't stay the newest for ever. */
+		if (known && (int64_t)(sequence - state->sequence) < 0) {
 			json_decref(content);
 			continue;
 		}
@@ -131,8 +133,47 @@ int state_load(struct state *state, int fd, uint64_t size)
 		state->content = content;
 		state->sequence = sequence;
 		state->next = 1 - i;
+		known = true;
 	}
 	return 0;
+}
+
+static int format_in_half(const struct state *state, const json_t *content, struct buffer *ret_record)
+{
+	int r = state_record_format(state->sequence + 1, content, ret_record);
+
+	if (r == 0 && ret_record->size > state->half)
+		r = -EFBIG;
+	if (r < 0)
+		buffer_release(ret_record);
+	return r;
+}
+
+static json_t *without_targets(const json_t *content)
+{
+	/* jansson's copies take a non-const value and don't change it. */
+	json_t *less = json_copy((json_t *)(uintptr_t)content), *tuf = json_copy(json_object_get(less, "tuf"));
+
+	json_object_del(tuf, "targets");
+	if (json_object_set_new(less, "tuf", tuf) == 0)
+		return less;
+	json_decref(less);
+	return NULL;
+}
+
+/* The snapshot metadata holds the version of the targets metadata, so without the latter a roll-back is still seen. */
+static int format_what_fits(const struct state *state, struct buffer *ret_record)
+{
+	int r = format_in_half(state, state->content, ret_record);
+	json_t *less;
+
+	if (r != -EFBIG)
+		return r;
+	less = without_targets(state->content);
+	if (less != NULL)
+		r = format_in_half(state, less, ret_record);
+	json_decref(less);
+	return r;
 }
 
 int state_store(struct state *state)
@@ -142,9 +183,7 @@ int state_store(struct state *state)
 
 	if (state->fd < 0)
 		return 0;
-	r = state_record_format(state->sequence + 1, state->content, &record);
-	if (r == 0 && record.size > state->half)
-		r = -EFBIG;
+	r = format_what_fits(state, &record);
 	if (r == 0)
 		r = write_full_at(state->fd, record.data, record.size, state->next * state->half);
 	if (r == 0 && fdatasync(state->fd) < 0)
@@ -219,6 +258,15 @@ static int tuf_load(void *context, const char *role, size_t most, struct buffer 
 	return buffer_add(ret_data, json_string_value(text), json_string_length(text));
 }
 
+static int store_or_note(struct state *state)
+{
+	int r = state_store(state);
+
+	if (r < 0)
+		state->error = r;
+	return 0;
+}
+
 static int tuf_store_role(void *context, const char *role, const void *data, size_t size)
 {
 	struct state *state = context;
@@ -232,7 +280,7 @@ static int tuf_store_role(void *context, const char *role, const void *data, siz
 	text = json_stringn(data, size);
 	if (text == NULL || json_object_set_new(tuf, role, text) < 0)
 		return -EINVAL;
-	return state_store(state);
+	return store_or_note(state);
 }
 
 static int tuf_remove(void *context, const char *role)
@@ -240,7 +288,7 @@ static int tuf_remove(void *context, const char *role)
 	struct state *state = context;
 	json_t *tuf = json_get_object(state->content, "tuf");
 
-	return json_object_del(tuf, role) == 0 ? state_store(state) : 0;
+	return json_object_del(tuf, role) == 0 ? store_or_note(state) : 0;
 }
 
 struct tuf_store state_tuf_store(struct state *state)

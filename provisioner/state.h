@@ -15,7 +15,7 @@
 #include "signing/client.h"
 
 #define STATE_HEADER 56u
-#define STATE_PAYLOAD_MOST (4u << 20)
+#define STATE_PAYLOAD_MOST ((8u << 20) - STATE_HEADER) /* a record fills half of 16 MiB */
 
 /* Pure. Parses one record. 0; -ENOENT when there is none (no magic); -EBADMSG when it is torn or not sound; -ENOMEM.
  * `ret_content` is a new reference. */
@@ -29,6 +29,7 @@ struct state {
 	int fd; /* -1: in RAM only */
 	uint64_t half; /* bytes of one half */
 	unsigned next; /* which half is written next */
+	int error; /* of the last store of TUF metadata that failed, or 0 */
 };
 
 /* Empty, in RAM. 0 or -ENOMEM. The caller calls state_release. */
@@ -38,7 +39,8 @@ void state_release(struct state *state);
 /* Reads the valid record with the higher sequence number from the partition behind `fd` (`size` bytes), and keeps a
  * duplicate of `fd` for later stores. A partition with no valid record leaves the content as it is. 0 or -errno. */
 int state_load(struct state *state, int fd, uint64_t size);
-/* Writes the content to the older half and syncs it. In RAM: nothing to do. 0 or -errno. */
+/* Writes the content to the older half and syncs it. In RAM: nothing to do. Where a record with the targets metadata would be
+ * too long, it is left out: it only saves a download. 0 or -errno. */
 int state_store(struct state *state);
 
 /* Root hash recorded for a slot ("C0"), 64 digits, or NULL. */
@@ -49,7 +51,8 @@ int state_set_slot(struct state *state, const char *slot, const char *root_hash,
 int state_good(const struct state *state, const char *group);
 int state_set_good(struct state *state, const char *group, const char *slot);
 
-/* The place for trusted TUF metadata. Valid as long as `state`. */
+/* The place for trusted TUF metadata. Valid as long as `state`. What can't be written stays in RAM, with `error` set: a bad
+ * sector in STATE keeps no server from booting, and whoever can make one could as well empty STATE. */
 struct tuf_store state_tuf_store(struct state *state);
 
 #endif

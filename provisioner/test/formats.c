@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Formats that stage 1 reads and writes: partition tables, STATE records, assignments, cpio, command line. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +19,7 @@
 #include "provisioner/cpio.h"
 #include "provisioner/gpt.h"
 #include "provisioner/state.h"
+#include "signing/format.h"
 
 #define GIB (UINT64_C(1) << 30)
 #define NONCE "00112233445566778899aabbccddeeff"
@@ -259,6 +261,93 @@ static void test_metadata_is_kept_by_role(void **unused)
 	close(fd);
 }
 
+/* Quotes and line ends double when JSON stands in JSON: all four files at their bounds don't fit, three always do. */
+static void test_metadata_at_its_bounds_leaves_state_usable(void **unused)
+{
+	static const struct {
+		const char *role;
+		size_t size;
+	} files[] = { { "root", TUF_ROOT_MOST }, { "timestamp", TUF_TIMESTAMP_MOST }, { "snapshot", TUF_SNAPSHOT_MOST },
+		      { "targets", TUF_TARGETS_MOST } };
+	char *text = malloc(TUF_TARGETS_MOST);
+	struct buffer data = { 0 };
+	struct state state;
+	int fd = state_file();
+
+	(void)unused;
+	memset(text, '"', TUF_TARGETS_MOST);
+	assert_int_equal(ftruncate(fd, 16 << 20), 0);
+	assert_int_equal(state_init(&state), 0);
+	assert_int_equal(state_load(&state, fd, 16 << 20), 0);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		struct tuf_store store = state_tuf_store(&state);
+
+		assert_int_equal(store.store(store.context, files[i].role, text, files[i].size), 0);
+	}
+	assert_int_equal(state.error, 0);
+	assert_int_equal(state_set_good(&state, "c", "C1"), 0);
+	assert_int_equal(state_store(&state), 0);
+	state_release(&state);
+
+	assert_int_equal(state_init(&state), 0);
+	assert_int_equal(state_load(&state, fd, 16 << 20), 0);
+	assert_int_equal(state_good(&state, "c"), 1);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		struct tuf_store store = state_tuf_store(&state);
+		int r = store.load(store.context, files[i].role, files[i].size, &data);
+
+		assert_int_equal(r, files[i].size == TUF_TARGETS_MOST ? -ENOENT : 0);
+	}
+	buffer_release(&data);
+	state_release(&state);
+	free(text);
+	close(fd);
+}
+
+static void test_state_that_cant_be_written_is_noted_and_no_error(void **unused)
+{
+	struct buffer data = { 0 };
+	struct tuf_store store;
+	struct state state;
+	int fd = open("/dev/full", O_RDWR | O_CLOEXEC);
+
+	(void)unused;
+	assert_true(fd >= 0);
+	assert_int_equal(state_init(&state), 0);
+	assert_int_equal(state_load(&state, fd, 1 << 20), 0);
+	store = state_tuf_store(&state);
+	assert_int_equal(store.store(store.context, "root", "{\"a\":1}", 7), 0);
+	assert_int_equal(state.error, -ENOSPC);
+	assert_int_equal(store.load(store.context, "root", 7, &data), 0);
+	buffer_release(&data);
+	state_release(&state);
+	close(fd);
+}
+
+/* A root user of the running OS may write what he likes there; it must not stay the newest record for ever. */
+static void test_planted_highest_sequence_is_overwritten(void **unused)
+{
+	struct buffer record = { 0 };
+	json_t *planted = json_pack("{s:i,s:{s:s}}", "format", 1, "good", "c", "C0");
+	struct state state;
+	int fd = state_file();
+
+	(void)unused;
+	assert_int_equal(state_record_format(UINT64_MAX, planted, &record), 0);
+	assert_int_equal(write_full_at(fd, record.data, record.size, 1 << 19), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(state_init(&state), 0);
+		assert_int_equal(state_load(&state, fd, 1 << 20), 0);
+		assert_int_equal(state_good(&state, "c"), i > 0);
+		assert_int_equal(state_set_good(&state, "c", "C1"), 0);
+		assert_int_equal(state_store(&state), 0);
+		state_release(&state);
+	}
+	buffer_release(&record);
+	json_decref(planted);
+	close(fd);
+}
+
 /* ------------------------------------------------------------------ assignment */
 static int parse(const char *text, struct assignment *assignment)
 {
@@ -446,6 +535,9 @@ int main(void)
 		cmocka_unit_test(test_torn_half_leaves_the_other),
 		cmocka_unit_test(test_record_longer_than_its_half_is_ignored),
 		cmocka_unit_test(test_metadata_is_kept_by_role),
+		cmocka_unit_test(test_metadata_at_its_bounds_leaves_state_usable),
+		cmocka_unit_test(test_state_that_cant_be_written_is_noted_and_no_error),
+		cmocka_unit_test(test_planted_highest_sequence_is_overwritten),
 		cmocka_unit_test(test_assignment_is_understood),
 		cmocka_unit_test(test_answer_to_another_question_is_refused),
 		cmocka_unit_test(test_unsound_assignments_are_refused),
