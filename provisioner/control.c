@@ -19,7 +19,7 @@ static void node_url(const struct provision *p, const char *call, char url[512])
 }
 
 /* ------------------------------------------------------------------ boot */
-static int new_nonce(struct provision *p)
+int begin_attempt(struct provision *p)
 {
 	uint8_t random[NONCE_DIGITS / 2];
 
@@ -63,12 +63,9 @@ static int ask_once(struct provision *p)
 	struct buffer body = { 0 };
 	char url[512], detail[160];
 	unsigned status = 0;
-	char *question;
-	int r = new_nonce(p);
+	char *question = boot_question(p);
+	int r;
 
-	if (r < 0)
-		return r;
-	question = boot_question(p);
 	if (question == NULL)
 		return sentence(p->error, -ENOMEM, "out of memory");
 	node_url(p, "boot", url);
@@ -146,16 +143,17 @@ json_t *images_json(const struct provision *p)
 	return list;
 }
 
-void report(struct provision *p, const char *event)
+bool report(struct provision *p, const char *event)
 {
 	json_t *json;
 	struct buffer body = { 0 };
 	unsigned status = 0;
-	char url[512], *text;
+	char url[512], *text, detail[160];
+	int r;
 
-	/* Before the assignment the control unit has no boot to attach it to. */
-	if (p->assignment.json == NULL)
-		return;
+	/* The control unit's record of a boot begins with its answer, or with a failure before that. */
+	if (p->nonce[0] == '\0' || (p->assignment.json == NULL && strcmp(event, "failed") != 0))
+		return false;
 	json = json_pack("{s:i,s:s,s:I,s:s,s:s,s:o,s:o}", "format", 1, "nonce", p->nonce, "assignment",
 			 (json_int_t)p->assignment.number, "event", event, "stage",
 			 p->stages.current != NULL ? p->stages.current : "boot", "stages", stages_json(&p->stages), "images",
@@ -165,12 +163,16 @@ void report(struct provision *p, const char *event)
 	text = json != NULL ? json_format(json) : NULL;
 	json_decref(json);
 	if (text == NULL)
-		return;
+		return false;
 	node_url(p, "report", url);
-	if (http_request(p->control, "POST", url, text, 4096, &status, &body) < 0)
+	r = http_request(p->control, "POST", url, text, 4096, &status, &body);
+	if (r < 0) {
 		console_line(&p->stages, "report not delivered: %s", http_error(p->control));
-	else if (status != 204 && status != 200)
-		console_line(&p->stages, "report not taken by the control unit (%u)", status);
+	} else if (status != 204 && status != 200) {
+		server_sentence(&body, detail);
+		console_line(&p->stages, "report not taken by the control unit (%u): %s", status, detail);
+	}
 	buffer_release(&body);
 	free(text);
+	return r == 0;
 }

@@ -78,9 +78,10 @@ static int record(struct provision *p, const struct volume *volume, const char *
 	r = state_set_slot(&p->state, part_name(volume->part), root, verified_image_path(volume->image));
 	if (r == 0)
 		r = state_set_good(&p->state, group, part_name(volume->part));
-	if (r == 0)
-		r = state_store(&p->state);
-	return r < 0 ? sentence(p->error, r, "STATE can't be written: %s", strerror(-r)) : 0;
+	if (r < 0)
+		return sentence(p->error, r, "out of memory");
+	save_state(p);
+	return 0;
 }
 
 int fetch_volume(struct provision *p, struct volume *volume, enum part first_slot)

@@ -96,6 +96,14 @@ static int look_for_state(struct provision *p)
 	return 0;
 }
 
+void save_state(struct provision *p)
+{
+	int r = state_store(&p->state);
+
+	if (r < 0)
+		console_line(&p->stages, "STATE of disk %s can't be written: %s; going on without it", p->disk.name, strerror(-r));
+}
+
 static int step_assign(struct provision *p)
 {
 	int r = ask_for_assignment(p);
@@ -130,8 +138,8 @@ static int step_disk(struct provision *p)
 		json_object_del(p->state.content, "good");
 	}
 	attach_state(p);
-	r = state_store(&p->state);
-	return r < 0 ? sentence(p->error, r, "STATE of disk %s can't be written: %s", p->disk.name, strerror(-r)) : 0;
+	save_state(p);
+	return 0;
 }
 
 /* ------------------------------------------------------------------ one boot */
@@ -147,6 +155,8 @@ static int boot_once(struct provision *p)
 
 	begin(p, "trust");
 	r = look_for_state(p);
+	if (r == 0)
+		r = begin_attempt(p);
 	if (r == 0)
 		r = refresh_trust(p);
 	if (r < 0)

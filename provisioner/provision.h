@@ -43,14 +43,20 @@ struct provision {
 	char error[SENTENCE];
 };
 
-/* control.c: asks until there is an assignment that is an answer to this boot's nonce. Only lack of memory or of randomness ends it. */
+/* control.c: begins an attempt to boot: one nonce for its question and its reports. 0 or -EIO. */
+int begin_attempt(struct provision *p);
+/* control.c: asks until there is an assignment that is an answer to this attempt's nonce. Only lack of memory ends it. */
 int ask_for_assignment(struct provision *p);
-/* control.c: tells the control unit; best effort, never waits long, and not before there is an assignment. `event` "progress", "kexec" or "failed". */
-void report(struct provision *p, const char *event);
+/* control.c: tells the control unit; best effort, never waits long. `event` "progress", "kexec" or "failed" (with p->error); before
+ * there is an assignment only "failed" is told. Whether the control unit answered. */
+bool report(struct provision *p, const char *event);
 /* control.c: the "stages" and "images" of a report and of boot.json. A new reference, or NULL. */
 json_t *images_json(const struct provision *p);
 
-/* trust.c: TUF refresh over the network; waits as long as the repository can't be reached. */
+/* main.c: writes STATE; a STATE that can't be written is said on the console, and keeps no server from booting. */
+void save_state(struct provision *p);
+
+/* trust.c: TUF refresh over the network; waits as long as the repository can't be reached, and tells the control unit so. */
 int refresh_trust(struct provision *p);
 /* trust.c: the assigned targets as verified images that fit each other. */
 int resolve_images(struct provision *p);

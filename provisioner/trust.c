@@ -36,7 +36,8 @@ static int refresh_once(struct provision *p)
 		return sentence(p->error, r, "the trusted root.json of this boot medium can't be used: %s", strerror(-r));
 	r = tuf_client_refresh(p->tuf);
 	if (r < 0) {
-		sentence(p->error, r, "%s%s", is_network(r) ? "" : "the repository's metadata is refused: ",
+		sentence(p->error, r, "%s%s",
+			 is_network(r) ? "the repository can't be reached: " : "the repository's metadata is refused: ",
 			 is_network(r) ? http_error(p->repository) : tuf_client_error(p->tuf));
 		tuf_client_close(p->tuf);
 		p->tuf = NULL;
@@ -44,22 +45,35 @@ static int refresh_once(struct provision *p)
 	return r;
 }
 
+static void say_trusted(struct provision *p)
+{
+	console_line(&p->stages, "root %" PRIu64 ", targets %" PRIu64 ", snapshot %" PRIu64 ", timestamp %" PRIu64,
+		     tuf_client_version(p->tuf, "root"), tuf_client_version(p->tuf, "targets"),
+		     tuf_client_version(p->tuf, "snapshot"), tuf_client_version(p->tuf, "timestamp"));
+	if (p->state.error < 0)
+		console_line(&p->stages, "STATE of disk %s can't be written: %s; going on without it", p->disk.name,
+			     strerror(-p->state.error));
+}
+
 int refresh_trust(struct provision *p)
 {
+	int told = 0;
+
 	for (unsigned try = 1;; try++) {
 		int r = refresh_once(p);
 		unsigned seconds;
 
 		if (r == 0) {
-			console_line(&p->stages, "root %" PRIu64 ", targets %" PRIu64 ", snapshot %" PRIu64 ", timestamp %" PRIu64,
-				     tuf_client_version(p->tuf, "root"), tuf_client_version(p->tuf, "targets"),
-				     tuf_client_version(p->tuf, "snapshot"), tuf_client_version(p->tuf, "timestamp"));
+			say_trusted(p);
 			return 0;
 		}
 		if (!is_network(r))
 			return r;
 		seconds = backoff_seconds(try);
-		console_line(&p->stages, "the repository can't be reached: %s; next try in %u s", p->error, seconds);
+		console_line(&p->stages, "%s; next try in %u s", p->error, seconds);
+		/* It may wait for days: once it isn't a passing moment, the operator hears of it, once for each cause. */
+		if (try > 1 && r != told && report(p, "failed"))
+			told = r;
 		sleep(seconds);
 	}
 }
