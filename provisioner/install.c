@@ -329,7 +329,7 @@ static int write_superblock(struct installer *in)
 	uint8_t have[VERITY_BLOCK], block[VERITY_BLOCK] = { 0 };
 	uint64_t offset = in->want->data_blocks * BLOCK;
 
-	verity_superblock_format(in->want->data_blocks, in->want->root_hash, in->want->salt, in->want->salt_size, block);
+	verity_superblock_format(in->want->data_blocks, in->want->uuid, in->want->salt, in->want->salt_size, block);
 	if (read_full_at(in->target->fd, have, BLOCK, offset) == 0 && memcmp(have, block, BLOCK) == 0)
 		return 0;
 	return slot_write(in, block, BLOCK, offset);
