@@ -205,6 +205,10 @@ static int copy_config_files(void)
 	struct dirent *entry;
 	int r = make_folders(CONFIG_TO "/config", 0755);
 
+	/* It may hold secrets: root alone reads it, until app-run shares it with the application. */
+	if (r == 0 && chmod(CONFIG_TO "/config", 0700) < 0)
+		r = -errno;
+
 	while (r == 0 && dir != NULL && (entry = readdir(dir)) != NULL) {
 		char from[512], to[512];
 
@@ -212,7 +216,7 @@ static int copy_config_files(void)
 			continue;
 		snprintf(from, sizeof(from), CONFIG_FROM "/config/%s", entry->d_name);
 		snprintf(to, sizeof(to), CONFIG_TO "/config/%s", entry->d_name);
-		r = copy_file(from, to, 0644);
+		r = copy_file(from, to, 0600);
 	}
 	if (dir != NULL)
 		closedir(dir);
