@@ -6,6 +6,10 @@ unit-tests += common-test
 common-test-src := common/test/common-test.c common/seekable.c $(common-core)
 common-test-libs := -ljansson
 
+unit-tests += common-http-test
+common-http-test-src := common/test/http-test.c $(common-http) common/bytes.c
+common-http-test-libs := -lcurl
+
 fuzz-targets += seekable
 seekable-src := common/fuzz/seekable.c common/seekable.c
 seekable-corpus := common/fuzz/corpus/seekable

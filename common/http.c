@@ -28,6 +28,7 @@ struct reception {
 	void *context;
 	long wanted_status;  /* bytes of an answer with another status are dropped; 0: any */
 	uint64_t left;       /* for a sink: bytes still to come */
+	bool from_middle;    /* asked for a range: the whole file is another answer */
 	int error;
 };
 
@@ -87,7 +88,9 @@ static size_t receive(char *data, size_t one, size_t count, void *context)
 	curl_easy_getinfo(reception->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (reception->wanted_status && status != reception->wanted_status && status != 200)
 		return size;
-	if (reception->sink) {
+	if (reception->from_middle && status == 200) {
+		reception->error = -EPROTO;
+	} else if (reception->sink) {
 		if (size > reception->left)
 			reception->error = -EBADMSG;
 		else
@@ -218,7 +221,8 @@ static int perform(struct http *http, const char *url, struct curl_slist *header
 		snprintf(http->error, sizeof(http->error), "%s: the answer is longer than allowed", url);
 	else if (r < 0)
 		snprintf(http->error, sizeof(http->error), "%s: %s", url,
-			 reception->error ? strerror(-reception->error)
+			 reception->error == -EBADMSG ? "the server sent other bytes than it was asked for"
+			 : reception->error ? strerror(-reception->error)
 			 : http->curl_error[0] ? http->curl_error : curl_easy_strerror(code));
 	return r;
 }
@@ -250,7 +254,8 @@ int http_get(struct http *http, const char *url, size_t most, struct buffer *ret
 int http_get_range(struct http *http, const char *url, uint64_t offset, uint64_t size, http_sink sink,
 		   void *context)
 {
-	struct reception reception = { .sink = sink, .context = context, .wanted_status = 206, .left = size };
+	struct reception reception = { .sink = sink, .context = context, .wanted_status = 206, .left = size,
+				       .from_middle = offset > 0 };
 	char range[64];
 	long status = 0;
 	int r;
@@ -263,6 +268,11 @@ int http_get_range(struct http *http, const char *url, uint64_t offset, uint64_t
 	/* A server that ignores the range would send the whole file: 200 is right only from the first byte on,
 	 * and a longer answer ends at the first byte too many. */
 	r = perform(http, url, NULL, &reception, &status);
+	if (status == 200 && offset > 0) {
+		snprintf(http->error, sizeof(http->error), "%s: the server sends the whole file instead of bytes %s: "
+			 "use one that knows byte ranges, such as repaved or nginx", url, range);
+		return -EPROTO;
+	}
 	if (r == 0 && !(status == 200 && offset == 0))
 		r = check_status(http, url, status, 206);
 	if (r == 0 && reception.left) {

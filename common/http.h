@@ -40,7 +40,7 @@ const char *http_error(const struct http *http);
 int http_get(struct http *http, const char *url, size_t most, struct buffer *ret_body);
 
 /* GET of bytes [offset, offset+size): the server must answer 206 with just these (or 200 when the range is
- * the whole file). -EBADMSG when it answers other bytes than asked for; else as http_get. */
+ * the whole file). -EBADMSG when it answers other bytes than asked for, -EPROTO when it knows no ranges; else as http_get. */
 int http_get_range(struct http *http, const char *url, uint64_t offset, uint64_t size, http_sink sink,
 		   void *context);
 
