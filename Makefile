@@ -30,17 +30,17 @@ export SOURCE_DATE_EPOCH
 # ------------------------------------------------------------------ configuration
 no-config-goals := menuconfig defconfig savedefconfig clean distclean help deps
 ifneq ($(filter-out $(no-config-goals),$(or $(MAKECMDGOALS),all)),)
-include $(KCONFIG_CONFIG)
-need-config := y
-else
--include $(KCONFIG_CONFIG)
-endif
-cfg = $(subst ",,$(CONFIG_$(1)))
-kconfig-files := Kconfig $(wildcard */Kconfig)
-
+# Both are made before anything else: a mistake in the configuration costs nothing, and what `check` completes counts.
+include $(KCONFIG_CONFIG) $(B)/config.checked
 $(KCONFIG_CONFIG): | $(B)/deps.stamp
 	$(call say,CONFIG,$@ (from configs/defconfig))
 	$(Q)scripts/kconfig defconfig
+else
+# Without a rule for it: `make help` and `make clean` make nothing.
+include $(wildcard $(KCONFIG_CONFIG))
+endif
+cfg = $(subst ",,$(CONFIG_$(1)))
+kconfig-files := Kconfig $(wildcard */Kconfig)
 
 $(B)/config.checked: $(KCONFIG_CONFIG) $(kconfig-files) | $(B)/deps.stamp
 	$(Q)scripts/kconfig check
@@ -84,7 +84,8 @@ musl-programs :=    # <name>-src, <name>-libs        -> $(B)/target/<name> (stri
 unit-tests :=       # <name>-src, <name>-libs        -> $(B)/test/<name>, cmocka
 fuzz-targets :=     # <name>-src, <name>-libs, <name>-corpus (folder) -> $(B)/fuzz/<name>
 all-outputs :=      # further files that `make all` makes
-clean-hooks :=
+script-tests :=     # executables that `make test-unit` runs: exit status 0 is a pass
+test-unit-needs :=  # built files that they use
 musl-lib-stamps :=  # stamps of the musl libraries, set by packages/build.mk
 shell-scripts :=    # scripts that shellcheck reads, besides *.sh
 -include $(wildcard $(addsuffix /build.mk,$(folders)))
@@ -143,18 +144,17 @@ lint: | $(B)/deps.stamp
 test: lint test-unit all
 	$(Q)$(MAKE) test-qemu
 
-deps:
-	$(Q)scripts/install-deps scripts/debian-packages.txt
-	$(Q)mkdir -p $(B) && touch $(B)/deps.stamp
+deps: $(B)/deps.stamp
 
-$(B)/deps.stamp: scripts/debian-packages.txt
+# Looks again when packages were installed or removed: a tool that went missing comes back.
+$(B)/deps.stamp: scripts/debian-packages.txt $(wildcard /var/lib/dpkg/status)
 	$(Q)scripts/install-deps $<
 	$(Q)mkdir -p $(B) && touch $@
 
 menuconfig defconfig savedefconfig: | $(B)/deps.stamp
 	$(Q)scripts/kconfig $@
 
-clean: $(clean-hooks)
+clean:
 	$(Q)scripts/clean-build $(B)
 
 distclean: clean
