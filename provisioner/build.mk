@@ -16,7 +16,7 @@ provisioner-install-test-libs := -ljansson -lmbedcrypto -lzstd
 unit-tests += provisioner-machine-test
 provisioner-machine-test-src := provisioner/test/machine.c signing/sha256.c $(common-core) $(addprefix provisioner/,disk.c \
 	blockdev.c gpt.c dmverity.c cmdline.c identify.c config.c backoff.c sentence.c)
-provisioner-machine-test-libs := -ljansson -lmbedcrypto
+provisioner-machine-test-libs := -ljansson -lmbedx509 -lmbedcrypto
 
 fuzz-targets += gpt state cmdline assignment
 gpt-src := provisioner/fuzz/gpt.c provisioner/gpt.c common/bytes.c

@@ -2,8 +2,10 @@
 #include "provisioner/config.h"
 
 #include <errno.h>
+#include <mbedtls/x509_crt.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/file.h"
 #include "common/json.h"
@@ -100,6 +102,28 @@ static int token_load(struct config *config, const char *path, char ret_error[SE
 	return r;
 }
 
+/* A certificate from the future is refused, and the packages that give the build its time are often older than the fleet: a
+ * server whose clock has no battery would never get in. */
+static int ca_load(struct config *config, char ret_error[SENTENCE])
+{
+	mbedtls_x509_crt ca;
+	struct tm from = { 0 };
+	int r;
+
+	mbedtls_x509_crt_init(&ca);
+	r = mbedtls_x509_crt_parse_file(&ca, config->ca_file);
+	if (r == 0) {
+		from = (struct tm){ .tm_year = ca.valid_from.year - 1900, .tm_mon = ca.valid_from.mon - 1,
+				    .tm_mday = ca.valid_from.day, .tm_hour = ca.valid_from.hour,
+				    .tm_min = ca.valid_from.min, .tm_sec = ca.valid_from.sec };
+		if (timegm(&from) > config->build_time)
+			config->build_time = timegm(&from);
+	}
+	mbedtls_x509_crt_free(&ca);
+	return r == 0 ? 0 : sentence(ret_error, -EINVAL, "%s isn't the certificate of a CA: make the boot medium again",
+				     config->ca_file);
+}
+
 int config_load(const char *folder, const char *token_file, const char *cmdline, struct config *ret_config,
 		char ret_error[SENTENCE])
 {
@@ -123,6 +147,8 @@ int config_load(const char *folder, const char *token_file, const char *cmdline,
 		r = overrides(ret_config, cmdline, ret_error);
 	if (r == 0)
 		r = token_load(ret_config, token_file, ret_error);
+	if (r == 0)
+		r = ca_load(ret_config, ret_error);
 	if (r < 0)
 		goto out;
 	snprintf(path, sizeof(path), "%s/root.json", folder);

@@ -252,6 +252,17 @@ static void test_useless_uuid_gives_way_to_the_mac(void **state)
 #define CONFIG "{\"control_unit\":\"10.0.2.2\",\"port\":8443,\"repository_port\":8080,\"slot_c_mib\":1024,\"slot_d_mib\":512," \
 	       "\"build_time\":1735689600,\"version\":\"v\"}"
 
+/* Its validity begins 2040-01-01 00:00:00 UTC. */
+static const char ca_pem[] =
+	"-----BEGIN CERTIFICATE-----\n"
+	"MIIBCDCBrgIBATAKBggqhkjOPQQDAjAPMQ0wCwYDVQQDDAR0ZXN0MCAXDTQwMDEw\n"
+	"MTAwMDAwMFoYDzIwNTAwMTAxMDAwMDAwWjAPMQ0wCwYDVQQDDAR0ZXN0MFkwEwYH\n"
+	"KoZIzj0CAQYIKoZIzj0DAQcDQgAEUpQnl5ayBEHUd8Xof/xi9QQlQl6KanLsTbmD\n"
+	"5sVVMY67Smc+mDVqocEkDEoAorvygLS0VBEYVb6TwTS4yT0CpDAKBggqhkjOPQQD\n"
+	"AgNJADBGAiEAiTt/TeXvxw1ON3UnLJDdHHYt0nnPaGEC7xAQzCzstEMCIQCKFg6V\n"
+	"2zgdADNxsfNvSYorvQLTQXruc9D92L0xGHme/w==\n"
+	"-----END CERTIFICATE-----\n";
+
 static int load(const struct folder *folder, const char *cmdline, struct config *config, char error[SENTENCE])
 {
 	char token[128];
@@ -268,6 +279,7 @@ static void test_command_line_says_where_not_whom(void **state)
 
 	put(etc, "config.json", CONFIG);
 	put(etc, "root.json", "{}");
+	put(etc, "ca.pem", ca_pem);
 	put(etc, "token", "abc123\n");
 	assert_int_equal(load(etc, "quiet", &config, error), 0);
 	assert_string_equal(config.host, "10.0.2.2");
@@ -282,6 +294,23 @@ static void test_command_line_says_where_not_whom(void **state)
 	config_release(&config);
 }
 
+static void test_clock_starts_no_earlier_than_the_fleets_ca(void **state)
+{
+	const struct folder *etc = *state;
+	struct config config;
+	char error[SENTENCE];
+
+	put(etc, "config.json", CONFIG);
+	put(etc, "root.json", "{}");
+	put(etc, "ca.pem", ca_pem);
+	assert_int_equal(load(etc, "", &config, error), 0);
+	assert_int_equal(config.build_time, 2208988800);
+	config_release(&config);
+	put(etc, "ca.pem", "nothing");
+	assert_int_equal(load(etc, "", &config, error), -EINVAL);
+	assert_non_null(strstr(error, "ca.pem"));
+}
+
 static void test_unsound_configuration_is_refused(void **state)
 {
 	const struct folder *etc = *state;
@@ -293,6 +322,7 @@ static void test_unsound_configuration_is_refused(void **state)
 	put(etc, "root.json", "{}");
 	assert_int_equal(load(etc, "", &config, error), -EINVAL);
 	put(etc, "config.json", CONFIG);
+	put(etc, "ca.pem", ca_pem);
 	assert_int_equal(load(etc, "repave.cu=evil/../x", &config, error), -EINVAL);
 	assert_int_equal(load(etc, "repave.port=0", &config, error), -EINVAL);
 	assert_int_equal(load(etc, "repave.port=70000", &config, error), -EINVAL);
@@ -330,6 +360,7 @@ int main(void)
 		IN_FOLDER(test_firmware_tells_who_this_is),
 		IN_FOLDER(test_useless_uuid_gives_way_to_the_mac),
 		IN_FOLDER(test_command_line_says_where_not_whom),
+		IN_FOLDER(test_clock_starts_no_earlier_than_the_fleets_ca),
 		IN_FOLDER(test_unsound_configuration_is_refused),
 		cmocka_unit_test(test_waiting_grows_and_stays_bounded),
 	};
