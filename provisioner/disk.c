@@ -50,6 +50,22 @@ static bool all_zero(const uint8_t *data, size_t size)
 	return size == 0 || (data[0] == 0 && memcmp(data, data + 1, size - 1) == 0);
 }
 
+/* Volume names that initramfs/build-media gives: a disk with MBR, the same as an ESP without a table, an ISO. */
+static bool is_boot_medium(const uint8_t *head, size_t size)
+{
+	static const struct {
+		size_t offset;
+		const char *name;
+		size_t size;
+	} media[] = { { MIB + 43, "REPAVE     FAT", 14 }, { 43, "REPAVE-EFI FAT", 14 }, { 0x8028, "REPAVE  ", 8 } };
+
+	for (size_t i = 0; i < sizeof(media) / sizeof(media[0]); i++)
+		if (media[i].offset + media[i].size <= size &&
+		    memcmp(head + media[i].offset, media[i].name, media[i].size) == 0)
+			return true;
+	return false;
+}
+
 static const char *name_content(const uint8_t *head, size_t size)
 {
 	for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++)
@@ -59,7 +75,7 @@ static const char *name_content(const uint8_t *head, size_t size)
 	return "data of an unknown kind in its first MiB";
 }
 
-static enum disk_content look_at(const uint8_t *head, size_t edge, const uint8_t *tail, uint32_t sector, uint64_t size,
+static enum disk_content look_at(const uint8_t *head, size_t have, size_t edge, const uint8_t *tail, uint32_t sector, uint64_t size,
 				 struct gpt *gpt, char what[64])
 {
 	const struct gpt_entry *parts[PARTS];
@@ -67,6 +83,10 @@ static enum disk_content look_at(const uint8_t *head, size_t edge, const uint8_t
 
 	if (r == 0 && gpt_ours(gpt, parts) == 0)
 		return DISK_OURS;
+	if (is_boot_medium(head, have)) {
+		snprintf(what, 64, "the boot medium");
+		return DISK_MEDIUM;
+	}
 	if (r == 0)
 		snprintf(what, 64, "a GPT with %u foreign partition%s", gpt->count, gpt->count == 1 ? "" : "s");
 	else if (r == -EBADMSG)
@@ -84,18 +104,19 @@ int disk_look(int fd, uint64_t size, struct gpt *ret_gpt, char ret_what[64])
 {
 	uint32_t sector = blockdev_sector_size(fd);
 	size_t edge = size < MIB ? (size_t)size : MIB;
-	uint8_t *head = malloc(edge + 1), *tail = malloc(edge + 1);
+	size_t have = size < MIB + 4096 ? edge : MIB + 4096; /* with the first sector of a partition that begins at 1 MiB */
+	uint8_t *head = malloc(have + 1), *tail = malloc(edge + 1);
 	int r = head == NULL || tail == NULL ? -ENOMEM : 0;
 
 	ret_what[0] = '\0';
 	if (r == 0 && sector == 0)
 		r = -EINVAL;
 	if (r == 0)
-		r = read_full_at(fd, head, edge, 0);
+		r = read_full_at(fd, head, have, 0);
 	if (r == 0)
 		r = read_full_at(fd, tail, edge, size - edge);
 	if (r == 0)
-		r = look_at(head, edge, tail, sector, size, ret_gpt, ret_what);
+		r = look_at(head, have, edge, tail, sector, size, ret_gpt, ret_what);
 	free(tail);
 	free(head);
 	return r;
@@ -260,7 +281,7 @@ static bool slots_fit(const struct disk *disk, const struct disk_needs *needs)
 }
 
 /* Chooses by reading only: the first blank disk that is large enough; with wipe, else the first foreign one that is.
- * (A boot medium is far too small, and so is never chosen.) */
+ * The boot medium, which may lie on a large disk, is no disk at all here. */
 static int choose(const struct disk_needs *needs, struct disk *disk, char ret_error[SENTENCE])
 {
 	struct blockdev devices[DISKS_MOST];
@@ -273,7 +294,11 @@ static int choose(const struct disk_needs *needs, struct disk *disk, char ret_er
 		char what[64];
 		int content = look_by_name(&devices[i], &disk->gpt, what);
 
-		if (content < 0) {
+		if (content == DISK_MEDIUM) {
+			if (r == -ENODEV)
+				sentence(ret_error, r, "disk %s is the boot medium and not touched: another one of %" PRIu64
+					 " MiB or more is needed", devices[i].name, needed / MIB);
+		} else if (content < 0) {
 			if (r == -ENODEV)
 				r = sentence(ret_error, content, "disk %s can't be read: %s", devices[i].name, strerror(-content));
 		} else if (devices[i].size < needed) {

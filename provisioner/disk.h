@@ -11,7 +11,7 @@
 #include "provisioner/gpt.h"
 #include "provisioner/sentence.h"
 
-enum disk_content { DISK_OURS, DISK_BLANK, DISK_FOREIGN };
+enum disk_content { DISK_OURS, DISK_BLANK, DISK_FOREIGN, DISK_MEDIUM /* Repave's boot medium: stage 1 comes from there */ };
 
 struct disk {
 	bool found;              /* a disk with our table; else nothing below counts */
@@ -36,7 +36,7 @@ int disk_look(int fd, uint64_t size, struct gpt *ret_gpt, char ret_what[64]);
 void disk_find(struct disk *ret_disk);
 
 /* Makes sure there is a disk of ours: takes disk_find's, else lays out the first blank one, else (with wipe) the first
- * foreign one that is large enough. Our own disk is laid out anew only with wipe and when its slots aren't as large as
+ * foreign one that is large enough; a boot medium of ours never. Our own disk is laid out anew only with wipe and when its slots aren't as large as
  * needed; the caller has closed everything on it. `ret_made` tells that a new table was written.
  * 0; -ENODEV, -ENOSPC, -EMEDIUMTYPE (foreign) or an error of writing, with a sentence; nothing is changed then. */
 int disk_prepare(struct disk *disk, const struct disk_needs *needs, bool *ret_made, char ret_error[SENTENCE]);

@@ -71,6 +71,27 @@ static void test_disk_of_somebody_else_is_foreign(void **state)
 	assert_foreign("EFI PART", 8, 512, "a damaged GPT partition table");
 }
 
+/* On a disk of any size, and never to be wiped. */
+static void test_boot_medium_is_neither_blank_nor_foreign(void **state)
+{
+	static const struct {
+		uint64_t offset;
+		const char *name;
+	} media[] = { { MIB + 43, "REPAVE     FAT16   " }, { 43, "REPAVE-EFI FAT16   " }, { 0x8028, "REPAVE          " } };
+	static struct gpt gpt;
+	char what[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(media) / sizeof(media[0]); i++) {
+		int fd = disk_file(DISK_SIZE);
+
+		assert_int_equal(write_full_at(fd, "\x55\xaa", 2, 510), 0);
+		assert_int_equal(write_full_at(fd, media[i].name, strlen(media[i].name), media[i].offset), 0);
+		assert_int_equal(disk_look(fd, DISK_SIZE, &gpt, what), DISK_MEDIUM);
+		close(fd);
+	}
+}
+
 static void test_foreign_gpt_is_foreign(void **state)
 {
 	static struct disk disk;
@@ -353,6 +374,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_zeroed_disk_is_blank),
 		cmocka_unit_test(test_disk_of_somebody_else_is_foreign),
+		cmocka_unit_test(test_boot_medium_is_neither_blank_nor_foreign),
 		cmocka_unit_test(test_foreign_gpt_is_foreign),
 		cmocka_unit_test(test_new_table_makes_the_disk_ours),
 		cmocka_unit_test(test_disk_too_small_names_both_sizes),
