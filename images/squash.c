@@ -399,11 +399,12 @@ static int pack(struct squash *s, const char *tree)
 	if (!S_ISDIR(stat.st_mode))
 		return log_error(-ENOTDIR, "%s", tree);
 	r = check(sqfs_super_write(&s->super, s->file));
+	if (r < 0)
+		return log_error(r, "can't write the image%s", next_step(r));
 	s->end = s->file->get_size(s->file);
 	root = ++s->last_inode;
 	/* The root's parent is a number that no inode has. */
-	if (r == 0)
-		r = add_folder(s, tree, &stat, root, NONE, 0, &s->super.root_inode_ref);
+	r = add_folder(s, tree, &stat, root, NONE, 0, &s->super.root_inode_ref);
 	if (r < 0)
 		return r;
 	r = write_metadata(s);
@@ -442,12 +443,17 @@ static void release(void *object)
 int squash_tree(const char *tree, const char *out, uint32_t time)
 {
 	struct squash *s = calloc(1, sizeof(*s));
+	struct stat stat;
 	int r;
 
 	if (!s)
 		return -ENOMEM;
 	s->time = time;
-	r = set_up(s, out);
+	/* On a failure it is removed: that must not happen to a device. */
+	if (lstat(out, &stat) == 0 && !S_ISREG(stat.st_mode))
+		r = log_error(-EINVAL, "%s is no file: name one that squash may write over", out);
+	else
+		r = set_up(s, out);
 	if (r == 0)
 		r = pack(s, tree);
 	release(s->directory);
