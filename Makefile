@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Repave: one Makefile. Each folder adds its programs, tests and outputs in <folder>/build.mk.
 MAKEFLAGS += --no-builtin-rules --no-print-directory
+# As many jobs as processors, unless the caller says otherwise.
+ifeq ($(filter -j%,$(MAKEFLAGS))$(filter j%,$(firstword $(MAKEFLAGS))),)
+MAKEFLAGS += -j$(shell nproc)
+endif
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
