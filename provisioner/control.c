@@ -143,6 +143,22 @@ json_t *images_json(const struct provision *p)
 	return list;
 }
 
+/* A sentence may end within a character where it was cut, or quote what a server sent: JSON takes neither, and the failure must
+ * not arrive without its reason. */
+static json_t *error_json(const char *error)
+{
+	char ascii[SENTENCE];
+	json_t *json = json_string(error);
+
+	if (json != NULL)
+		return json;
+	snprintf(ascii, sizeof(ascii), "%s", error);
+	for (char *c = ascii; *c != '\0'; c++)
+		if ((unsigned char)*c >= 0x80)
+			*c = '?';
+	return json_string(ascii);
+}
+
 bool report(struct provision *p, const char *event)
 {
 	json_t *json;
@@ -159,7 +175,7 @@ bool report(struct provision *p, const char *event)
 			 p->stages.current != NULL ? p->stages.current : "boot", "stages", stages_json(&p->stages), "images",
 			 images_json(p));
 	if (json != NULL && strcmp(event, "failed") == 0)
-		json_object_set_new(json, "error", json_string(p->error));
+		json_object_set_new(json, "error", error_json(p->error));
 	text = json != NULL ? json_format(json) : NULL;
 	json_decref(json);
 	if (text == NULL)
