@@ -183,9 +183,12 @@ static int boot_once(struct provision *p)
 	return boot(p);
 }
 
-/* Everything that belongs to one try, so that the next starts clean. */
+/* Everything that belongs to one try, so that the next starts clean. Tries that don't get as far as an assignment count as one:
+ * a night without a sound repository must not push all boots before it out of the control unit's record. */
 static void forget(struct provision *p)
 {
+	if (p->assignment.json != NULL)
+		p->nonce[0] = '\0';
 	tuf_client_close(p->tuf);
 	p->tuf = NULL;
 	verified_image_free(p->c.image);

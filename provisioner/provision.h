@@ -43,7 +43,7 @@ struct provision {
 	char error[SENTENCE];
 };
 
-/* control.c: begins an attempt to boot: one nonce for its question and its reports. 0 or -EIO. */
+/* control.c: begins an attempt to boot, or goes on with one: one nonce for its question and its reports. 0 or -EIO. */
 int begin_attempt(struct provision *p);
 /* control.c: asks until there is an assignment that is an answer to this attempt's nonce. Only lack of memory ends it. */
 int ask_for_assignment(struct provision *p);
