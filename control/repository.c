@@ -33,6 +33,9 @@ int repository_path_parse(const char *path, char ret_path[REPOSITORY_PATH_MOST +
 		if (!at)
 			break;
 	}
+	/* What is staged beside them isn't published. */
+	if (strncmp(below, "metadata/", 9) && strncmp(below, "targets/", 8))
+		return -ENOENT;
 	strcpy(ret_path, below);
 	return 0;
 }

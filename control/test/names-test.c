@@ -125,12 +125,14 @@ static void test_overlong_argument_is_no_route(void **state)
 
 static void test_paths_that_leave_the_repository_are_refused(void **state)
 {
-	static const char *const escapes[] = { "/repository/../x", "/repository/targets/../../x", "/repository/./x", "/repository//x",
-					       "/repository/x//y", "/repository/x/", "/repository/", "/repository", "/repositoryx/y",
-					       "/etc/passwd", "", "/", "/repository/.hidden", "/repository/a/.hidden",
-					       "/repository/a\\b", "/repository/a%2fb", "/repository/a b", "/repository/a\nb",
-					       "/repository/\xc3\xa4" };
-	char path[REPOSITORY_PATH_MOST + 1], longest[700] = "/repository/";
+	static const char *const escapes[] = { "/repository/../x", "/repository/targets/../../x", "/repository/targets/./x",
+					       "/repository//x", "/repository/targets//y", "/repository/targets/", "/repository/",
+					       "/repository", "/repositoryx/y", "/etc/passwd", "", "/", "/repository/.hidden",
+					       "/repository/targets/.hidden", "/repository/targets/a\\b",
+					       "/repository/targets/a%2fb", "/repository/targets/a b", "/repository/targets/a\nb",
+					       "/repository/targets/\xc3\xa4", "/repository/staged/os.json",
+					       "/repository/published.stamp" };
+	char path[REPOSITORY_PATH_MOST + 1], longest[700] = "/repository/targets/";
 
 	(void)state;
 	for (size_t i = 0; i < sizeof escapes / sizeof escapes[0]; i++)
