@@ -43,6 +43,10 @@ else
 # Without a rule for it: `make help` and `make clean` make nothing.
 include $(wildcard $(KCONFIG_CONFIG))
 endif
+ifneq ($(filter all run test test-qemu test-long bench,$(or $(MAKECMDGOALS),all)),)
+no-room := $(shell scripts/check-room $(B))
+$(if $(no-room),$(error $(no-room)))
+endif
 cfg = $(subst ",,$(CONFIG_$(1)))
 kconfig-files := Kconfig $(wildcard */Kconfig)
 
@@ -88,7 +92,8 @@ musl-programs :=    # <name>-src, <name>-libs        -> $(B)/target/<name> (stri
 unit-tests :=       # <name>-src, <name>-libs        -> $(B)/test/<name>, cmocka
 fuzz-targets :=     # <name>-src, <name>-libs, <name>-corpus (folder) -> $(B)/fuzz/<name>
 all-outputs :=      # further files that `make all` makes
-script-tests :=     # executables that `make test-unit` runs: exit status 0 is a pass
+# Executables that `make test-unit` runs: exit status 0 is a pass.
+script-tests := scripts/test/bad-input-test
 test-unit-needs :=  # built files that they use
 musl-lib-stamps :=  # stamps of the musl libraries, set by packages/build.mk
 shell-scripts :=    # scripts that shellcheck reads, besides *.sh
