@@ -78,6 +78,7 @@ static int parse_options(int argc, char *argv[], struct options *ret_options)
 	struct options *o = ret_options;
 	int letter, r = 0;
 
+	opterr = 0;
 	*o = (struct options){ .port = 8443, .repository_port = 8080 };
 	while (!r && (letter = getopt_long(argc, argv, "h", table, NULL)) != -1) {
 		switch (letter) {
@@ -88,16 +89,16 @@ static int parse_options(int argc, char *argv[], struct options *ret_options)
 		case 'p': r = parse_port(optarg, &o->port); break;
 		case 'P': r = parse_port(optarg, &o->repository_port); break;
 		case 'h': fputs(usage, stdout); return 1;
-		default: r = -EINVAL;
+		default:
+			log_error(0, "\"%s\": no such option, or its value is missing; `repaved --help` shows the options", argv[optind - 1]);
+			r = -EINVAL;
 		}
 	}
 	if (!r && (optind != argc || !o->state || !o->repository)) {
-		log_error(0, optind != argc ? "unknown argument \"%s\"" : "--state and --repository are needed%.0s",
-			  optind != argc ? argv[optind] : "");
+		log_error(0, "%s%s; `repaved --help` shows the options", optind != argc ? "unknown argument " :
+			  "--state and --repository are needed", optind != argc ? argv[optind] : "");
 		r = -EINVAL;
 	}
-	if (r < 0)
-		fputs("repaved: `repaved --help` shows the options\n", stderr);
 	return r < 0 ? 3 : 0;
 }
 
