@@ -164,7 +164,7 @@ static int refuse_existing(const char *folder, const char *what)
 		closedir(entries);
 	if (entries && n == 2) /* "." and ".." */
 		return 0;
-	log_error(0, "%s exists already: init makes a new %s, and never over an old one", folder, what);
+	log_error(0, "%s exists already and isn't an empty folder: name another for the new %s", folder, what);
 	return -EEXIST;
 }
 

@@ -130,7 +130,7 @@ static int run_show(const struct arguments *a)
 static const struct command commands[] = {
 	{ "init", OPTION_REPOSITORY | OPTION_KEYS | OPTION_EXPIRES | OPTION_THRESHOLD, OPTION_REPOSITORY | OPTION_KEYS, 0, 0,
 	  run_init, "--repository DIR --keys DIR [options]",
-	  "Makes Ed25519 keys, the trusted root and an empty repository. Neither folder may exist.\n"
+	  "Makes Ed25519 keys, the trusted root and an empty repository. Neither folder may hold anything.\n"
 	  "  --threshold-root N/M       M keys, of which N must sign (default 1/1); also\n"
 	  "                             --threshold-targets, --threshold-snapshot, --threshold-timestamp\n" EXPIRES_HELP
 	  "  --expires-root DAYS        (default 365)\n" },
