@@ -12,7 +12,7 @@ repave-src := control/repave.c control/cli.c control/cli-show.c control/cli-assi
 	$(common-core) $(common-http)
 repave-libs := -lcurl -lsqlite3 $(control-pki-libs) -ljansson
 
-# The developer's fleet: made once, kept until distclean. Boot media carry its CA and token, so a newer program must not
+# The developer's fleet: made once, kept until clean. Boot media carry its CA and token, so a newer program must not
 # make it anew: order-only.
 $(B)/fleet/ca.pem: | $(B)/bin/repave
 	$(call say,FLEET,$(@D))
