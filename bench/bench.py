@@ -70,6 +70,8 @@ def target_path(description):
 
 
 def main():
+    if not IMAGE.exists():
+        sys.exit(f"error: there is no {IMAGE}; name one of build/images with IMAGE=, such as IMAGE=os-debian.img")
     print(f"{IMAGE.name}, {IMAGE.stat().st_size / 2**20:.1f} MiB, median of {ROUNDS}, "
           f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
