@@ -2,23 +2,9 @@
 #include "control/assignment.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common/json.h"
-
-static int refuse(char ret_error[ERROR_TEXT], const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static int refuse(char ret_error[ERROR_TEXT], const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(ret_error, ERROR_TEXT, format, args);
-	va_end(args);
-	return -EINVAL;
-}
 
 int assignment_init(struct assignment *ret_assignment)
 {
@@ -57,7 +43,7 @@ static int check_members(const json_t *object, const char *const known[], const 
 		while (known[i] && strcmp(known[i], key))
 			i++;
 		if (!known[i])
-			return refuse(ret_error, "%s has no member \"%.64s\"", what,
+			return refused(ret_error, "%s has no member \"%.64s\"", what,
 				      text_printable(key, strlen(key)) ? key : "?");
 	}
 	return 0;
@@ -66,13 +52,13 @@ static int check_members(const json_t *object, const char *const known[], const 
 static int check_ssh_keys(const json_t *keys, char ret_error[ERROR_TEXT])
 {
 	if (!json_is_array(keys) || json_array_size(keys) > SSH_KEYS_MOST)
-		return refuse(ret_error, "ssh_authorized_keys must be a list of at most %u keys", SSH_KEYS_MOST);
+		return refused(ret_error, "ssh_authorized_keys must be a list of at most %u keys", SSH_KEYS_MOST);
 	for (size_t i = 0; i < json_array_size(keys); i++) {
 		const char *key = json_string_value(json_array_get(keys, i));
 		size_t size = key ? strlen(key) : 0;
 
 		if (!key || size > SSH_KEY_SIZE_MOST || !text_printable(key, size) || !strchr(key, ' '))
-			return refuse(ret_error, "SSH key %zu is not a public key of one line, such as \"ssh-ed25519 AAAA…\"",
+			return refused(ret_error, "SSH key %zu is not a public key of one line, such as \"ssh-ed25519 AAAA…\"",
 				      i + 1);
 	}
 	return 0;
@@ -85,17 +71,17 @@ static int check_files(const json_t *files, char ret_error[ERROR_TEXT])
 	size_t sum = 0;
 
 	if (!json_is_object(files) || json_object_size(files) > CONFIG_FILES_MOST)
-		return refuse(ret_error, "files must be an object of at most %u names and texts", CONFIG_FILES_MOST);
+		return refused(ret_error, "files must be an object of at most %u names and texts", CONFIG_FILES_MOST);
 	json_object_foreach((json_t *)(uintptr_t)files, name, text) {
 		if (!config_file_name_valid(name))
-			return refuse(ret_error,
+			return refused(ret_error,
 				      "a configuration file's name must be 1 to 64 of [A-Za-z0-9._-] with no leading dot");
 		if (!json_is_string(text))
-			return refuse(ret_error, "configuration file %s must be UTF-8 text", name);
+			return refused(ret_error, "configuration file %s must be UTF-8 text", name);
 		sum += json_string_length(text);
 	}
 	if (sum > CONFIG_BYTES_MOST)
-		return refuse(ret_error, "configuration files hold %zu bytes; at most %u fit in an assignment", sum,
+		return refused(ret_error, "configuration files hold %zu bytes; at most %u fit in an assignment", sum,
 			      CONFIG_BYTES_MOST);
 	return 0;
 }
@@ -107,7 +93,7 @@ static int check_config_member(const char *key, const json_t *value, char ret_er
 	if (!strcmp(key, "files"))
 		return check_files(value, ret_error);
 	if (!json_is_string(value) || !host_name_valid(json_string_value(value)))
-		return refuse(ret_error, "a host name must be one label of 1 to 63 lower-case letters, digits and inner hyphens");
+		return refused(ret_error, "a host name must be one label of 1 to 63 lower-case letters, digits and inner hyphens");
 	return 0;
 }
 
@@ -124,7 +110,7 @@ static int change_config(json_t *config, const json_t *change, char ret_error[ER
 		return 0;
 	}
 	if (!json_is_object(change))
-		return refuse(ret_error, "config must be an object or null");
+		return refused(ret_error, "config must be an object or null");
 	r = check_members(change, known, "config", ret_error);
 	if (r < 0)
 		return r;
@@ -148,7 +134,7 @@ static int check_size(const json_t *config, char ret_error[ERROR_TEXT])
 
 	if (size <= CONFIG_JSON_MOST)
 		return 0;
-	return refuse(ret_error, "the configuration is %zu bytes of JSON; at most %u fit in an answer to a node", size,
+	return refused(ret_error, "the configuration is %zu bytes of JSON; at most %u fit in an answer to a node", size,
 		      CONFIG_JSON_MOST);
 }
 
@@ -163,7 +149,7 @@ static int change_spec(const json_t *value, const char *what, char *spec, char r
 		return 0;
 	}
 	if (!json_is_string(value) || image_spec_parse(json_string_value(value), &parsed) < 0)
-		return refuse(ret_error, "\"%s\" must be the name of an image: NAME or NAME@VERSION", what);
+		return refused(ret_error, "\"%s\" must be the name of an image: NAME or NAME@VERSION", what);
 	strcpy(spec, json_string_value(value));
 	return 0;
 }
@@ -176,7 +162,7 @@ int assignment_change(struct assignment *assignment, const json_t *change, char 
 	int r;
 
 	if (!json_is_object(change))
-		return refuse(ret_error, "an assignment must be a JSON object");
+		return refused(ret_error, "an assignment must be a JSON object");
 	r = check_members(change, known, "an assignment", ret_error);
 	if (r < 0)
 		return r;
@@ -187,13 +173,13 @@ int assignment_change(struct assignment *assignment, const json_t *change, char 
 	if (!r)
 		r = change_spec(json_object_get(change, "app"), "app", changed.app, ret_error);
 	if (!r && wipe && !json_is_boolean(wipe))
-		r = refuse(ret_error, "\"wipe\" must be true or false");
+		r = refused(ret_error, "\"wipe\" must be true or false");
 	if (!r && config)
 		r = change_config(changed.config, config, ret_error);
 	if (!r)
 		r = check_size(changed.config, ret_error);
 	if (!r && !changed.os[0])
-		r = refuse(ret_error, "an assignment needs an OS image; name one with --os");
+		r = refused(ret_error, "an assignment needs an OS image; name one with --os");
 	if (r < 0) {
 		assignment_release(&changed);
 		return r;

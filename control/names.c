@@ -3,12 +3,24 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
 #define HEX_LOWER DIGITS "abcdef"
+
+int refused(char ret_error[ERROR_TEXT], const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(ret_error, ERROR_TEXT, format, args);
+	va_end(args);
+	return -EINVAL;
+}
 
 bool text_of(const char *text, const char *allowed, size_t most)
 {

@@ -14,6 +14,8 @@
 #define IMAGE_SPEC_MOST (IMAGE_NAME_MOST + 1 + IMAGE_VERSION_MOST)
 #define ERROR_TEXT 400u       /* room for a sentence to the operator, NUL included */
 
+/* Writes the sentence to the operator. Always -EINVAL, so that a parser can return it. */
+int refused(char ret_error[ERROR_TEXT], const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A UUID in lower case, 8-4-4-4-12. */
 bool node_id_valid(const char *text);
 /* Exactly NONCE_SIZE lower-case hexadecimal digits. */

@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common/json.h"
@@ -17,18 +15,6 @@
 
 static const char *const slot_names[] = { "C0", "C1", "D0", "D1" };
 static const char *const event_names[] = { [BOOT_PROGRESS] = "progress", [BOOT_KEXEC] = "kexec", [BOOT_FAILED] = "failed" };
-
-static int refuse(char ret_error[ERROR_TEXT], const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static int refuse(char ret_error[ERROR_TEXT], const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(ret_error, ERROR_TEXT, format, args);
-	va_end(args);
-	return -EINVAL;
-}
 
 const char *boot_event_name(enum boot_event event)
 {
@@ -176,9 +162,9 @@ static int parse_inventory(const json_t *from, const char *id, json_t **ret_inve
 	int r = 0;
 
 	if (!from || !uuid)
-		return refuse(ret_error, "the boot request has no inventory with a uuid");
+		return refused(ret_error, "the boot request has no inventory with a uuid");
 	if (strcmp(uuid, id))
-		return refuse(ret_error, "the inventory's uuid is not the one in the address");
+		return refused(ret_error, "the inventory's uuid is not the one in the address");
 	inventory = json_pack("{ss}", "uuid", id);
 	if (!inventory)
 		return -ENOMEM;
@@ -195,7 +181,7 @@ static int parse_inventory(const json_t *from, const char *id, json_t **ret_inve
 	if (r < 0) {
 		json_decref(inventory);
 		json_decref(macs);
-		return r == -ENOMEM ? r : refuse(ret_error, "a member of the inventory has the wrong type or size");
+		return r == -ENOMEM ? r : refused(ret_error, "a member of the inventory has the wrong type or size");
 	}
 	json_object_set_new(inventory, "macs", macs);
 	json_object_set_new(inventory, "disks", disks);
@@ -217,7 +203,7 @@ static int parse_slots(const json_t *from, json_t **ret_slots, char ret_error[ER
 		if (value && !json_is_null(value)) {
 			if (json_get_hex(from, slot_names[i], hash, sizeof hash) < 0) {
 				json_decref(slots);
-				return refuse(ret_error, "slot %s is neither a root hash nor null", slot_names[i]);
+				return refused(ret_error, "slot %s is neither a root hash nor null", slot_names[i]);
 			}
 			kept = json_incref(value);
 		}
@@ -237,11 +223,11 @@ static int parse_head(const void *body, size_t size, json_t **ret_root, char ret
 	json_t *root = json_parse(body, size, why);
 
 	if (!root)
-		return refuse(ret_error, "the body is %s", why);
+		return refused(ret_error, "the body is %s", why);
 	nonce = json_get_string(root, "nonce");
 	if (json_get_u64(root, "format", &format) < 0 || format != 1 || !nonce || !nonce_valid(nonce)) {
 		json_decref(root);
-		return refuse(ret_error, "the body must be an object with \"format\": 1 and a nonce of %u lower-case hexadecimal digits",
+		return refused(ret_error, "the body must be an object with \"format\": 1 and a nonce of %u lower-case hexadecimal digits",
 			      NONCE_SIZE);
 	}
 	strcpy(ret_nonce, nonce);
@@ -260,7 +246,7 @@ int boot_request_parse(const void *body, size_t size, const char *id, struct boo
 		return r;
 	r = take_text(root, "stage1_version", STAGE1_VERSION_MOST, request.stage1_version);
 	if (r < 0)
-		r = refuse(ret_error, "\"stage1_version\" must be a string");
+		r = refused(ret_error, "\"stage1_version\" must be a string");
 	if (!r)
 		r = parse_inventory(json_get_object(root, "inventory"), id, &request.inventory, ret_error);
 	if (!r)
@@ -291,16 +277,16 @@ int boot_report_parse(const void *body, size_t size, struct boot_report *ret_rep
 		return r;
 	event = json_get_string(root, "event");
 	if (!event || boot_event_parse(event, &report.event) < 0)
-		r = refuse(ret_error, "\"event\" must be progress, kexec or failed");
+		r = refused(ret_error, "\"event\" must be progress, kexec or failed");
 	if (!r && json_get_u64(root, "assignment", &report.assignment) == -EINVAL)
-		r = refuse(ret_error, "\"assignment\" must be a number");
+		r = refused(ret_error, "\"assignment\" must be a number");
 	if (!r && (take_text(root, "stage", STAGE_NAME_MOST, report.stage) < 0 ||
 		   take_text(root, "error", REPORT_ERROR_MOST, report.error) < 0))
-		r = refuse(ret_error, "\"stage\" and \"error\" must be strings");
+		r = refused(ret_error, "\"stage\" and \"error\" must be strings");
 	if (!r && keep_list(root, "stages", STAGES_MOST, keep_stage, &report.stages) < 0)
-		r = refuse(ret_error, "\"stages\" must be a list of at most %u names with seconds", STAGES_MOST);
+		r = refused(ret_error, "\"stages\" must be a list of at most %u names with seconds", STAGES_MOST);
 	if (!r && keep_list(root, "images", IMAGES_MOST, keep_image, &report.images) < 0)
-		r = refuse(ret_error, "\"images\" must be a list of at most %u slots with their counts", IMAGES_MOST);
+		r = refused(ret_error, "\"images\" must be a list of at most %u slots with their counts", IMAGES_MOST);
 	json_decref(root);
 	if (r < 0)
 		boot_report_release(&report);
