@@ -22,7 +22,13 @@ def make_with(folder, symbols):
     """Builds all with these symbols set, in the same build folder, so that only what depends on them is made again."""
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "config"
-    config.write_text((ROOT / "configs/defconfig").read_text() + "".join(f"CONFIG_{s}=y\n" for s in symbols))
+    lines = [f"CONFIG_{symbol}=y" for symbol in symbols]
+    if "INITRAMFS_DROPBEAR" in symbols:
+        key = folder / "id_ed25519"
+        if not key.exists():
+            fleet_module.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", key])
+        lines.append(f'CONFIG_INITRAMFS_AUTHORIZED_KEYS="{key}.pub"')
+    config.write_text("\n".join([(ROOT / "configs/defconfig").read_text(), *lines]) + "\n")
     environment = dict(os.environ, KCONFIG_CONFIG=str(config))
     for variable in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
         environment.pop(variable, None)
