@@ -133,7 +133,7 @@ def print_addresses(results, settings):
         if settings["app"] == "web":
             print(f"  curl {result['address']}/")
         else:
-            print(f"  redis-cli -p {result['address'].rsplit(':', 1)[1]} ping")
+            print(f"  redis-cli -p {result['address'].rsplit(':', 1)[1]} ping    # Debian package redis-tools")
         print(f"  ssh -i {FOLDER}/id_ed25519 -p {result['ssh_port']} -o UserKnownHostsFile=/dev/null root@127.0.0.1")
     print(f"  {BUILD}/bin/repave --state {FOLDER}/fleet nodes\n")
 
