@@ -60,6 +60,11 @@ def tail(path, lines=25):
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
+def near(path):
+    """The shorter of a path's two forms: a Unix socket's may have 107 bytes, and a checkout may lie deep."""
+    return min(str(path), os.path.relpath(path), key=len)
+
+
 def enter_new_network():
     """Moves this process (and what it starts) to a new network namespace. Needs root. Returns the old one, open."""
     old = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
@@ -121,7 +126,7 @@ class ControlUnit:
             shutil.copytree(BUILD / "repository", self.repository, copy_function=os.link)
 
     def start(self, seconds=30):
-        words = [BUILD / "bin/repaved", "--state", self.state, "--repository", self.repository,
+        words = [BUILD / "bin/repaved", "--state", near(self.state), "--repository", self.repository,
                  "--port", PORT, "--repository-port", REPOSITORY_PORT]
         if self.address:
             words += ["--address", self.address]
@@ -144,11 +149,11 @@ class ControlUnit:
             self.process = None
 
     def repave(self, *arguments):
-        return run([BUILD / "bin/repave", "--state", self.state, *arguments])
+        return run([BUILD / "bin/repave", "--state", near(self.state), *arguments])
 
     def repave_fails(self, *arguments):
         """(exit status, what it said) of a command that must not succeed."""
-        done = subprocess.run([str(w) for w in (BUILD / "bin/repave", "--state", self.state, *arguments)],
+        done = subprocess.run([str(w) for w in (BUILD / "bin/repave", "--state", near(self.state), *arguments)],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         assert done.returncode != 0, done.stdout
         return done.returncode, done.stdout
@@ -219,7 +224,7 @@ class Server:
         words = ["qemu-system-x86_64", "-name", self.name, "-accel", "tcg,thread=multi", "-m", self.memory, "-smp", 1,
                  "-nodefaults", "-display", "none", "-uuid", self.id,
                  "-serial", f"file:{self.console_file}",
-                 "-qmp", f"unix:{self.qmp_file},server=on,wait=off",
+                 "-qmp", f"unix:{near(self.qmp_file)},server=on,wait=off",
                  "-netdev", self.netdev, "-device", f"virtio-net-pci,netdev=net0,mac={self.mac}",
                  "-device", "virtio-rng-pci"]
         if self.disk.exists():
@@ -245,7 +250,7 @@ class Server:
         self.started = time.monotonic()
         with socket.socket(socket.AF_UNIX) as qmp:
             qmp.settimeout(10)
-            qmp.connect(str(self.qmp_file))
+            qmp.connect(near(self.qmp_file))
             stream = qmp.makefile("rw")
             for command in ("qmp_capabilities", "system_reset"):
                 stream.readline()

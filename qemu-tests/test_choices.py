@@ -42,8 +42,8 @@ def make_with(folder, symbols):
 
 
 @pytest.mark.parametrize("symbols", CHOICES, ids="+".join)
-def test_choice_builds_and_boots(symbols, request):
-    folder = BUILD / "qemu-tests" / request.node.name.replace("[", "-").replace("]", "")
+def test_choice_builds_and_boots(symbols):
+    folder = BUILD / "qemu-tests" / f"choice-{'+'.join(symbols)}"
     make_with(folder, symbols)
     fleet = fleet_module.Fleet(folder / "fleet")
     try:
