@@ -25,7 +25,7 @@ MARKS = [("stage 1", r"^repave: stage 1"), ("stage 2", r"^stage 2: ")]
 def choice(name, default, allowed):
     value = os.environ.get(name) or default
     if value not in allowed:
-        print(f"error: {name}={value}: not built; there are: {', '.join(allowed)} ('make menuconfig' chooses)",
+        print(f"error: {name}={value}: not configured; there are: {', '.join(allowed)} ('make menuconfig' chooses)",
               file=sys.stderr)
         sys.exit(2)
     return value
@@ -152,7 +152,8 @@ def make_servers(settings, ports):
 
 
 def settings_from_environment():
-    images = sorted(path.stem for path in (BUILD / "images").glob("*.json") if not path.stem.endswith(".spdx"))
+    # What is configured; an image that was built before and left out since may still lie there.
+    images = (BUILD / "images/names").read_text().split()
     systems = [name[3:] for name in images if name.startswith("os-")]
     os_name = choice("OS", "debian" if "debian" in systems else systems[0], systems)
     apps = [name.split("-")[1] for name in images if name.startswith("app-") and name.endswith(f"-{os_name}")]
