@@ -196,6 +196,26 @@ int cli_images(const struct cli *cli, int argc, char *argv[])
 	return CLI_OK;
 }
 
+static void print_repository(const json_t *repository)
+{
+	const json_t *renewal = json_get_object(repository, "renewal");
+	json_t *role;
+	char when[32];
+	size_t i;
+
+	if (json_is_string(json_object_get(repository, "error")))
+		printf("  repository   REFUSED, not served: %s\n", cli_text(repository, "error"));
+	if (!json_is_true(json_object_get(renewal, "online")))
+		puts("  renewal      by hand (repave-sign refresh): repaved has no --online-keys");
+	else if (json_is_string(json_object_get(renewal, "error")))
+		printf("  renewal      FAILS: %s\n", cli_text(renewal, "error"));
+	else
+		printf("  renewal      next %s\n", cli_time(renewal, "due", when));
+	json_array_foreach(json_get_array(repository, "roles"), i, role)
+		if (json_is_string(json_object_get(role, "warning")))
+			printf("  WARNING      %s\n", cli_text(role, "warning"));
+}
+
 int cli_show_status(const struct cli *cli, int argc, char *argv[])
 {
 	const json_t *states, *repository, *initial;
@@ -222,8 +242,7 @@ int cli_show_status(const struct cli *cli, int argc, char *argv[])
 		printf(", %lld %s", (long long)json_integer_value(count), name);
 	printf("\n  images       %lld (timestamp version %lld)\n", (long long)json_integer_value(json_object_get(status, "images")),
 	       (long long)json_integer_value(json_object_get(repository, "timestamp_version")));
-	if (json_is_string(json_object_get(repository, "error")))
-		printf("  repository   REFUSED: %s\n", cli_text(repository, "error"));
+	print_repository(repository);
 	if (initial)
 		printf("  new nodes    %s, application %s\n", cli_text(initial, "os"), cli_text(initial, "app"));
 	else

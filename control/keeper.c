@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "control/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "signing/keys.h"
+#include "signing/repository.h"
+
+#define ROUND_SECONDS 1
+#define IDLE_SECONDS 60 /* when there was nothing to do after all */
+
+/* What was said of a role. */
+struct told {
+	char name[ROLE_NAME_SHOWN + 1];
+	bool delegated;
+	unsigned step;
+};
+
+struct keeper {
+	struct keeper_options options;
+	pthread_t thread;
+	bool is_running;
+
+	pthread_mutex_t mutex;          /* guards the next four */
+	pthread_cond_t wake;
+	bool is_ending;
+	char error[ERROR_TEXT];         /* of the last attempt to renew; "" when it went well */
+	int64_t due;                    /* next renewal */
+
+	/* The thread's own. */
+	unsigned failures;
+	int64_t retry;                  /* not before */
+	struct told *told;
+	size_t told_count;
+};
+
+/* ------------------------------------------------------------------ the folder of keys */
+
+static int check_folder(const char *folder)
+{
+	struct stat info;
+
+	if (stat(folder, &info) < 0)
+		return log_error(-errno, "can't use the online keys in %s; put snapshot and timestamp keys of repave-sign there", folder);
+	if (!S_ISDIR(info.st_mode)) {
+		log_error(0, "%s is no folder; --online-keys names the one with the snapshot and timestamp keys", folder);
+		return -ENOTDIR;
+	}
+	if (info.st_mode & 077 || (info.st_uid != geteuid() && info.st_uid != 0)) {
+		log_error(0, "others may use the online keys in %s; make it yours alone (chmod 700) and its keys 600", folder);
+		return -EACCES;
+	}
+	return 0;
+}
+
+static int count_keys(const char *folder, enum tuf_type role, size_t *ret_count)
+{
+	struct signing_keys keys = { 0 };
+	int r = signing_keys_load(folder, role, &keys);
+
+	*ret_count = keys.count;
+	signing_keys_release(&keys);
+	return r;
+}
+
+static int check_keys(const char *folder)
+{
+	static const enum tuf_type online[] = { TUF_SNAPSHOT, TUF_TIMESTAMP }, offline[] = { TUF_ROOT, TUF_TARGETS };
+	size_t count;
+	int r = check_folder(folder);
+
+	for (size_t i = 0; !r && i < 2; i++) {
+		r = count_keys(folder, online[i], &count);
+		if (!r && !count) {
+			log_error(0, "%s has no %s-N.key; put the snapshot and timestamp keys of repave-sign there", folder,
+				  tuf_type_name(online[i]));
+			r = -ENOKEY;
+		}
+	}
+	for (size_t i = 0; !r && i < 2; i++) {
+		r = count_keys(folder, offline[i], &count);
+		if (!r && count)
+			log_warning("%s has %s keys: keep those off line, where no control unit can lose them", folder,
+				    tuf_type_name(offline[i]));
+	}
+	return r;
+}
+
+/* ------------------------------------------------------------------ renewing */
+
+/* Whether somebody else (repave-sign) holds the repository's lock. Waiting for it would keep the daemon from ending. */
+static bool is_locked(const char *repository)
+{
+	int fd = open(repository, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool locked = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+
+	if (fd >= 0)
+		close(fd);
+	return locked;
+}
+
+/* Whether what was opened is what the control unit trusts. Its keys must not give new life to an older state of the repository,
+ * which servers that know nothing yet would believe. */
+static bool is_trusted(const struct repository *repository, const uint64_t versions[4])
+{
+	for (unsigned type = TUF_ROOT; type <= TUF_TARGETS; type++)
+		if (repository->documents[type].version != versions[type])
+			return false;
+	return true;
+}
+
+static int publish(const struct keeper *keeper, const uint64_t versions[4], int64_t now)
+{
+	struct repository_policy policy = repository_policy_default;
+	struct repository repository;
+	int r = repository_open(keeper->options.repository, keeper->options.keys, &repository);
+
+	if (r < 0)
+		return r;
+	policy.lifetime[TUF_SNAPSHOT] = keeper->options.policy.life[0];
+	policy.lifetime[TUF_TIMESTAMP] = keeper->options.policy.life[1];
+	if (is_trusted(&repository, versions))
+		r = repository_publish(&repository, keeper->options.keys, &policy, PUBLISH_ONLINE, now);
+	else
+		r = -EAGAIN; /* published meanwhile */
+	repository_close(&repository);
+	return r;
+}
+
+static void note(struct keeper *keeper, const char *error)
+{
+	pthread_mutex_lock(&keeper->mutex);
+	snprintf(keeper->error, sizeof keeper->error, "%s", error);
+	pthread_mutex_unlock(&keeper->mutex);
+}
+
+static void note_failure(struct keeper *keeper, int64_t now, int64_t expires, const char *why)
+{
+	char before[ERROR_TEXT];
+
+	pthread_mutex_lock(&keeper->mutex);
+	strcpy(before, keeper->error);
+	pthread_mutex_unlock(&keeper->mutex);
+	if (strcmp(before, why))
+		log_warning("snapshot and timestamp can't be renewed, trying again: %s", why);
+	note(keeper, why);
+	keeper->failures++;
+	keeper->retry = renewal_retry(keeper->failures, now, expires);
+}
+
+static void renew(struct keeper *keeper, int64_t now, int64_t expires)
+{
+	uint64_t versions[4] = { 0 };
+	char why[ERROR_TEXT] = "";
+	int r;
+
+	/* A publication writes new metadata: the next round sees it. */
+	if (is_locked(keeper->options.repository))
+		return;
+	r = catalogue_trusted(keeper->options.catalogue, versions, why);
+	if (r < 0) {
+		/* Said already: the repository is refused. */
+		note(keeper, "a repository that is refused gets no new signatures");
+		keeper->retry = now + IDLE_SECONDS;
+		return;
+	}
+	r = publish(keeper, versions, now);
+	if (r == -EAGAIN)
+		return;
+	if (r < 0) {
+		snprintf(why, sizeof why, "%s; the line before says more", strerror(-r));
+		note_failure(keeper, now, expires, why);
+		return;
+	}
+	note(keeper, "");
+	keeper->failures = 0;
+	keeper->retry = now + (r ? ROUND_SECONDS : IDLE_SECONDS);
+}
+
+/* The moments that matter to renewal, from the last reading. */
+static void look_ahead(struct keeper *keeper, int64_t *ret_due, int64_t *ret_expires)
+{
+	const struct renewal_policy *policy = &keeper->options.policy;
+	const struct role_list *roles;
+
+	pthread_mutex_lock(keeper->options.lock);
+	roles = catalogue_roles(keeper->options.catalogue);
+	*ret_due = renewal_due_first(policy, roles);
+	*ret_expires = RENEWAL_NEVER;
+	for (size_t i = 0; i < roles->count; i++)
+		if (renewal_is_online(&roles->items[i]) && roles->items[i].expires < *ret_expires)
+			*ret_expires = roles->items[i].expires;
+	/* What expired isn't among the roles that were accepted. */
+	if (policy->online && catalogue_error(keeper->options.catalogue))
+		*ret_due = 0;
+	pthread_mutex_unlock(keeper->options.lock);
+}
+
+static void renew_if_due(struct keeper *keeper, int64_t now)
+{
+	int64_t due, expires;
+
+	look_ahead(keeper, &due, &expires);
+	/* The clock went back: an attempt that was put off by it isn't. */
+	if (keeper->retry > now + 3600)
+		keeper->retry = now;
+	if (now > due && now >= keeper->retry) {
+		renew(keeper, now, expires);
+		catalogue_check(keeper->options.catalogue, now);
+		look_ahead(keeper, &due, &expires);
+	}
+	pthread_mutex_lock(&keeper->mutex);
+	keeper->due = due;
+	pthread_mutex_unlock(&keeper->mutex);
+}
+
+/* ------------------------------------------------------------------ warning */
+
+static struct told *told_of(struct keeper *keeper, const struct role_state *role)
+{
+	struct told *grown;
+
+	for (size_t i = 0; i < keeper->told_count; i++)
+		if (keeper->told[i].delegated == role->delegated && !strcmp(keeper->told[i].name, role->name))
+			return &keeper->told[i];
+	grown = reallocarray(keeper->told, keeper->told_count + 1, sizeof *grown);
+	if (!grown)
+		return NULL;
+	keeper->told = grown;
+	grown += keeper->told_count++;
+	*grown = (struct told){ .delegated = role->delegated };
+	strcpy(grown->name, role->name);
+	return grown;
+}
+
+/* Once for each step of each role. */
+static void warn(struct keeper *keeper, int64_t now)
+{
+	const struct renewal_policy *policy = &keeper->options.policy;
+	const struct role_list *roles;
+	char sentence[ERROR_TEXT];
+
+	pthread_mutex_lock(keeper->options.lock);
+	roles = catalogue_roles(keeper->options.catalogue);
+	for (size_t i = 0; i < roles->count; i++) {
+		unsigned step = renewal_step(policy, &roles->items[i], now);
+		struct told *told = told_of(keeper, &roles->items[i]);
+
+		if (told && step > told->step) {
+			renewal_sentence(policy, &roles->items[i], now, sentence);
+			log_warning("%s", sentence);
+		}
+		if (told)
+			told->step = step;
+	}
+	pthread_mutex_unlock(keeper->options.lock);
+}
+
+/* ------------------------------------------------------------------ the thread */
+
+void keeper_round(struct keeper *keeper)
+{
+	int64_t now = time(NULL);
+
+	catalogue_check(keeper->options.catalogue, now);
+	renew_if_due(keeper, now);
+	warn(keeper, now);
+}
+
+static void *run(void *context)
+{
+	struct keeper *keeper = context;
+	struct timespec until;
+
+	pthread_mutex_lock(&keeper->mutex);
+	while (!keeper->is_ending) {
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec += ROUND_SECONDS;
+		if (pthread_cond_timedwait(&keeper->wake, &keeper->mutex, &until) != ETIMEDOUT)
+			continue;
+		pthread_mutex_unlock(&keeper->mutex);
+		keeper_round(keeper);
+		pthread_mutex_lock(&keeper->mutex);
+	}
+	pthread_mutex_unlock(&keeper->mutex);
+	return NULL;
+}
+
+int keeper_new(const struct keeper_options *options, struct keeper **ret_keeper)
+{
+	struct keeper *keeper;
+	pthread_condattr_t monotonic;
+	int r = options->keys ? check_keys(options->keys) : 0;
+
+	if (r < 0)
+		return r;
+	keeper = calloc(1, sizeof *keeper);
+	if (!keeper)
+		return -ENOMEM;
+	keeper->options = *options;
+	keeper->options.policy.online = options->keys != NULL;
+	keeper->due = RENEWAL_NEVER;
+	pthread_mutex_init(&keeper->mutex, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&keeper->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	*ret_keeper = keeper;
+	return 0;
+}
+
+int keeper_start(struct keeper *keeper)
+{
+	int r = pthread_create(&keeper->thread, NULL, run, keeper);
+
+	keeper->is_running = r == 0;
+	return r ? log_error(-r, "can't start a thread") : 0;
+}
+
+void keeper_free(struct keeper *keeper)
+{
+	if (!keeper)
+		return;
+	pthread_mutex_lock(&keeper->mutex);
+	keeper->is_ending = true;
+	pthread_cond_signal(&keeper->wake);
+	pthread_mutex_unlock(&keeper->mutex);
+	if (keeper->is_running)
+		pthread_join(keeper->thread, NULL);
+	pthread_mutex_destroy(&keeper->mutex);
+	pthread_cond_destroy(&keeper->wake);
+	free(keeper->told);
+	free(keeper);
+}
+
+/* ------------------------------------------------------------------ telling */
+
+static json_t *describe_role(const struct renewal_policy *policy, const struct role_state *role, int64_t now)
+{
+	char sentence[ERROR_TEXT] = "";
+
+	if (renewal_step(policy, role, now))
+		renewal_sentence(policy, role, now, sentence);
+	return json_pack("{ss sb sI sI so}", "name", role->name, "delegated", (int)role->delegated, "version",
+			 (json_int_t)role->version, "expires", (json_int_t)role->expires, "warning",
+			 sentence[0] ? json_string(sentence) : json_null());
+}
+
+json_t *keeper_describe(struct keeper *keeper, int64_t now)
+{
+	const struct renewal_policy *policy = &keeper->options.policy;
+	const struct role_list *roles = catalogue_roles(keeper->options.catalogue);
+	json_t *list = json_array(), *all;
+
+	for (size_t i = 0; i < roles->count; i++)
+		json_array_append_new(list, describe_role(policy, &roles->items[i], now));
+	pthread_mutex_lock(&keeper->mutex);
+	all = json_pack("{sb so so so}", "online", (int)policy->online, "due",
+			policy->online && keeper->due != RENEWAL_NEVER ? json_integer((json_int_t)keeper->due) : json_null(), "error",
+			keeper->error[0] ? json_string(keeper->error) : json_null(), "roles", list);
+	pthread_mutex_unlock(&keeper->mutex);
+	return all;
+}
