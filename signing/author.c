@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "signing/canonical.h"
+#include "signing/document-json.h"
 #include "signing/sha256.h"
 
 json_t *author_body(enum tuf_type type, uint64_t version, int64_t expires)
@@ -104,7 +104,7 @@ int author_sign(json_t *body, const struct signing_keys *keys, struct buffer *re
 	struct buffer canonical = { 0 };
 	json_t *signatures = json_array(), *document;
 	char *text = NULL;
-	int r = signatures ? canonical_format(body, &canonical) : -ENOMEM;
+	int r = signatures ? json_canonical_format(body, &canonical) : -ENOMEM;
 
 	if (r == 0)
 		r = sign_all(&canonical, keys, signatures);

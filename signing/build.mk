@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What a node links: verification only. signing/test/no-signing-in-nodes checks these objects with nm.
-signing-verify := signing/sha256.c signing/verity.c signing/canonical.c signing/description.c signing/verified.c \
-	signing/format.c signing/client.c
+signing-verify := signing/sha256.c signing/verity.c signing/description.c signing/verified.c signing/json.c \
+	signing/canonical.c signing/verify-key.c signing/format.c signing/form.c signing/signatures.c signing/delegation.c \
+	signing/glob.c signing/client.c
 signing-verify-libs := -lmbedcrypto -lsodium -ljansson
 
-signing-author := signing/keys.c signing/author.c signing/image-source.c signing/image-check.c signing/repository.c signing/publish.c \
+signing-author := signing/document-json.c signing/keys.c signing/author.c signing/image-source.c signing/image-check.c signing/repository.c signing/publish.c \
 	signing/init.c signing/show.c
 # The signing side of host programs: link it with signing-verify, common-core and common/seekable.c.
 signing-author-libs := $(signing-verify-libs) -lzstd

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "signing/canonical.h"
 #include "signing/format.h"
 #include "signing/verified-private.h"
 
@@ -39,7 +38,7 @@ __attribute__((format(printf, 3, 4))) static int fail(struct tuf_client *client,
 
 static bool is_trusted(const struct tuf_document *document)
 {
-	return document->json != NULL;
+	return !tuf_document_is_empty(document);
 }
 
 /* Moves `from` to `to`, which is released first. */
@@ -340,25 +339,13 @@ static bool is_current(const struct tuf_document *document, const struct buffer 
 	       tuf_check_file(file, data->data, data->size, error) == 0;
 }
 
-/* 5.5.5: no file of the old snapshot may be gone or older. */
 static int check_snapshot_rollback(struct tuf_client *client, const struct tuf_document *old,
 				   const struct tuf_document *new)
 {
-	const char *name;
-	json_t *entry;
+	char error[TUF_ERROR_SIZE];
+	int r = tuf_check_snapshot_rollback(old, new, error);
 
-	json_object_foreach(json_object_get(old->body, "meta"), name, entry) {
-		struct tuf_file before = { 0 }, after = { 0 };
-
-		tuf_file_of(old, name, &before);
-		if (tuf_file_of(new, name, &after) < 0)
-			return fail(client, -EBADMSG, "snapshot.json: no longer names %.100s, which was seen before", name);
-		if (after.version < before.version)
-			return fail(client, -EBADMSG, "snapshot.json: names version %" PRIu64 " of %.100s, older than "
-				    "version %" PRIu64 ", which was seen before: this repository was rolled back",
-				    after.version, name, before.version);
-	}
-	return 0;
+	return r < 0 ? fail(client, r, "snapshot.json: %s", error) : 0;
 }
 
 /* Snapshot or top-level targets: `above` is the trusted metadata that describes it. */
@@ -514,17 +501,16 @@ void tuf_client_close(struct tuf_client *client)
 
 int tuf_client_target(struct tuf_client *client, const char *path, struct verified_target **ret_target)
 {
-	const json_t *entry;
+	struct tuf_file file;
 	int r;
 
 	*ret_target = NULL;
 	if (!is_trusted(&client->targets))
 		return fail(client, -EBADMSG, "there is no trusted targets metadata: refresh first");
-	entry = json_object_get(json_object_get(client->targets.body, "targets"), path);
-	if (!entry)
+	if (tuf_target_of(&client->targets, path, &file) < 0)
 		return fail(client, -ENOENT, "%.200s: nobody signed for this target (targets version %" PRIu64 ")", path,
 			    client->targets.version);
-	r = verified_target_new(path, entry, ret_target);
+	r = verified_target_new(path, &file, ret_target);
 	if (r == -EBADMSG)
 		return fail(client, r, "%.200s: is signed without a SHA-256", path);
 	return r < 0 ? fail(client, r, "out of memory") : 0;
@@ -533,25 +519,32 @@ int tuf_client_target(struct tuf_client *client, const char *path, struct verifi
 int tuf_client_each_target(struct tuf_client *client, int (*each)(void *context, const struct verified_target *target),
 			   void *context)
 {
-	json_t *entry;
-	const char *path;
+	struct verified_target *target;
+	struct tuf_file file;
+	struct tree name;
+	char *path;
+	int r = 0;
 
 	if (!is_trusted(&client->targets))
 		return fail(client, -EBADMSG, "there is no trusted targets metadata: refresh first");
-	json_object_foreach(json_object_get(client->targets.body, "targets"), path, entry) {
-		struct verified_target *target;
-		int r = verified_target_new(path, entry, &target);
-
-		if (r == -EBADMSG)
-			continue; /* without a SHA-256: of no use to us, and tuf_client_target says so */
-		if (r < 0)
+	for (size_t i = 0; r == 0 && i < client->targets.count; i++) {
+		tuf_target_at(&client->targets, i, &name, &file);
+		path = NULL;
+		r = tree_string_new(name, &path);
+		if (r == 0)
+			r = verified_target_new(path, &file, &target);
+		free(path);
+		if (r == -ENOMEM)
 			return fail(client, r, "out of memory");
+		/* A NUL in its path, so nobody can ask for it; or no SHA-256, and tuf_client_target says so. */
+		if (r < 0) {
+			r = 0;
+			continue;
+		}
 		r = each(context, target);
 		verified_target_free(target);
-		if (r != 0)
-			return r;
 	}
-	return 0;
+	return r;
 }
 
 const char *tuf_client_error(const struct tuf_client *client)

@@ -16,6 +16,7 @@
 #include "common/file.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "signing/document-json.h"
 
 #define KEY_FILE_MOST 4096u
 #define SEED_SIZE crypto_sign_ed25519_SEEDBYTES
@@ -35,7 +36,7 @@ int signing_key_from_seed(const uint8_t seed[SEED_SIZE], struct signing_key *ret
 
 	crypto_sign_ed25519_seed_keypair(ret_key->public, ret_key->secret, seed);
 	public = signing_key_public(ret_key);
-	r = public ? tuf_keyid(public, ret_key->keyid) : -ENOMEM;
+	r = public ? json_keyid(public, ret_key->keyid) : -ENOMEM;
 	json_decref(public);
 	return r;
 }

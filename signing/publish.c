@@ -132,8 +132,10 @@ int repository_verify(const char *folder, const struct pending_file *pending, si
 
 static bool is_signer(const struct tuf_signers *signers, const char *keyid)
 {
-	for (size_t i = 0; i < json_array_size(signers->keyids); i++)
-		if (strcmp(json_string_value(json_array_get(signers->keyids, i)), keyid) == 0)
+	struct tree_steps steps = tree_begin(signers->keyids);
+
+	while (tree_next(&steps))
+		if (tree_is(steps.value, keyid))
 			return true;
 	return false;
 }

@@ -15,6 +15,7 @@
 #include "common/file.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "signing/document-json.h"
 #include "signing/repository-private.h"
 #include "signing/sha256.h"
 
@@ -91,17 +92,26 @@ static int staged_path(const struct repository *repository, char **ret_path)
 	return asprintf(ret_path, "%s/staged/targets.json", repository->folder) < 0 ? -ENOMEM : 0;
 }
 
+/* The published list, for comparing and changing. A new reference, or NULL when out of memory. */
+static json_t *published_targets(const struct repository *repository)
+{
+	return tree_to_json(tree_get(repository->documents[TUF_TARGETS].body, "targets"));
+}
+
 static int parse_staged(struct repository *repository, const char *path, const struct buffer *data)
 {
 	char error[160];
 	json_t *json = json_parse(data->data, data->size, error), *targets = json_get_object(json, "targets");
+	json_t *published = published_targets(repository);
 	uint64_t base = 0;
-	int r = 0;
+	int r = published ? 0 : -ENOMEM;
 
-	if (!targets || json_get_u64(json, "base", &base) < 0) {
+	if (r < 0) {
+		;
+	} else if (!targets || json_get_u64(json, "base", &base) < 0) {
 		log_error(0, "%s is damaged: remove it and add the images again", path);
 		r = -EINVAL;
-	} else if (json_equal(targets, json_object_get(repository->documents[TUF_TARGETS].body, "targets"))) {
+	} else if (json_equal(targets, published)) {
 		; /* published, and the power went before the file could be removed */
 	} else if (base != repository->documents[TUF_TARGETS].version) {
 		log_error(0, "%s changes targets version %" PRIu64 ", but version %" PRIu64
@@ -113,6 +123,7 @@ static int parse_staged(struct repository *repository, const char *path, const s
 		repository->targets = json_incref(targets);
 		repository->is_staged = true;
 	}
+	json_decref(published);
 	json_decref(json);
 	return r;
 }
@@ -147,7 +158,7 @@ int repository_open(const char *folder, const char *keys_folder, struct reposito
 	if (r == 0)
 		r = load_documents(&repository, keys_folder);
 	if (r == 0) {
-		repository.targets = json_deep_copy(json_object_get(repository.documents[TUF_TARGETS].body, "targets"));
+		repository.targets = published_targets(&repository);
 		r = repository.targets ? 0 : -ENOMEM;
 	}
 	if (r < 0) {
@@ -211,10 +222,13 @@ static int store_staged(struct repository *repository, const char *path, json_t 
 /* Takes over `targets` (borrowed) as the list that the next publish signs. */
 static int stage(struct repository *repository, json_t *targets)
 {
+	json_t *published = published_targets(repository);
+	bool is_published = published && json_equal(targets, published);
 	char *path;
 	int r;
 
-	if (json_equal(targets, json_object_get(repository->documents[TUF_TARGETS].body, "targets")))
+	json_decref(published);
+	if (is_published)
 		return repository->is_staged ? repository_unstage(repository) : 0;
 	if (repository->is_staged && json_equal(targets, repository->targets))
 		return 0;

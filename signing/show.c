@@ -35,7 +35,7 @@ static int add_role(const struct tuf_document *root, const struct tuf_document *
 						   tuf_type_name(document->type), "version",
 						   (json_int_t)document->version, "expires", expires, "threshold",
 						   (json_int_t)signers.threshold, "keys",
-						   (json_int_t)json_array_size(signers.keyids), "valid_signatures",
+						   (json_int_t)tree_count(signers.keyids), "valid_signatures",
 						   (json_int_t)signatures));
 	return r < 0 ? -ENOMEM : 0;
 }

@@ -4,6 +4,7 @@
 #ifndef SIGNING_VERIFIED_PRIVATE_H
 #define SIGNING_VERIFIED_PRIVATE_H
 
+#include "signing/format.h"
 #include "signing/verified.h"
 
 struct verified_target {
@@ -13,7 +14,8 @@ struct verified_target {
 	json_t *custom; /* or NULL */
 };
 
-/* From an entry of trusted targets metadata. 0; -EBADMSG when it has no length or no SHA-256; -ENOMEM. */
-int verified_target_new(const char *path, const json_t *entry, struct verified_target **ret_target);
+/* From what trusted targets metadata says of a path. A custom field that jansson can't hold counts as absent. 0; -EBADMSG
+ * when there is no SHA-256; -ENOMEM. */
+int verified_target_new(const char *path, const struct tuf_file *file, struct verified_target **ret_target);
 
 #endif

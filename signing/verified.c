@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/json.h"
 #include "signing/verified-private.h"
 
 struct verified_image {
@@ -16,26 +15,37 @@ struct verified_image {
 	struct image_description description;
 };
 
-int verified_target_new(const char *path, const json_t *entry, struct verified_target **ret_target)
+/* A custom field is any JSON: a NUL or a number that is too large for jansson is no reason to refuse the target. */
+static int parse_custom(struct tree custom, json_t **ret_custom)
+{
+	json_error_t error;
+
+	if (tree_is_none(custom))
+		return 0;
+	*ret_custom = json_loadb(custom.text, tree_span(custom), 0, &error);
+	return !*ret_custom && json_error_code(&error) == json_error_out_of_memory ? -ENOMEM : 0;
+}
+
+int verified_target_new(const char *path, const struct tuf_file *file, struct verified_target **ret_target)
 {
 	struct verified_target *target;
-	const json_t *custom = json_get_object(entry, "custom");
+	int r;
 
 	*ret_target = NULL;
 	target = calloc(1, sizeof(*target));
 	if (!target)
 		return -ENOMEM;
-	if (json_get_u64(entry, "length", &target->length) < 0 ||
-	    json_get_hex(json_get_object(entry, "hashes"), "sha256", target->sha256, 32) < 0) {
-		verified_target_free(target);
-		return -EBADMSG;
+	target->length = file->length;
+	r = tree_hex(tree_get(file->hashes, "sha256"), target->sha256, 32) < 0 ? -EBADMSG : 0;
+	if (r == 0)
+		r = parse_custom(file->custom, &target->custom);
+	if (r == 0) {
+		target->path = strdup(path);
+		r = target->path ? 0 : -ENOMEM;
 	}
-	target->path = strdup(path);
-	if (custom)
-		target->custom = json_deep_copy(custom);
-	if (!target->path || (custom && !target->custom)) {
+	if (r < 0) {
 		verified_target_free(target);
-		return -ENOMEM;
+		return r;
 	}
 	*ret_target = target;
 	return 0;

@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (document.version == 0)
 		abort();
 	tuf_time_format(document.expires, time);
-	(void)!canonical_format(document.json, &text);
+	(void)!canonical_format(document.body, &text);
 	if (type == TUF_ROOT) {
 		for (unsigned role = TUF_ROOT; role <= TUF_TARGETS; role++) {
 			tuf_root_signers(&document, role, &signers);
