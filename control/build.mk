@@ -44,3 +44,4 @@ control-assignment-corpus := control/fuzz/corpus/assignment
 unit-tests += control-renewal-test
 control-renewal-test-src := control/test/renewal-test.c control/renewal.c control/names.c $(signing-verify) $(common-core)
 control-renewal-test-libs := $(signing-verify-libs)
+script-tests += control/test/repository-kept

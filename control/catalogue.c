@@ -23,6 +23,7 @@ struct reading {
 	struct role_list roles;
 	uint64_t version;
 	char error[ERROR_TEXT];     /* "" when it verifies */
+	bool is_expired;            /* that is all that is wrong with it */
 };
 
 struct catalogue {
@@ -105,6 +106,11 @@ uint64_t catalogue_version(const struct catalogue *catalogue)
 const char *catalogue_error(const struct catalogue *catalogue)
 {
 	return catalogue->now.error[0] ? catalogue->now.error : NULL;
+}
+
+bool catalogue_expired(const struct catalogue *catalogue)
+{
+	return catalogue->now.is_expired;
 }
 
 bool catalogue_refused(struct catalogue *catalogue, char ret_why[ERROR_TEXT])
@@ -237,12 +243,16 @@ static int read_repository(struct catalogue *catalogue, int64_t now, struct read
 		return r;
 	}
 	r = served_check(catalogue->repository, &root, now, &reading->roles, &catalogue->seen, why);
-	/* What expired says itself what to do. */
-	if (r < 0)
-		snprintf(reading->error, ERROR_TEXT, "%.300s%s", why, r == -ESTALE ? "" :
-			 "; publish it again, or put back a copy that repave-sign verify accepts");
-	else
+	if (!r) {
 		r = read_trusting(catalogue, &root, now, reading);
+	} else if (r == -ESTALE) {
+		/* What expired says itself what to do; but an older copy must not be renewed. At the time 0 nothing has expired. */
+		reading->is_expired = read_trusting(catalogue, &root, 0, reading) == 0;
+		if (reading->is_expired)
+			strcpy(reading->error, why);
+	} else {
+		snprintf(reading->error, ERROR_TEXT, "%.300s; publish it again, or put back a copy that repave-sign verify accepts", why);
+	}
 	buffer_release(&root);
 	return r;
 }

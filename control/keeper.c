@@ -168,9 +168,7 @@ static void renew(struct keeper *keeper, int64_t now, int64_t expires)
 		return;
 	r = catalogue_trusted(keeper->options.catalogue, versions, why);
 	if (r < 0) {
-		/* Said already: the repository is refused. */
-		note(keeper, "a repository that is refused gets no new signatures");
-		keeper->retry = now + IDLE_SECONDS;
+		note_failure(keeper, now, expires, why);
 		return;
 	}
 	r = publish(keeper, versions, now);
@@ -199,9 +197,9 @@ static void look_ahead(struct keeper *keeper, int64_t *ret_due, int64_t *ret_exp
 	for (size_t i = 0; i < roles->count; i++)
 		if (renewal_is_online(&roles->items[i]) && roles->items[i].expires < *ret_expires)
 			*ret_expires = roles->items[i].expires;
-	/* What expired isn't among the roles that were accepted. */
-	if (policy->online && catalogue_error(keeper->options.catalogue))
-		*ret_due = 0;
+	/* What expired isn't among the roles that were accepted; and nothing else that is refused gets new signatures. */
+	if (catalogue_error(keeper->options.catalogue))
+		*ret_due = policy->online && catalogue_expired(keeper->options.catalogue) ? 0 : RENEWAL_NEVER;
 	pthread_mutex_unlock(keeper->options.lock);
 }
 
@@ -251,7 +249,8 @@ static void warn(struct keeper *keeper, int64_t now)
 
 	pthread_mutex_lock(keeper->options.lock);
 	roles = catalogue_roles(keeper->options.catalogue);
-	for (size_t i = 0; i < roles->count; i++) {
+	/* What is refused was told already, and must be mended first. */
+	for (size_t i = 0; !catalogue_error(keeper->options.catalogue) && i < roles->count; i++) {
 		unsigned step = renewal_step(policy, &roles->items[i], now);
 		struct told *told = told_of(keeper, &roles->items[i]);
 
