@@ -2,7 +2,7 @@
 # What a node links: verification only. signing/test/no-signing-in-nodes checks these objects with nm.
 signing-verify := signing/sha256.c signing/verity.c signing/description.c signing/verified.c signing/json.c \
 	signing/canonical.c signing/verify-key.c signing/format.c signing/form.c signing/signatures.c signing/delegation.c \
-	signing/glob.c signing/client.c
+	signing/glob.c signing/client.c signing/search.c
 signing-verify-libs := -lmbedcrypto -lsodium -ljansson
 
 signing-author := signing/document-json.c signing/keys.c signing/author.c signing/image-source.c signing/image-check.c signing/repository.c signing/publish.c \
@@ -13,6 +13,15 @@ signing-author-libs := $(signing-verify-libs) -lzstd
 host-programs += repave-sign
 repave-sign-src := signing/repave-sign.c $(signing-author) $(signing-verify) common/seekable.c $(common-core)
 repave-sign-libs := $(signing-author-libs)
+
+# A plain TUF client for the command line.
+signing-fetch := signing/folder.c signing/download.c
+host-programs += repave-tuf
+repave-tuf-src := signing/repave-tuf.c $(signing-fetch) $(signing-verify) $(common-core) $(common-http)
+repave-tuf-libs := $(signing-verify-libs) -lcurl
+test-unit-needs += $(B)/bin/repave-tuf
+script-tests += signing/test/repave-tuf-test
+shell-scripts += signing/test/repave-tuf-test
 
 # Every test of this folder may forge, so all link the signing side too.
 signing-test-common := signing/test/forge.c $(signing-author) $(signing-verify) common/seekable.c $(common-core)

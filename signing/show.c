@@ -58,11 +58,13 @@ static int gather_roles(const struct buffer data[4], json_t *roles)
 static int gather_target(void *context, const struct verified_target *target)
 {
 	struct verified_image *image;
-	char error[160], sha256[65], root_hash[65];
+	const uint8_t *hash = verified_target_sha256(target);
+	char error[160], sha256[65] = "", root_hash[65];
 	json_t *entry;
 	int r;
 
-	hex_format(verified_target_sha256(target), 32, sha256);
+	if (hash)
+		hex_format(hash, 32, sha256);
 	entry = json_pack("{s:s, s:I, s:s}", "path", verified_target_path(target), "wire_bytes",
 			  (json_int_t)verified_target_length(target), "sha256", sha256);
 	r = verified_image_of(target, &image, error);
