@@ -64,3 +64,9 @@ shell-scripts += signing/test/repave-sign-test signing/test/verity-vectors signi
 unit-tests += signing-repository-test
 signing-repository-test-src := signing/test/repository-test.c $(signing-test-common)
 signing-repository-test-libs := $(signing-author-libs)
+
+# Takes each check out and looks whether a test notices: signing/test/mutations is the list.
+.PHONY: test-mutations
+test-mutations: | $(B)/deps.stamp
+	$(Q)signing/test/mutation
+test-long: test-mutations
