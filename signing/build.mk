@@ -34,6 +34,10 @@ unit-tests += signing-format-test
 signing-format-test-src := signing/test/format-test.c $(signing-test-common)
 signing-format-test-libs := $(signing-author-libs)
 
+unit-tests += signing-json-test
+signing-json-test-src := signing/test/json-test.c signing/test/tree-oracle.c signing/document-json.c $(signing-verify) $(common-core)
+signing-json-test-libs := $(signing-verify-libs)
+
 unit-tests += signing-description-test
 signing-description-test-src := signing/test/description-test.c $(signing-test-common)
 signing-description-test-libs := $(signing-author-libs)
