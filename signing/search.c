@@ -68,6 +68,7 @@ static int load_delegated(struct tuf_client *client, const struct tuf_delegation
 {
 	struct described_role described = { .role = delegation->name, .signers = delegation->signers };
 	char name[TUF_ROLE_SIZE + 5], file[TUF_FILE_NAME_SIZE];
+	int r;
 
 	tuf_role_file_name(delegation->name, 0, file);
 	/* It would be stored under that name. */
@@ -76,7 +77,9 @@ static int load_delegated(struct tuf_client *client, const struct tuf_delegation
 	snprintf(name, sizeof(name), "%s.json", delegation->name);
 	if (tuf_file_of(&client->snapshot, name, &described.file) < 0)
 		return fail(client, -EBADMSG, "%s: a role is delegated that the snapshot doesn't name", file);
-	return client_load_targets(client, &described, ret_document);
+	r = client_load_targets(client, &described, ret_document);
+	/* A file that is withheld isn't the same as a target that nobody signed. */
+	return r == -ENOENT ? -EBADMSG : r;
 }
 
 static struct loaded *find_loaded(const struct search *search, const struct loaded *delegator, const char *name)
@@ -213,7 +216,7 @@ int tuf_client_target(struct tuf_client *client, const char *path, struct verifi
 		fail(client, r, "%.200s: nobody signed for this target (targets version %llu)", path,
 		     (unsigned long long)client->targets.version);
 	if (r == 0) {
-		r = verified_target_new(path, &quest.found, ret_target);
+		r = verified_target_new(path, quest.found_in->name, &quest.found, ret_target);
 		if (r < 0)
 			fail(client, r, r == -ENOMEM ? "out of memory" : "%.200s: is signed with hashes of unknown kinds only",
 			     path);
@@ -233,10 +236,10 @@ struct listing {
 	char first_error[sizeof(((struct tuf_client *)0)->error)]; /* of a role that was left out */
 };
 
-static int give(struct listing *listing, const char *path, const struct tuf_file *file)
+static int give(struct listing *listing, const struct loaded *role, const char *path, const struct tuf_file *file)
 {
 	struct verified_target *target;
-	int r = verified_target_new(path, file, &target);
+	int r = verified_target_new(path, role->name, file, &target);
 
 	if (r == -EBADMSG)
 		return 0; /* with hashes of unknown kinds only: of no use to us, and tuf_client_target says so */
@@ -260,7 +263,7 @@ static int give_if_found(struct listing *listing, const struct loaded *role, con
 	int r = search_for(&listing->search, &quest, path);
 
 	if (r == 0 && strcmp(quest.found_in->name, role->name) == 0)
-		return give(listing, path, &quest.found);
+		return give(listing, role, path, &quest.found);
 	if (r < 0 && r != -ENOENT)
 		note_error(listing);
 	return r == -ENOMEM ? r : 0;
@@ -284,7 +287,7 @@ static int list_targets_of(struct listing *listing, struct loaded *role)
 		}
 		if (r < 0)
 			return fail(listing->search.client, r, "out of memory");
-		r = role == &listing->search.top ? give(listing, path, &file) : give_if_found(listing, role, path);
+		r = role == &listing->search.top ? give(listing, role, path, &file) : give_if_found(listing, role, path);
 		free(path);
 	}
 	return r;

@@ -38,7 +38,8 @@ static bool get_hashes(struct tree hashes, struct verified_target *target)
 	       (target->has_sha256 || target->has_sha512);
 }
 
-int verified_target_new(const char *path, const struct tuf_file *file, struct verified_target **ret_target)
+int verified_target_new(const char *path, const char *role, const struct tuf_file *file,
+			struct verified_target **ret_target)
 {
 	struct verified_target *target;
 	int r;
@@ -53,7 +54,8 @@ int verified_target_new(const char *path, const struct tuf_file *file, struct ve
 		r = parse_custom(file->custom, &target->custom);
 	if (r == 0) {
 		target->path = strdup(path);
-		r = target->path ? 0 : -ENOMEM;
+		target->role = strdup(role);
+		r = target->path && target->role ? 0 : -ENOMEM;
 	}
 	if (r < 0) {
 		verified_target_free(target);
@@ -66,6 +68,11 @@ int verified_target_new(const char *path, const struct tuf_file *file, struct ve
 const char *verified_target_path(const struct verified_target *target)
 {
 	return target->path;
+}
+
+const char *verified_target_role(const struct verified_target *target)
+{
+	return target->role;
 }
 
 uint64_t verified_target_length(const struct verified_target *target)
@@ -93,6 +100,7 @@ void verified_target_free(struct verified_target *target)
 	if (!target)
 		return;
 	free(target->path);
+	free(target->role);
 	json_decref(target->custom);
 	free(target);
 }
