@@ -30,6 +30,10 @@ unit-tests += signing-client-test
 signing-client-test-src := signing/test/client-test.c $(signing-test-common)
 signing-client-test-libs := $(signing-author-libs)
 
+unit-tests += signing-search-test
+signing-search-test-src := signing/test/search-test.c $(signing-test-common)
+signing-search-test-libs := $(signing-author-libs)
+
 unit-tests += signing-format-test
 signing-format-test-src := signing/test/format-test.c $(signing-test-common)
 signing-format-test-libs := $(signing-author-libs)
@@ -37,6 +41,10 @@ signing-format-test-libs := $(signing-author-libs)
 unit-tests += signing-json-test
 signing-json-test-src := signing/test/json-test.c signing/test/tree-oracle.c signing/document-json.c $(signing-verify) $(common-core)
 signing-json-test-libs := $(signing-verify-libs)
+
+unit-tests += signing-keys-test
+signing-keys-test-src := signing/test/keys-test.c signing/document-json.c $(signing-verify) $(common-core)
+signing-keys-test-libs := $(signing-verify-libs)
 
 unit-tests += signing-description-test
 signing-description-test-src := signing/test/description-test.c $(signing-test-common)

@@ -228,11 +228,11 @@ static void test_threshold_counts_distinct_keys(void **state)
 	forge_put(forge, TUF_ROOT);
 	restart_with_root(forge);
 	assert_accepted(forge); /* 3 of 3 */
-	memory_store_release(&forge->store);
+	forge_forget_stored(forge);
 	some = (struct signing_keys){ forge->keys[TUF_TARGETS].keys, 2 };
 	put_targets_signed_by(forge, &some);
 	assert_accepted(forge); /* 2 of 3 */
-	memory_store_release(&forge->store);
+	forge_forget_stored(forge);
 	some.count = 1;
 	put_targets_signed_by(forge, &some);
 	assert_refused(forge, -EBADMSG, "1.targets.json: has 1 valid signature of trusted keys, but 2 are needed");
@@ -326,7 +326,7 @@ static void test_unknown_key_type_is_tolerated_and_does_not_count(void **state)
 	json_object_set_new(json_object_get(body, "keys"), keyid, key);
 	json_object_set_new(json_object_get(body, "roles"), "targets",
 			    json_pack("{s:[s], s:i}", "keyids", keyid, "threshold", 1));
-	memory_store_release(&forge->store);
+	forge_forget_stored(forge);
 	put_first_root(forge, body);
 	assert_refused(forge, -EBADMSG, "1.targets.json: has 0 valid");
 }
@@ -374,7 +374,7 @@ static void refuse_signed_change(struct forge *forge, enum tuf_type role, const 
 {
 	json_t *body = forge_body(forge, role);
 
-	memory_store_release(&forge->store);
+	forge_forget_stored(forge);
 	if (value)
 		json_object_set_new(body, field, value);
 	else
@@ -788,9 +788,9 @@ static void test_root_planted_in_the_store_is_ignored(void **state)
 	forge_put(other, TUF_ROOT);
 	forge_publish(other);
 	planted = forge_file(other, "7.root.json");
-	buffer_add(&forge->store.data[TUF_ROOT], planted->data, planted->size);
+	buffer_add(forge_stored(forge, "root"), planted->data, planted->size);
 	planted = forge_file(other, "timestamp.json");
-	buffer_add(&forge->store.data[TUF_TIMESTAMP], planted->data, planted->size);
+	buffer_add(forge_stored(forge, "timestamp"), planted->data, planted->size);
 	assert_accepted(forge);
 	assert_int_equal(tuf_client_version(forge->client, "root"), 1);
 	assert_int_equal(tuf_client_version(forge->client, "timestamp"), 1);
@@ -799,13 +799,18 @@ static void test_root_planted_in_the_store_is_ignored(void **state)
 	free(other);
 }
 
+static void damage(struct buffer *data)
+{
+	data->data[data->size / 2] ^= 0x40;
+}
+
 static void test_damaged_store_is_as_good_as_none(void **state)
 {
 	struct forge *forge = *state;
 
 	assert_accepted(forge);
 	for (unsigned role = TUF_ROOT; role <= TUF_TARGETS; role++)
-		forge->store.data[role].data[forge->store.data[role].size / 2] ^= 0x40;
+		damage(forge_stored(forge, tuf_type_name(role)));
 	assert_accepted(forge);
 }
 
