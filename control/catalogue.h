@@ -42,6 +42,8 @@ const struct role_list *catalogue_roles(const struct catalogue *catalogue);
 uint64_t catalogue_version(const struct catalogue *catalogue);
 /* Why the repository is refused, or NULL. */
 const char *catalogue_error(const struct catalogue *catalogue);
+/* Which delegated role doesn't verify, so that its images are left out, or NULL. The rest is served. */
+const char *catalogue_left_out(const struct catalogue *catalogue);
 /* Whether it is refused for no other reason than that something in it expired. */
 bool catalogue_expired(const struct catalogue *catalogue);
 
