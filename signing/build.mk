@@ -50,10 +50,24 @@ unit-tests += signing-description-test
 signing-description-test-src := signing/test/description-test.c $(signing-test-common)
 signing-description-test-libs := $(signing-author-libs)
 
-fuzz-targets += tuf-metadata
-tuf-metadata-src := signing/fuzz/tuf-metadata.c $(signing-verify) $(common-core)
-tuf-metadata-libs := $(signing-verify-libs)
-tuf-metadata-corpus := signing/fuzz/corpus/tuf-metadata
+fuzz-targets += tree canonical glob tuf-key tuf-root tuf-timestamp tuf-snapshot tuf-targets
+tree-src := signing/fuzz/tree.c signing/test/tree-oracle.c $(signing-verify) $(common-core)
+canonical-src := signing/fuzz/canonical.c $(signing-verify) $(common-core)
+glob-src := signing/fuzz/glob.c signing/glob.c
+tuf-key-src := signing/fuzz/tuf-key.c $(signing-verify) $(common-core)
+tuf-root-src := signing/fuzz/tuf-root.c signing/fuzz/document.c $(signing-verify) $(common-core)
+tuf-timestamp-src := signing/fuzz/tuf-timestamp.c signing/fuzz/document.c $(signing-verify) $(common-core)
+tuf-snapshot-src := signing/fuzz/tuf-snapshot.c signing/fuzz/document.c $(signing-verify) $(common-core)
+tuf-targets-src := signing/fuzz/tuf-targets.c signing/fuzz/document.c $(signing-verify) $(common-core)
+$(foreach t,tree canonical tuf-key tuf-root tuf-timestamp tuf-snapshot tuf-targets,$(eval $(t)-libs := $(signing-verify-libs)))
+$(foreach t,tree canonical glob tuf-key tuf-root tuf-timestamp tuf-snapshot tuf-targets,\
+	$(eval $(t)-corpus := signing/fuzz/corpus/$(t)))
+
+# The attacker has what honest people signed, so this one signs too.
+fuzz-targets += tuf-client
+tuf-client-src := signing/fuzz/tuf-client.c $(signing-test-common)
+tuf-client-libs := $(signing-author-libs) -lcmocka
+tuf-client-corpus := signing/fuzz/corpus/tuf-client
 
 fuzz-targets += image-description
 image-description-src := signing/fuzz/image-description.c $(signing-verify) $(common-core)
