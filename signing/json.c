@@ -280,8 +280,8 @@ static int compare_places(const void *a, const void *b, void *context)
 /* The keys from `first` on are those of the object that ends here. */
 static bool check_keys_differ(struct reader *reader, size_t first)
 {
-	uint32_t *keys = reader->keys + first;
 	size_t count = reader->key_count - first;
+	uint32_t *keys = count ? reader->keys + first : NULL;
 
 	if (count > 1)
 		qsort_r(keys, count, sizeof(*keys), compare_places, reader);
