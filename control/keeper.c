@@ -113,7 +113,7 @@ static bool is_locked(const char *repository)
 static bool is_trusted(const struct repository *repository, const uint64_t versions[4])
 {
 	for (unsigned type = TUF_ROOT; type <= TUF_TARGETS; type++)
-		if (repository->documents[type].version != versions[type])
+		if (repository->roles[type].version != versions[type])
 			return false;
 	return true;
 }

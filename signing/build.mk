@@ -5,13 +5,15 @@ signing-verify := signing/sha256.c signing/verity.c signing/description.c signin
 	signing/glob.c signing/client.c signing/search.c
 signing-verify-libs := -lmbedcrypto -lsodium -ljansson
 
-signing-author := signing/document-json.c signing/keys.c signing/author.c signing/image-source.c signing/image-check.c signing/repository.c signing/publish.c \
-	signing/init.c signing/show.c
+signing-author := signing/document-json.c signing/keys.c signing/key-file.c signing/keyring.c signing/passphrase.c signing/author.c \
+	signing/signers.c signing/store.c signing/roles.c signing/image-source.c signing/image-check.c signing/repository.c \
+	signing/publish.c signing/init.c
 # The signing side of host programs: link it with signing-verify, common-core and common/seekable.c.
 signing-author-libs := $(signing-verify-libs) -lzstd
 
 host-programs += repave-sign
-repave-sign-src := signing/repave-sign.c $(signing-author) $(signing-verify) common/seekable.c $(common-core)
+repave-sign-src := signing/repave-sign.c signing/command-repository.c signing/command-roles.c signing/command-key.c \
+	signing/edit.c signing/payload.c signing/show.c signing/check.c signing/prune.c $(signing-author) $(signing-verify) common/seekable.c $(common-core)
 repave-sign-libs := $(signing-author-libs)
 
 # A plain TUF client for the command line.
@@ -88,7 +90,7 @@ script-tests += signing/test/repave-sign-test signing/test/verity-vectors signin
 shell-scripts += signing/test/repave-sign-test signing/test/verity-vectors signing/test/no-signing-in-nodes
 
 unit-tests += signing-repository-test
-signing-repository-test-src := signing/test/repository-test.c $(signing-test-common)
+signing-repository-test-src := signing/test/repository-test.c signing/edit.c signing/payload.c signing/show.c $(signing-test-common)
 signing-repository-test-libs := $(signing-author-libs)
 
 # Takes each check out and looks whether a test notices: signing/test/mutations is the list.
