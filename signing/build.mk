@@ -44,6 +44,10 @@ unit-tests += signing-json-test
 signing-json-test-src := signing/test/json-test.c signing/test/tree-oracle.c signing/document-json.c $(signing-verify) $(common-core)
 signing-json-test-libs := $(signing-verify-libs)
 
+unit-tests += signing-document-test
+signing-document-test-src := signing/test/document-test.c signing/document-json.c $(signing-verify) $(common-core)
+signing-document-test-libs := $(signing-verify-libs)
+
 unit-tests += signing-keys-test
 signing-keys-test-src := signing/test/keys-test.c signing/document-json.c $(signing-verify) $(common-core)
 signing-keys-test-libs := $(signing-verify-libs)
