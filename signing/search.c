@@ -55,14 +55,6 @@ static void search_release(struct search *search)
 
 /* ------------------------------------------------------------------ one delegated role */
 
-static bool is_top_level(const char *name)
-{
-	for (enum tuf_type type = TUF_ROOT; type <= TUF_TARGETS; type++)
-		if (strcmp(name, tuf_type_name(type)) == 0)
-			return true;
-	return false;
-}
-
 static int load_delegated(struct tuf_client *client, const struct tuf_delegation *delegation,
 			  struct tuf_document *ret_document)
 {
@@ -71,9 +63,6 @@ static int load_delegated(struct tuf_client *client, const struct tuf_delegation
 	int r;
 
 	tuf_role_file_name(delegation->name, 0, file);
-	/* It would be stored under that name. */
-	if (is_top_level(delegation->name))
-		return fail(client, -EBADMSG, "%s: a delegated role can't have this name", file);
 	snprintf(name, sizeof(name), "%s.json", delegation->name);
 	if (tuf_file_of(&client->snapshot, name, &described.file) < 0)
 		return fail(client, -EBADMSG, "%s: a role is delegated that the snapshot doesn't name", file);

@@ -980,6 +980,19 @@ static void test_image_must_be_the_target_that_was_asked_for(void **state)
 	assert_int_equal(image_of(forge, FORGE_TARGET, error), -EINVAL);
 }
 
+static void test_image_needs_a_sha256(void **state)
+{
+	struct forge *forge = *state;
+	char error[160], hash[129];
+
+	memset(hash, 'a', 128);
+	hash[128] = '\0';
+	json_object_set_new(json_object_get(forge->targets, FORGE_TARGET), "hashes", json_pack("{s:s}", "sha512", hash));
+	forge_publish_next(forge);
+	assert_int_equal(image_of(forge, FORGE_TARGET, error), -EINVAL);
+	assert_non_null(strstr(error, "without a SHA-256"));
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -1045,6 +1058,7 @@ int main(void)
 		T(test_target_without_sha256_is_refused),
 		T(test_each_target_is_listed),
 		T(test_image_must_be_the_target_that_was_asked_for),
+		T(test_image_needs_a_sha256),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -631,6 +631,25 @@ static void test_all_targets_are_those_that_a_search_finds(void **state)
 	assert_int_equal(forge_find(forge, "outside"), -ENOENT);
 }
 
+static void test_listing_takes_no_delegators_word_for_anothers(void **state)
+{
+	struct forge *forge = *state;
+	char text[1000];
+
+	json_object_clear(forge->targets);
+	forge_delegate(forge, "targets", "A", "a/*", 101, 1, 1);
+	forge_delegate(forge, "targets", "B", "b/*", 102, 1, 1);
+	forge_delegate(forge, "A", "shared", "*/*", 103, 1, 1);
+	forge_delegate(forge, "B", "shared", "*/*", 104, 1, 1);
+	forge_role(forge, "shared")->keys.count = 1;
+	forge_target(forge, "shared", "a/file", 11);
+	forge_target(forge, "shared", "b/file", 22);
+	publish(forge);
+	list(forge, text);
+	assert_string_equal(text, "a/file=11 ");
+	assert_non_null(strstr(tuf_client_error(forge->client), "2.shared.json: has 0 valid signatures"));
+}
+
 static void test_broken_account_does_not_hide_the_others(void **state)
 {
 	struct forge *forge = *state;
@@ -706,6 +725,7 @@ int main(void)
 		T(test_deep_chain_is_bounded),
 		T(test_role_names_are_quoted),
 		T(test_all_targets_are_those_that_a_search_finds),
+		T(test_listing_takes_no_delegators_word_for_anothers),
 		T(test_broken_account_does_not_hide_the_others),
 		T(test_many_accounts_are_listed),
 	};
