@@ -399,11 +399,33 @@ static const char *after_blanks(const char *p, const char *end)
 	return p;
 }
 
+/* 0x80 where a byte of the word is `c`, and perhaps in bytes above such a one. */
+static uint64_t bytes_equal_to(uint64_t word, unsigned char c)
+{
+	const uint64_t ones = UINT64_MAX / 255;
+	uint64_t x = word ^ c * ones;
+
+	return (x - ones) & ~x & ones << 7;
+}
+
+/* Most of a text is strings, and most of the time goes into stepping over them: eight bytes at a time. */
 static const char *after_string(const char *p, const char *end)
 {
-	for (p++; p < end && *p != '"'; p++)
-		if (*p == '\\')
+	uint64_t word;
+
+	for (p++; p < end && *p != '"'; p++) {
+		while (end - p >= 8) {
+			memcpy(&word, p, 8);
+			if (bytes_equal_to(word, '"') | bytes_equal_to(word, '\\'))
+				break;
+			p += 8;
+		}
+		while (p < end && *p != '"' && *p != '\\')
 			p++;
+		if (p >= end || *p == '"')
+			break;
+		p++;
+	}
 	return p < end ? p + 1 : end;
 }
 

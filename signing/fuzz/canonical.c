@@ -80,6 +80,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (tree_parse(written.data, written.size, &other, error) < 0)
 		abort();
 	r = canonical_format(tree, &first);
+	if (r == 0 && canonical_is_text(tree) !=
+			      (first.size == tree_span(tree) && memcmp(first.data, tree.text, first.size) == 0))
+		abort();
 	if (canonical_format(other, &second) != r || first.size != second.size ||
 	    (first.size && memcmp(first.data, second.data, first.size) != 0))
 		abort();
