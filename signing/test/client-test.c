@@ -801,6 +801,7 @@ static void test_root_planted_in_the_store_is_ignored(void **state)
 
 static void damage(struct buffer *data)
 {
+	assert_non_null(data->data);
 	data->data[data->size / 2] ^= 0x40;
 }
 
@@ -878,6 +879,21 @@ static void test_network_failure_keeps_what_was_accepted(void **state)
 	forge->versions[TUF_TIMESTAMP] = 1;
 	forge_put(forge, TUF_TIMESTAMP);
 	assert_refused(forge, -EBADMSG, "timestamp.json: version 1 is older than version 2");
+}
+
+static void test_network_failure_in_the_chain_keeps_the_links_before(void **state)
+{
+	struct forge *forge = *state;
+	const struct buffer *second;
+
+	forge_put_next_root(forge, NULL);
+	forge_put_next_root(forge, NULL);
+	forge->fetch_fails_with = -ECONNRESET;
+	forge->fetch_fails_for = "3.root.json";
+	assert_refused(forge, -ECONNRESET, "3.root.json: can't be fetched");
+	second = forge_file(forge, "2.root.json");
+	assert_int_equal(forge_stored(forge, "root")->size, second->size);
+	assert_memory_equal(forge_stored(forge, "root")->data, second->data, second->size);
 }
 
 static void test_network_failure_at_the_root_is_no_end_of_the_chain(void **state)
@@ -1053,6 +1069,7 @@ int main(void)
 		T(test_newer_built_in_root_replaces_the_stored_one),
 		T(test_full_store_is_an_error),
 		T(test_network_failure_keeps_what_was_accepted),
+		T(test_network_failure_in_the_chain_keeps_the_links_before),
 		T(test_network_failure_at_the_root_is_no_end_of_the_chain),
 		T(test_target_nobody_signed_is_not_found),
 		T(test_target_without_sha256_is_refused),
