@@ -156,7 +156,8 @@ int author_add_signature(json_t *document, const struct signing_key *key)
 
 int author_format(const json_t *document, struct buffer *ret_text)
 {
-	char *text = json_dumps(document, JSON_INDENT(1) | JSON_SORT_KEYS);
+	/* As compact and sorted as the canonical form, so that a node needs no second copy to verify it. */
+	char *text = json_dumps(document, JSON_COMPACT | JSON_SORT_KEYS);
 	int r = text ? buffer_add(ret_text, text, strlen(text)) : -ENOMEM;
 
 	free(text);
