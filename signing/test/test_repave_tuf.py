@@ -305,6 +305,37 @@ def test_metadata_longer_than_signed_is_refused(client, repo):
     refused(client, client.refresh(), "is longer than")
 
 
+@pytest.mark.parametrize("role, trusted", [
+    ("timestamp", TOP1), ("snapshot", {**TOP1, "timestamp": 2}), ("targets", {**TOP1, "timestamp": 2, "snapshot": 2})])
+def test_missing_metadata_ends_the_update_there(client, repo, role, trusted):
+    ok(client, client.init())
+    ok(client, client.refresh())
+    repo.publish_all()
+    del repo.files[repo.name_of(role, 2)]
+    repo.asked.clear()
+    refused(client, client.refresh(), "the repository doesn't have it")
+    assert repo.asked_roles()[-1] == (role, None if role == "timestamp" else 2)
+    assert client.trusted() == trusted
+
+
+def test_snapshot_is_no_timestamp(client, repo):
+    """Signed by the timestamp's key and sound as a timestamp, but for its type."""
+    repo.add_key("snapshot", repo.signers["timestamp"][0])
+    repo.body["snapshot"]["meta"] = {"snapshot.json": {"version": 1}, "targets.json": {"version": 1}}
+    repo.publish("root", "snapshot")
+    repo.files["metadata/timestamp.json"] = repo.files["metadata/2.snapshot.json"]
+    ok(client, client.init())
+    refused(client, client.refresh(), 'has type "snapshot"')
+    assert client.trusted() == {"root": 2}
+
+
+def test_metadata_is_stored_byte_by_byte(client, repo):
+    repo.files["metadata/timestamp.json"] += b" \n "
+    ok(client, client.init())
+    ok(client, client.refresh())
+    assert client.bytes_of("timestamp") == repo.files["metadata/timestamp.json"]
+
+
 # ------------------------------------------------------------------ keys
 
 @pytest.mark.parametrize("kind, keytype", [("rsa", "rsa"), ("ecdsa", "ecdsa"), ("ed25519", "ed25519"),
