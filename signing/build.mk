@@ -90,7 +90,7 @@ $(B)/test/verity-check: $(verity-check-objects) $(B)/obj/test.flags
 objects += $(verity-check-objects)
 
 test-unit-needs += $(B)/test/verity-check $(B)/bin/repave-sign
-script-tests += signing/test/repave-sign-test signing/test/verity-vectors signing/test/no-signing-in-nodes
+script-tests += signing/test/ceremony signing/test/repave-sign-test signing/test/verity-vectors signing/test/no-signing-in-nodes
 shell-scripts += signing/test/repave-sign-test signing/test/verity-vectors signing/test/no-signing-in-nodes
 
 unit-tests += signing-repository-test
@@ -102,3 +102,10 @@ signing-repository-test-libs := $(signing-author-libs)
 test-mutations: | $(B)/deps.stamp
 	$(Q)signing/test/mutation
 test-long: test-mutations
+
+comma := ,
+# Calls that change files go through the test, which lets each of them fail once.
+unit-tests += signing-crash-test
+signing-crash-test-src := signing/test/crash-test.c signing/edit.c $(signing-author) $(signing-verify) common/seekable.c $(common-core)
+signing-crash-test-libs := $(signing-author-libs) $(foreach f,write mkostemp fsync rename renameat2 linkat mkdir unlink \
+	unlinkat,-Wl$(comma)--wrap=$(f))

@@ -253,11 +253,33 @@ int run_key_passphrase(const struct arguments *a)
 	return r;
 }
 
+/* Canonical JSON has control characters as they are (the lines of PEM), and only in strings. For a parser of JSON they are escaped. */
+static json_t *parse_canonical(const struct buffer *payload)
+{
+	struct buffer text = { 0 };
+	char error[160];
+	json_t *json = NULL;
+	size_t begin = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i <= payload->size; i++) {
+		if (i < payload->size && payload->data[i] >= 0x20)
+			continue;
+		r = i > begin ? buffer_add(&text, payload->data + begin, i - begin) : 0;
+		if (r == 0 && i < payload->size)
+			r = buffer_printf(&text, "\\u%04x", payload->data[i]);
+		begin = i + 1;
+	}
+	if (r == 0 && text.size > 0)
+		json = json_parse(text.data, text.size, error);
+	buffer_release(&text);
+	return json;
+}
+
 /* What a signer should see before anything is signed. */
 static int describe_payload(const char *path, const struct buffer *payload)
 {
-	char error[160];
-	json_t *body = json_parse(payload->data, payload->size, error);
+	json_t *body = parse_canonical(payload);
 	const char *type = json_get_string(body, "_type"), *expires = json_get_string(body, "expires");
 	uint64_t version;
 	int r = 0;

@@ -61,7 +61,7 @@ int run_init(const struct arguments *a)
 			    "on the control unit");
 	else
 		log_info("keep root and targets keys off line; snapshot and timestamp keys aren't encrypted, for the control unit");
-	return r;
+	return 0;
 }
 
 static int64_t targets_expiry(const struct arguments *a)

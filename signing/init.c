@@ -315,9 +315,21 @@ static int place_all(const struct ceremony *c, const char *folder, const char *k
 	return r;
 }
 
+/* Only when there is something to encrypt. */
 static int get_passphrase(struct ceremony *c)
 {
-	return c->options->passphrases ?
+	static const enum tuf_type offline[] = { TUF_ROOT, TUF_TARGETS };
+	bool makes = false;
+
+	for (size_t i = 0; i < 2; i++) {
+		const char *const *given = c->options->given[offline[i]];
+		unsigned n = 0;
+
+		while (given && given[n])
+			n++;
+		makes = makes || n < c->options->policy->keys[offline[i]];
+	}
+	return c->options->passphrases && makes ?
 	       passphrase_get_new(c->options->passphrases, "the root and targets keys", &c->passphrase) : 0;
 }
 

@@ -376,7 +376,8 @@ static int choose_all_delegated(struct publication *p)
 	return r;
 }
 
-/* New keys of a delegation come into force with metadata that they have signed: otherwise nodes refuse the account's images. */
+/* A delegation, and new keys of one, come into force with metadata that the keys have signed: nodes take a role that has none, or
+ * one by other keys, for an attack. */
 static int hold_back_delegations(struct publication *p)
 {
 	const struct repository_role *targets = &p->repository->roles[TUF_TARGETS];
@@ -388,9 +389,9 @@ static int hold_back_delegations(struct publication *p)
 		const char *name = json_get_string(json_array_get(delegations, i), "name");
 		const struct repository_role *role = name ? repository_role(p->repository, name) : NULL;
 
-		if (!role || !role->published || chosen(p, name) || is_in(p->options->leave_out, name))
+		if (!role || chosen(p, name) || is_in(p->options->leave_out, name))
 			continue;
-		log_warning("%s has new keys, and they have to sign its metadata before the delegation is published: repave-sign "
+		log_warning("the keys of %s have to sign its metadata before targets are published that name them: repave-sign "
 			    "publish --role %s (or, when its images may fail meanwhile, publish --leave-out %s)", name, name, name);
 		p->waiting++;
 		json_object_del(p->chosen, "targets");
