@@ -408,24 +408,27 @@ static uint64_t bytes_equal_to(uint64_t word, unsigned char c)
 	return (x - ones) & ~x & ones << 7;
 }
 
-/* Most of a text is strings, and most of the time goes into stepping over them: eight bytes at a time. */
-static const char *after_string(const char *p, const char *end)
+/* The next quotation mark or backslash. Most of a text is strings, and most of the time goes into stepping over them: eight
+ * bytes at a time. */
+static const char *find_special(const char *p, const char *end)
 {
 	uint64_t word;
 
-	for (p++; p < end && *p != '"'; p++) {
-		while (end - p >= 8) {
-			memcpy(&word, p, 8);
-			if (bytes_equal_to(word, '"') | bytes_equal_to(word, '\\'))
-				break;
-			p += 8;
-		}
-		while (p < end && *p != '"' && *p != '\\')
-			p++;
-		if (p >= end || *p == '"')
+	for (; end - p >= 8; p += 8) {
+		memcpy(&word, p, 8);
+		if (bytes_equal_to(word, '"') | bytes_equal_to(word, '\\'))
 			break;
-		p++;
 	}
+	while (p < end && *p != '"' && *p != '\\')
+		p++;
+	return p;
+}
+
+static const char *after_string(const char *p, const char *end)
+{
+	p = find_special(p + 1, end);
+	while (end - p >= 2 && *p == '\\')
+		p = find_special(p + 2, end);
 	return p < end ? p + 1 : end;
 }
 

@@ -24,9 +24,14 @@ static bool is_same_string(struct tree tree, const char *text, size_t size)
 
 static bool is_same_integer(struct tree tree, json_int_t value)
 {
+	size_t span = tree_span(tree);
+	char digits[32] = "";
 	uint64_t number;
 
-	if (tree_kind(tree) != TREE_INTEGER || strtoll(tree.text, NULL, 10) != value)
+	if (tree_kind(tree) != TREE_INTEGER || span >= sizeof(digits))
+		return false;
+	memcpy(digits, tree.text, span);
+	if (strtoll(digits, NULL, 10) != value)
 		return false;
 	/* "-0" is no count. */
 	if (value < 0 || *tree.text == '-')
