@@ -89,6 +89,16 @@ $(B)/test/verity-check: $(verity-check-objects) $(B)/obj/test.flags
 	$(Q)$(CC-test) $(LDFLAGS-test) -o $@ $(verity-check-objects) -lmbedcrypto
 objects += $(verity-check-objects)
 
+# The same for the script test reference.
+answer-objects := $(addprefix $(B)/obj/test/,$(patsubst %.c,%.o,signing/test/answer.c $(signing-verify) $(common-core)))
+$(B)/test/answer: $(answer-objects) $(B)/obj/test.flags
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC-test) $(LDFLAGS-test) -o $@ $(answer-objects) $(signing-verify-libs)
+objects += $(answer-objects)
+test-unit-needs += $(B)/test/answer
+script-tests += signing/test/reference
+
 test-unit-needs += $(B)/test/verity-check $(B)/bin/repave-sign
 script-tests += signing/test/ceremony signing/test/repave-sign-test signing/test/verity-vectors signing/test/no-signing-in-nodes
 shell-scripts += signing/test/repave-sign-test signing/test/verity-vectors signing/test/no-signing-in-nodes

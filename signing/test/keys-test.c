@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "common/bytes.h"
+#include "signing/canonical.h"
 #include "signing/document-json.h"
 #include "signing/format.h"
 #include "signing/test/key-vectors.h"
@@ -421,6 +422,27 @@ static void test_with_a_real_number_has_no_signatures(void **state)
 			       json_pack("[{s:s,s:s}]", "keyid", "a", "sig", p256_signature), "{\"a\":1.0}"), 0);
 }
 
+static void test_text_out_of_order_is_not_taken_for_canonical(void **state)
+{
+	/* Compact, nothing to escape, and not the canonical form that was signed. */
+	static const char text[] = "{\"b\":\"\\u00e9\\\"\\n\",\"a\":[1,true]}";
+	static const struct {
+		const char *json;
+		bool canonical;
+	} cases[] = { { "{\"a\":[1,true],\"b\":\"x\"}", true }, { "{\"b\":\"x\",\"a\":[1,true]}", false }, { "{\"a\":[1, true]}", false },
+		      { "[\"\\u0041\"]", false }, { "[-0]", false }, { "[\"\\\\\\\"\"]", true }, { "[1.5]", false }, { "{\"a\":{\"c\":1,\"b\":2}}", false } };
+	char error[TREE_ERROR_SIZE];
+	struct tree tree;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		assert_int_equal(tree_parse(cases[i].json, strlen(cases[i].json), &tree, error), 0);
+		assert_int_equal(canonical_is_text(tree), cases[i].canonical);
+	}
+	assert_int_equal(count(json_pack("{s:o}", "a", key(P256, p256_pem)), json_pack("[s]", "a"),
+			       json_pack("[{s:s,s:s}]", "keyid", "a", "sig", p256_signature), text), 1);
+}
+
 /* ------------------------------------------------------------------ roles that are the same */
 
 static bool equal(json_t *keys_a, json_t *keyids_a, uint64_t threshold_a, json_t *keys_b, json_t *keyids_b, uint64_t threshold_b)
@@ -476,6 +498,7 @@ int main(void)
 		cmocka_unit_test(test_three_keys_of_three_kinds_count_three),
 		cmocka_unit_test(test_signature_under_another_keys_id_is_refused),
 		cmocka_unit_test(test_with_a_real_number_has_no_signatures),
+		cmocka_unit_test(test_text_out_of_order_is_not_taken_for_canonical),
 		cmocka_unit_test(test_another_key_under_the_old_id_is_a_rotation),
 	};
 
