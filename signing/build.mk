@@ -48,6 +48,10 @@ unit-tests += signing-document-test
 signing-document-test-src := signing/test/document-test.c signing/document-json.c $(signing-verify) $(common-core)
 signing-document-test-libs := $(signing-verify-libs)
 
+unit-tests += signing-memory-test
+signing-memory-test-src := signing/test/memory-test.c $(signing-verify) $(common-core)
+signing-memory-test-libs := $(signing-verify-libs) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+
 unit-tests += signing-keys-test
 signing-keys-test-src := signing/test/keys-test.c signing/document-json.c $(signing-verify) $(common-core)
 signing-keys-test-libs := $(signing-verify-libs)
