@@ -238,6 +238,31 @@ static void test_threshold_counts_distinct_keys(void **state)
 	assert_refused(forge, -EBADMSG, "1.targets.json: has 1 valid signature of trusted keys, but 2 are needed");
 }
 
+static void test_key_types_are_mixed_in_a_threshold(void **state)
+{
+	struct forge *forge = *state;
+	struct signing_keys *keys = &forge->keys[TUF_TARGETS];
+	struct signing_key ed25519 = forge_key(50);
+
+	forge_set_keys(forge, TUF_ROOT, FORGE_P256 + 1, 1, 1);
+	forge_set_keys(forge, TUF_TIMESTAMP, FORGE_P256 + 2, 1, 1);
+	forge_set_keys(forge, TUF_TARGETS, FORGE_P256 + 3, 2, 2);
+	assert_int_equal(signing_keys_add(keys, &ed25519), 0);
+	forge_put(forge, TUF_ROOT);
+	restart_with_root(forge);
+	assert_accepted(forge);
+	for (unsigned left_out = 0; left_out < 3; left_out++) {
+		struct signing_key pair[2] = { keys->keys[left_out == 0], keys->keys[left_out == 2 ? 1 : 2] };
+
+		forge_forget_stored(forge);
+		put_targets_signed_by(forge, &(struct signing_keys){ pair, 2 });
+		assert_accepted(forge);
+		forge_forget_stored(forge);
+		put_targets_signed_by(forge, &(struct signing_keys){ pair, 1 });
+		assert_refused(forge, -EBADMSG, "has 1 valid signature of trusted keys, but 2 are needed");
+	}
+}
+
 static void test_duplicate_signature_is_refused(void **state)
 {
 	struct forge *forge = *state;
@@ -1024,6 +1049,7 @@ int main(void)
 		T(test_key_of_another_role_is_refused),
 		T(test_foreign_signature_under_a_trusted_keyid_is_refused),
 		T(test_changed_after_signing_is_refused),
+		T(test_key_types_are_mixed_in_a_threshold),
 		T(test_threshold_counts_distinct_keys),
 		T(test_duplicate_signature_is_refused),
 		T(test_keyid_listed_twice_is_refused),

@@ -33,9 +33,9 @@ json_t *forge_description(void)
 struct signing_key forge_key(unsigned number)
 {
 	struct signing_key key;
-	uint8_t seed[crypto_sign_ed25519_SEEDBYTES] = { 0x52, (uint8_t)number, (uint8_t)(number >> 8) };
+	uint8_t secret[KEY_SECRET_SIZE] = { 0x52, (uint8_t)number, (uint8_t)(number >> 8) };
 
-	assert_int_equal(signing_key_from_seed(seed, &key), 0);
+	assert_int_equal(signing_key_from_secret(number < FORGE_P256 ? KEY_ED25519 : KEY_P256, secret, &key), 0);
 	return key;
 }
 

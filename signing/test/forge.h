@@ -64,7 +64,8 @@ struct forge {
 void forge_init(struct forge *forge);
 void forge_release(struct forge *forge);
 
-/* A key that only depends on its number. */
+/* A key that only depends on its number: Ed25519, and P-256 from FORGE_P256 on. */
+#define FORGE_P256 1000u
 struct signing_key forge_key(unsigned number);
 /* Makes `n` keys the signers of a role: numbers first … first + n - 1. */
 void forge_set_keys(struct forge *forge, enum tuf_type role, unsigned first, unsigned n, unsigned threshold);
