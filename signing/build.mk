@@ -123,3 +123,12 @@ unit-tests += signing-crash-test
 signing-crash-test-src := signing/test/crash-test.c signing/edit.c $(signing-author) $(signing-verify) common/seekable.c $(common-core)
 signing-crash-test-libs := $(signing-author-libs) $(foreach f,write mkostemp fsync rename renameat2 linkat mkdir unlink \
 	unlinkat,-Wl$(comma)--wrap=$(f))
+
+unit-tests += signing-key-file-test
+signing-key-file-test-src := signing/test/key-file-test.c $(signing-author) $(signing-verify) common/seekable.c $(common-core)
+signing-key-file-test-libs := $(signing-author-libs)
+
+fuzz-targets += key-file
+key-file-src := signing/fuzz/key-file.c signing/key-file.c signing/keys.c signing/document-json.c $(signing-verify) $(common-core)
+key-file-libs := $(signing-verify-libs)
+key-file-corpus := signing/fuzz/corpus/key-file

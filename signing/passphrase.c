@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sodium/utils.h>
 #include <stdio.h>
@@ -14,15 +15,18 @@
 
 #include "common/log.h"
 
-/* One line of at most PASSPHRASE_MOST bytes, without its end. 0, -EINVAL (too long, or a NUL in it), -ECANCELED or -errno. */
-static int read_line(int fd, char ret_line[PASSPHRASE_MOST + 1])
+/* One line of at most PASSPHRASE_MOST bytes, without its end. `waiting` is the signal mask while it waits (NULL: as it is). 0, -EINVAL (too long, or a NUL in it), -ECANCELED or -errno. */
+static int read_line(int fd, const sigset_t *waiting, char ret_line[PASSPHRASE_MOST + 1])
 {
+	struct pollfd poll = { .fd = fd, .events = POLLIN };
 	size_t size = 0;
 	char c;
 
 	for (;;) {
-		ssize_t n = read(fd, &c, 1);
+		ssize_t n = ppoll(&poll, 1, NULL, waiting);
 
+		if (n >= 0)
+			n = read(fd, &c, 1);
 		if (n < 0)
 			return errno == EINTR ? -ECANCELED : -errno;
 		if (n == 0 || c == '\n')
@@ -44,18 +48,35 @@ static void interrupted(int number)
 	(void)number;
 }
 
-/* Without SA_RESTART: an interrupt ends the reading, so that the echo always comes back. */
-static void catch_interrupts(struct sigaction old[2])
+struct interrupts {
+	struct sigaction actions[2];
+	sigset_t mask;
+};
+
+/* An interrupt ends the waiting, and nothing but the waiting, so that none is missed and the echo always comes back. */
+static void catch_interrupts(struct interrupts *old)
 {
 	struct sigaction action = { .sa_handler = interrupted };
+	sigset_t blocked;
 
-	sigaction(SIGINT, &action, &old[0]);
-	sigaction(SIGTERM, &action, &old[1]);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGINT);
+	sigaddset(&blocked, SIGTERM);
+	sigprocmask(SIG_BLOCK, &blocked, &old->mask);
+	sigaction(SIGINT, &action, &old->actions[0]);
+	sigaction(SIGTERM, &action, &old->actions[1]);
+}
+
+static void release_interrupts(const struct interrupts *old)
+{
+	sigprocmask(SIG_SETMASK, &old->mask, NULL); /* what came too late goes to our handler */
+	sigaction(SIGINT, &old->actions[0], NULL);
+	sigaction(SIGTERM, &old->actions[1], NULL);
 }
 
 static int ask(const char *prompt, char ret_line[PASSPHRASE_MOST + 1])
 {
-	struct sigaction old[2];
+	struct interrupts old;
 	struct termios shown, hidden;
 	int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC), r;
 
@@ -65,18 +86,17 @@ static int ask(const char *prompt, char ret_line[PASSPHRASE_MOST + 1])
 		log_error(0, "there is no terminal to ask for the passphrase at: give --passphrase-file FILE");
 		return -ENXIO;
 	}
-	catch_interrupts(old);
+	catch_interrupts(&old);
 	hidden = shown;
 	hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
 	r = tcsetattr(fd, TCSAFLUSH, &hidden) < 0 ? -errno : 0;
 	if (r == 0) {
 		dprintf(fd, "%s: ", prompt);
-		r = read_line(fd, ret_line);
+		r = read_line(fd, &old.mask, ret_line);
 		tcsetattr(fd, TCSAFLUSH, &shown);
 		dprintf(fd, "\n");
 	}
-	sigaction(SIGINT, &old[0], NULL);
-	sigaction(SIGTERM, &old[1], NULL);
+	release_interrupts(&old);
 	close(fd);
 	if (r == -ECANCELED)
 		log_error(0, "cancelled: nothing was changed");
@@ -98,7 +118,7 @@ static int read_file(const char *path, char ret_line[PASSPHRASE_MOST + 1])
 		log_error(0, "the passphrase file %s can be read by others: chmod 600 it", path);
 		r = -EACCES;
 	} else {
-		r = read_line(fd, ret_line);
+		r = read_line(fd, NULL, ret_line);
 		if (r < 0)
 			log_error(0, "the first line of %s is no passphrase of 1 to %d bytes", path, PASSPHRASE_MOST);
 	}

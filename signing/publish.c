@@ -631,14 +631,16 @@ static int keep_waiting(struct publication *p)
 
 	for (size_t i = 0; r == 0 && i < p->repository->count; i++) {
 		const struct repository_role *role = &p->repository->roles[i];
-		struct signers signers;
+		struct signers old, new;
 
 		if (!role->staged || chosen(p, role->name) == role->staged)
 			continue;
-		if (p->options->scope == PUBLISH_ALL && role->type == TUF_ROOT && old_root_signers(p, &signers) == 0)
-			r = report_missing(p, role, &signers, " of the root before");
-		if (r == 0 && p->options->scope == PUBLISH_ALL && repository_signers(p->repository, role->name, &signers) == 0)
-			r = report_missing(p, role, &signers, "");
+		if (p->options->scope == PUBLISH_ALL && repository_signers(p->repository, role->name, &new) == 0) {
+			if (role->type == TUF_ROOT && old_root_signers(p, &old) == 0 && !signers_are_same(&old, &new))
+				r = report_missing(p, role, &old, " of the root before");
+			if (r == 0)
+				r = report_missing(p, role, &new, "");
+		}
 		if (r == 0 && p->signatures > 0 && json_array_size(json_object_get(role->staged, "signatures")) > 0)
 			r = repository_store_staged(p->repository, role);
 	}

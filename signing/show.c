@@ -112,7 +112,7 @@ static int make_delegated(struct repository *repository)
 
 /* ------------------------------------------------------------------ staged */
 
-static int add_missing(const struct signers *signers, const struct repository_role *role, json_t *staged)
+static int add_missing(const struct signers *signers, const struct repository_role *role, bool is_old, json_t *staged)
 {
 	struct buffer missing = { 0 };
 	uint64_t count = 0;
@@ -121,7 +121,8 @@ static int add_missing(const struct signers *signers, const struct repository_ro
 
 	if (r == 0)
 		r = signers_missing(signers, role->type, role->staged, &missing);
-	if (r == 0 && json_array_append_new(staged, json_pack("{s:s, s:O, s:O, s:I, s:I, s:b, s:s}", "role", role->name, "version",
+	if (r == 0 && json_array_append_new(staged, json_pack("{s:s, s:b, s:O, s:O, s:I, s:I, s:b, s:s}", "role", role->name,
+							      "by_root_before", is_old, "version",
 							      json_object_get(json_object_get(role->staged, "signed"), "version"),
 							      "expires",
 							      json_object_get(json_object_get(role->staged, "signed"), "expires"),
@@ -141,14 +142,15 @@ static int gather_staged(struct repository *repository, json_t *staged)
 	repository_load_staged(repository);
 	for (size_t i = 0; r == 0 && i < repository->count; i++) {
 		const struct repository_role *role = &repository->roles[i];
-		struct signers signers;
+		struct signers old, new;
 
-		if (!role->staged)
+		if (!role->staged || repository_signers(repository, role->name, &new) < 0)
 			continue;
-		if (role->type == TUF_ROOT && signers_of_top(published_body(repository, "root"), "root", &signers) == 0)
-			r = add_missing(&signers, role, staged);
-		if (r == 0 && repository_signers(repository, role->name, &signers) == 0)
-			r = add_missing(&signers, role, staged);
+		if (role->type == TUF_ROOT && signers_of_top(published_body(repository, "root"), "root", &old) == 0 &&
+		    !signers_are_same(&old, &new))
+			r = add_missing(&old, role, true, staged);
+		if (r == 0)
+			r = add_missing(&new, role, false, staged);
 	}
 	return r;
 }
@@ -340,9 +342,10 @@ static void print_staged(const json_t *staged)
 	for (size_t i = 0; i < json_array_size(staged); i++) {
 		const json_t *entry = json_array_get(staged, i);
 
-		printf("%-16s %7" JSON_INTEGER_FORMAT "  %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " signatures",
+		printf("%-16s %7" JSON_INTEGER_FORMAT "  %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " signatures%s",
 		       text_of(entry, "role"), number_of(entry, "version"), number_of(entry, "signatures"),
-		       number_of(entry, "threshold"));
+		       number_of(entry, "threshold"),
+		       json_is_true(json_object_get(entry, "by_root_before")) ? " of the root before" : "");
 		if (json_is_true(json_object_get(entry, "complete")))
 			printf(", complete\n");
 		else

@@ -63,6 +63,18 @@ bool signers_have(const struct signers *signers, const char *keyid)
 	return false;
 }
 
+bool signers_are_same(const struct signers *a, const struct signers *b)
+{
+	size_t n = json_array_size(a->keyids);
+
+	if (a->threshold != b->threshold || n != json_array_size(b->keyids))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!signers_have(b, json_string_value(json_array_get(a->keyids, i))))
+			return false;
+	return true;
+}
+
 const char *signers_find(const struct signers *signers, const char *text)
 {
 	size_t size = strlen(text);

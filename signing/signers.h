@@ -33,6 +33,9 @@ const char *signers_key_name(const struct signers *signers, const char *keyid, c
 const char *signers_find(const struct signers *signers, const char *text);
 bool signers_have(const struct signers *signers, const char *keyid);
 
+/* Whether two roles have the same keys, by their ids, and threshold. */
+bool signers_are_same(const struct signers *a, const struct signers *b);
+
 /* Whether a key with this id has signed the document. 0 or -errno; *ret_valid is false on errors. */
 int signers_has_signed(const struct signers *signers, enum tuf_type type, const json_t *document, const char *keyid,
 		       bool *ret_valid);
