@@ -143,6 +143,7 @@ static void test_unsound_numbers_are_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		refuse(bad[i], "not JSON: ");
+	refuse("[-01]", "column 4: a number that begins with 0");
 }
 
 static void test_unsound_structure_is_refused(void **state)
