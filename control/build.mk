@@ -2,7 +2,7 @@
 control-api := control/names.c control/assignment.c control/node-request.c control/resolve.c control/model.c
 control-state := control/state.c control/pki.c control/store-sqlite.c
 control-core := $(control-api) control/fleet.c control/served.c control/catalogue.c control/renewal.c \
-	control/keeper.c control/control.c control/route.c control/node-api.c \
+	control/online-keys.c control/keeper.c control/control.c control/route.c control/node-api.c \
 	control/operator-api.c control/repository.c control/http-server.c control/listener.c
 control-pki-libs := -lmbedx509 -lmbedcrypto
 

@@ -12,10 +12,9 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "control/online-keys.h"
 #include "control/served.h"
-#include "signing/keyring.h"
 #include "signing/repository.h"
-#include "signing/signers.h"
 
 #define ROUND_SECONDS 1
 #define IDLE_SECONDS 60 /* when there was nothing to do after all */
@@ -48,58 +47,6 @@ struct keeper {
 	struct told *told;
 	size_t told_count;
 };
-
-/* ------------------------------------------------------------------ the folder of keys */
-
-static int check_folder(const char *folder)
-{
-	struct stat info;
-
-	if (stat(folder, &info) < 0)
-		return log_error(-errno, "can't use the online keys in %s; put snapshot and timestamp keys of repave-sign there", folder);
-	if (!S_ISDIR(info.st_mode)) {
-		log_error(0, "%s is no folder; --online-keys names the one with the snapshot and timestamp keys", folder);
-		return -ENOTDIR;
-	}
-	if (info.st_mode & 077 || (info.st_uid != geteuid() && info.st_uid != 0)) {
-		log_error(0, "others may use the online keys in %s; make it yours alone (chmod 700) and its keys 600", folder);
-		return -EACCES;
-	}
-	return 0;
-}
-
-static int count_keys(const char *folder, enum tuf_type role, size_t *ret_count)
-{
-	struct signing_keys keys = { 0 };
-	int r = signing_keys_load(folder, role, &keys);
-
-	*ret_count = keys.count;
-	signing_keys_release(&keys);
-	return r;
-}
-
-static int check_key_files(const char *folder)
-{
-	static const enum tuf_type online[] = { TUF_SNAPSHOT, TUF_TIMESTAMP }, offline[] = { TUF_ROOT, TUF_TARGETS };
-	size_t count;
-	int r = check_folder(folder);
-
-	for (size_t i = 0; !r && i < 2; i++) {
-		r = count_keys(folder, online[i], &count);
-		if (!r && !count) {
-			log_error(0, "%s has no %s-N.key; put the snapshot and timestamp keys of repave-sign there", folder,
-				  tuf_type_name(online[i]));
-			r = -ENOKEY;
-		}
-	}
-	for (size_t i = 0; !r && i < 2; i++) {
-		r = count_keys(folder, offline[i], &count);
-		if (!r && count)
-			log_warning("%s has %s keys: keep those off line, where no control unit can lose them", folder,
-				    tuf_type_name(offline[i]));
-	}
-	return r;
-}
 
 /* ------------------------------------------------------------------ renewing */
 
@@ -195,7 +142,7 @@ static bool renew(struct keeper *keeper, int64_t now, int64_t expires)
 	note(keeper, "");
 	keeper->failures = 0;
 	/* What expired and has no keys here isn't looked at each second. */
-	keeper->retry = now + (r ? ROUND_SECONDS : IDLE_SECONDS);
+	keeper->retry = now + (r > 0 && r != PUBLISH_WAITS ? ROUND_SECONDS : IDLE_SECONDS);
 	return true;
 }
 
@@ -213,48 +160,6 @@ static bool is_staged_anew(const struct keeper *keeper, struct stat *ret_now)
 }
 
 /* ------------------------------------------------------------------ whether the keys are the right ones */
-
-/* How many of the keys that sign for the role are at hand. */
-static int compare_keys(const struct keeper *keeper, const struct repository *repository, enum tuf_type role,
-			char ret_error[ERROR_TEXT])
-{
-	const char *name = tuf_type_name(role);
-	struct signing_keys keys = { 0 };
-	struct signers signers;
-	size_t count = 0;
-	int r = repository_signers(repository, name, &signers);
-
-	if (!r)
-		r = signing_keys_load(keeper->options.keys, role, &keys);
-	if (r < 0) {
-		snprintf(ret_error, ERROR_TEXT, "the %s keys can't be read: %s", name, strerror(-r));
-		return r;
-	}
-	for (size_t i = 0; i < keys.count; i++)
-		count += signers_have(&signers, keys.keys[i].keyid);
-	signing_keys_release(&keys);
-	if (count >= signers.threshold)
-		return 0;
-	snprintf(ret_error, ERROR_TEXT, "%.200s has %zu of the %llu keys that sign for %s; put the repository's present %s keys there",
-		 keeper->options.keys, count, (unsigned long long)signers.threshold, name, name);
-	return -ENOKEY;
-}
-
-static int compare_all_keys(const struct keeper *keeper, char ret_error[ERROR_TEXT])
-{
-	struct repository repository;
-	int r = repository_open(keeper->options.repository, keeper->options.keys, &repository);
-
-	if (r < 0) {
-		snprintf(ret_error, ERROR_TEXT, "the repository can't be opened: %s", strerror(-r));
-		return r;
-	}
-	r = compare_keys(keeper, &repository, TUF_SNAPSHOT, ret_error);
-	if (!r)
-		r = compare_keys(keeper, &repository, TUF_TIMESTAMP, ret_error);
-	repository_close(&repository);
-	return r;
-}
 
 static uint64_t root_version(const struct keeper *keeper)
 {
@@ -279,7 +184,7 @@ static void check_keys(struct keeper *keeper, int64_t now)
 	if (!root || (root == keeper->checked_root && now < keeper->check_keys) || is_locked(keeper->options.repository))
 		return;
 	keeper->checked_root = root;
-	keeper->lacks_keys = compare_all_keys(keeper, why) < 0;
+	keeper->lacks_keys = online_keys_compare(keeper->options.keys, keeper->options.repository, why) < 0;
 	if (!keeper->lacks_keys) {
 		keeper->check_keys = RENEWAL_NEVER;
 		if (!keeper->failures)
@@ -413,7 +318,7 @@ int keeper_new(const struct keeper_options *options, struct keeper **ret_keeper)
 {
 	struct keeper *keeper;
 	pthread_condattr_t monotonic;
-	int r = options->keys ? check_key_files(options->keys) : 0;
+	int r = options->keys ? online_keys_check(options->keys) : 0;
 
 	if (r < 0)
 		return r;
