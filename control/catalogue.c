@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/file.h"
 #include "common/log.h"
@@ -16,6 +17,8 @@
 /* What nothing tells of: a clock that was set, a folder that was mounted over. */
 #define RECHECK_SECONDS 3600
 #define RECHECK_REFUSED_SECONDS 60
+/* How long a node waits for what was published just now. */
+#define PATIENCE_SECONDS 2
 
 /* What one reading found. */
 struct reading {
@@ -366,13 +369,23 @@ void catalogue_check(struct catalogue *catalogue, int64_t now)
 	pthread_mutex_unlock(&catalogue->reading);
 }
 
+/* A list of some thousand images is read in about a second. */
+static int lock_soon(pthread_mutex_t *mutex)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += PATIENCE_SECONDS;
+	return pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &until);
+}
+
 void catalogue_follow(struct catalogue *catalogue, int64_t now, bool wait)
 {
 	struct stat timestamp;
 
 	if (wait)
 		pthread_mutex_lock(&catalogue->reading);
-	else if (pthread_mutex_trylock(&catalogue->reading))
+	else if (lock_soon(&catalogue->reading))
 		return;
 	sighting_look(catalogue->timestamp, &timestamp);
 	if (!sighting_same(&timestamp, &catalogue->seen_timestamp))
