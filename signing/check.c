@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,20 +127,57 @@ static int add_roles(struct checking *c, const struct memory_store *memory)
 	return 0;
 }
 
-static int run(struct checking *c, const struct buffer *root, int64_t now)
+/* Of the whole repository. Returns `r`, which isn't out of memory. */
+static int say(struct checking *c, int r, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static int say(struct checking *c, int r, const char *format, ...)
+{
+	va_list arguments;
+	json_t *text;
+
+	va_start(arguments, format);
+	text = json_vsprintf(format, arguments);
+	va_end(arguments);
+	if (c->shows_progress)
+		fprintf(stderr, "\r\033[K");
+	log_error(0, "%s", text ? json_string_value(text) : "the repository doesn't verify");
+	return json_array_append_new(c->problems, text) < 0 ? -ENOMEM : r;
+}
+
+static bool waits_for_signatures(const char *folder)
+{
+	char path[4096];
+
+	return snprintf(path, sizeof(path), "%s/metadata", folder) < (int)sizeof(path) && access(path, F_OK) < 0 &&
+	       snprintf(path, sizeof(path), "%s/staged/root.json", folder) < (int)sizeof(path) && access(path, F_OK) == 0;
+}
+
+static int say_unreadable(struct checking *c, int r, const char *path, const char *given)
+{
+	if (r == -ENOMEM)
+		return r;
+	if (!given && waits_for_signatures(c->folder))
+		return say(c, r, "%s: nothing is published yet: repave-sign show lists whose signatures are missing", c->folder);
+	return say(c, r, "can't read the trusted root %s: %s: %s", path, strerror(-r), given ? "give --root the root.json that you keep" :
+		   "give the folder of a repository, or the root.json that you keep with --root");
+}
+
+static int run(struct checking *c, const struct buffer *root, const char *root_file, int64_t now)
 {
 	struct memory_store memory = { 0 };
 	struct tuf_store store = memory_store_callbacks(&memory);
 	struct tuf_fetch fetch = { repository_fetch, (void *)(uintptr_t)c->folder };
 	struct tuf_client *client = NULL;
+	char error[TUF_ERROR_SIZE];
 	int r = tuf_client_open(&store, &fetch, root->data, root->size, now, &client);
 
-	if (r == -EINVAL)
-		log_error(0, "the trusted root isn't sound TUF metadata");
+	if (r < 0 && r != -ENOMEM) {
+		root_problem(root, error);
+		r = say(c, r, "the trusted root %s can't be used: %s: take it from a copy that you keep (--root FILE)", root_file, error);
+	}
 	if (r == 0) {
 		r = tuf_client_refresh(client);
-		if (r < 0)
-			log_error(0, "%s doesn't verify: %s", c->folder, tuf_client_error(client));
+		if (r < 0 && r != -ENOMEM)
+			r = say(c, r, "%s doesn't verify: %s%s", c->folder, tuf_client_error(client), repository_remedy(r));
 	}
 	if (r == 0)
 		r = tuf_client_each_target(client, check_target, c);
@@ -186,15 +224,15 @@ int repository_check(const char *folder, const char *root_file, int64_t now, boo
 	if (r == 0 && asprintf(&path, root_file ? "%s" : "%s/metadata/1.root.json", root_file ? root_file : folder) < 0)
 		r = -ENOMEM;
 	if (r == 0 && (r = file_load(path, TUF_ROOT_MOST, &root)) < 0)
-		log_error(r, "can't read the trusted root %s", path);
+		r = say_unreadable(&c, r, path, root_file);
 	if (r == 0)
-		r = run(&c, &root, now);
+		r = run(&c, &root, path, now);
 	if (c.shows_progress)
 		fprintf(stderr, "\r\033[K");
-	if (r == 0) {
+	if (r == 0 || (as_json && r != -ENOMEM))
 		print(&c, as_json);
-		r = json_array_size(c.problems) > 0 ? -EBADMSG : 0;
-	}
+	if (r == 0 && json_array_size(c.problems) > 0)
+		r = -EBADMSG;
 	buffer_release(&root);
 	json_decref(c.roles);
 	json_decref(c.problems);

@@ -53,7 +53,8 @@ int run_init(const struct arguments *a)
 	if (r < 0)
 		return r;
 	if (r == PUBLISH_WAITS)
-		log_info("made %s, which waits for signatures of root or targets: repave-sign payload, attach, publish", a->repository);
+		log_info("made %s, where nothing is published before these signatures are there: repave-sign show, payload, attach, "
+			 "publish", a->repository);
 	else
 		log_info("made the repository %s and its keys in %s", a->repository, a->keys);
 	if (a->no_passphrase)
@@ -131,6 +132,16 @@ static int load_ring(const struct arguments *a, struct passphrases *passphrases,
 	return r;
 }
 
+static int say_nothing_done(const struct repository *repository)
+{
+	if (repository->roles[TUF_ROOT].published) {
+		log_info("nothing to publish: nothing is staged and nothing is past half of its life");
+		return 0;
+	}
+	log_info("nothing is published yet: repave-sign show lists whose signatures root and targets lack");
+	return PUBLISH_WAITS;
+}
+
 static int publish(const struct arguments *a, enum repository_scope scope)
 {
 	struct passphrases passphrases = { .file = passphrase_file_of(a) };
@@ -148,7 +159,7 @@ static int publish(const struct arguments *a, enum repository_scope scope)
 	if (r == 0) {
 		r = repository_publish_with(&repository, &options);
 		if (r == 0)
-			log_info("nothing to publish: nothing is staged and nothing is past half of its life");
+			r = say_nothing_done(&repository);
 		repository_close(&repository);
 	}
 	keyring_release(&ring);

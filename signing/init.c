@@ -184,7 +184,8 @@ static int make_folder_in(const char *folder, const char *name, mode_t mode)
 /* Where an empty file tells repository_open that nothing is published yet. */
 static int make_repository(struct ceremony *c)
 {
-	struct publish_options publish = { .ring = &c->ring, .policy = c->options->policy, .now = c->options->now };
+	struct publish_options publish = { .ring = &c->ring, .policy = c->options->policy, .now = c->options->now,
+					   .keys_are_elsewhere = true };
 	struct repository repository;
 	char *path = NULL;
 	int r = make_folder_in(c->folder, "targets", 0755);
@@ -203,8 +204,6 @@ static int make_repository(struct ceremony *c)
 	r = stage_first(c, &repository);
 	if (r == 0)
 		r = repository_publish_with(&repository, &publish);
-	if (r == -ENOKEY)
-		r = PUBLISH_WAITS; /* all the keys are elsewhere */
 	repository_close(&repository);
 	return r;
 }

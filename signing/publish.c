@@ -757,7 +757,7 @@ static int publish(struct publication *p)
 
 	if (r == 0)
 		r = choose_documents(p);
-	if (r == 0 && all && p->signatures == 0 && !has_news(p))
+	if (r == 0 && all && p->signatures == 0 && !has_news(p) && !p->options->keys_are_elsewhere)
 		r = refuse_unsigned(p);
 	if (r < 0)
 		return r;

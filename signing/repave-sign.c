@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "common/bytes.h"
 #include "common/log.h"
@@ -378,6 +379,8 @@ int main(int argc, char **argv)
 	setrlimit(RLIMIT_CORE, &no_core); /* secrets are in the memory */
 	/* A file size limit is an error like a full disk, with everything put back, not a sudden end. */
 	signal(SIGXFSZ, SIG_IGN);
+	/* A repository is for servers to read, whoever made it; files of keys get their own mode. */
+	umask(022);
 	arguments.policy = repository_policy_default;
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
 		print_help(argc < 2 ? stderr : stdout);

@@ -39,6 +39,11 @@ void memory_store_release(struct memory_store *memory);
 int repository_verify(const char *folder, const struct pending_file *pending, size_t count, const struct buffer *root,
 		      int64_t now, struct memory_store *ret_store);
 
+/* Why a root.json can't be what a client begins with, in a few words. */
+void root_problem(const struct buffer *root, char ret_error[TUF_ERROR_SIZE]);
+/* The next step after an error of tuf_client_refresh on published files, as the end of its sentence; "" when the sentence has one. */
+const char *repository_remedy(int error);
+
 /* Writes metadata so that at any moment the old repository or the new one is there. `files` end with timestamp.json.
  * With a new root, or where there is nothing yet, metadata/ is replaced as a whole. 0 or -errno, logged. */
 int repository_write(const char *folder, const struct pending_file *files, size_t count, bool replace_all);

@@ -100,6 +100,7 @@ struct publish_options {
 	const char *role;             /* sign and renew only this one; NULL: all */
 	const char *const *renew;     /* names of roles that get a new version in any case, NULL at the end; may be NULL */
 	const char *const *leave_out; /* delegated roles whose metadata may be missing for now; as above */
+	bool keys_are_elsewhere;      /* that nothing can be signed here is expected: PUBLISH_WAITS instead of -ENOKEY */
 };
 
 /* Some signatures were made, but more are needed before anything is published. */

@@ -121,7 +121,8 @@ static int load_trusted_root(const char *folder, const char *keys_folder, struct
 		r = file_load(path, TUF_ROOT_MOST, ret_data);
 	}
 	if (r < 0)
-		log_error(r, "can't read the trusted root %s", path);
+		log_error(0, "can't read the trusted root %s: %s: give the folder of a repository (repave-sign init makes one), or take "
+			  "the file from a backup", path, strerror(-r));
 	free(path);
 	return r;
 }

@@ -16,6 +16,7 @@
 
 struct listing {
 	json_t *roles, *targets, *staged;
+	int staged_error; /* of reading what is staged: said, and the rest is shown */
 };
 
 /* How long before expiry a role is marked, in days, by enum tuf_type: in time for those who have to fetch its keys. */
@@ -23,14 +24,24 @@ static const int64_t soon_days[] = { [TUF_ROOT] = 60, [TUF_TIMESTAMP] = 1, [TUF_
 
 /* ------------------------------------------------------------------ roles */
 
+static bool is_published(const struct repository *repository)
+{
+	return repository->roles[TUF_ROOT].published != NULL;
+}
+
+/* What is published, whatever is staged; before the first root is published, what is going to be. */
+static json_t *document_of(const struct repository *repository, const struct repository_role *role)
+{
+	return is_published(repository) ? role->published : role->staged;
+}
+
 static json_t *published_body(const struct repository *repository, const char *role)
 {
 	const struct repository_role *found = repository_role(repository, role);
 
-	return found ? json_object_get(found->published, "signed") : NULL;
+	return found ? json_object_get(document_of(repository, found), "signed") : NULL;
 }
 
-/* By what is published, whatever is staged. */
 static int published_signers(const struct repository *repository, const char *role, struct signers *ret_signers)
 {
 	int r = signers_of_top(published_body(repository, "root"), role, ret_signers);
@@ -65,7 +76,8 @@ static int add_signers(const struct signers *signers, enum tuf_type type, const 
 static int add_role(const struct repository *repository, const struct repository_role *role, int64_t now, json_t *roles)
 {
 	const json_t *delegation = delegation_of(published_body(repository, "targets"), role->name);
-	const char *expires = json_get_string(json_object_get(role->published, "signed"), "expires");
+	const json_t *document = document_of(repository, role);
+	const char *expires = json_get_string(json_object_get(document, "signed"), "expires");
 	struct signers signers;
 	uint64_t count = 0;
 	int64_t time = 0;
@@ -75,8 +87,8 @@ static int add_role(const struct repository *repository, const struct repository
 
 	if (r == -ENOENT)
 		return 0; /* was delegated once */
-	if (r == 0 && role->published)
-		r = signers_count(&signers, role->type, role->published, &count, &complete);
+	if (r == 0 && document)
+		r = signers_count(&signers, role->type, document, &count, &complete);
 	if (r < 0)
 		return r;
 	if (expires)
@@ -89,14 +101,14 @@ static int add_role(const struct repository *repository, const struct repository
 			  json_object_get(delegation, "terminating"));
 	if (!entry)
 		return -ENOMEM;
-	r = add_signers(&signers, role->type, role->published, entry);
+	r = add_signers(&signers, role->type, document, entry);
 	if (r == 0 && json_array_append(roles, entry) < 0)
 		r = -ENOMEM;
 	json_decref(entry);
 	return r;
 }
 
-/* Roles that the published targets delegate to and that have no metadata yet are roles too. */
+/* Roles that the targets delegate to and that have no metadata yet are roles too. */
 static int make_delegated(struct repository *repository)
 {
 	const json_t *roles = json_object_get(json_object_get(published_body(repository, "targets"), "delegations"), "roles");
@@ -138,8 +150,6 @@ static int gather_staged(struct repository *repository, json_t *staged)
 {
 	int r = 0;
 
-	/* What is damaged has been said; the rest is shown. */
-	repository_load_staged(repository);
 	for (size_t i = 0; r == 0 && i < repository->count; i++) {
 		const struct repository_role *role = &repository->roles[i];
 		struct signers old, new;
@@ -258,7 +268,7 @@ static int gather_targets(const struct repository *repository, struct listing *l
 		json_decref(listing->targets);
 		listing->targets = in_order;
 	} else if (client) {
-		log_error(0, "%s doesn't verify: %s", repository->folder, tuf_client_error(client));
+		log_error(0, "%s doesn't verify: %s%s", repository->folder, tuf_client_error(client), repository_remedy(r));
 	}
 	tuf_client_close(client);
 	memory_store_release(&memory);
@@ -286,15 +296,16 @@ static void print_roles(const json_t *roles)
 		const json_t *role = json_array_get(roles, i);
 		json_int_t days = number_of(role, "days_left");
 		bool soon = json_is_true(json_object_get(role, "expires_soon"));
-		char left[32] = "-";
+		char left[32] = "-", version[24] = "-";
 
 		if (json_object_get(role, "expires") && (days <= 0 || json_is_true(json_object_get(role, "expired"))))
 			snprintf(left, sizeof(left), "%s", json_is_true(json_object_get(role, "expired")) ? "expired" : "today");
 		else if (json_object_get(role, "expires"))
 			snprintf(left, sizeof(left), "%s%" JSON_INTEGER_FORMAT " days", soon ? "! " : "", days);
-		printf("%-16s %7" JSON_INTEGER_FORMAT "  %-20s %14s  %" JSON_INTEGER_FORMAT " valid, %" JSON_INTEGER_FORMAT
-		       " of %" JSON_INTEGER_FORMAT " keys needed\n", text_of(role, "role"), number_of(role, "version"),
-		       text_of(role, "expires"), left, number_of(role, "valid_signatures"), number_of(role, "threshold"),
+		if (number_of(role, "version") > 0)
+			snprintf(version, sizeof(version), "%" JSON_INTEGER_FORMAT, number_of(role, "version"));
+		printf("%-16s %7s  %-20s %14s  %" JSON_INTEGER_FORMAT " valid, %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
+		       " keys needed\n", text_of(role, "role"), version, text_of(role, "expires"), left, number_of(role, "valid_signatures"), number_of(role, "threshold"),
 		       number_of(role, "keys"));
 	}
 }
@@ -373,7 +384,7 @@ static void print_targets(const json_t *targets)
 		printf("(none)\n");
 }
 
-static int print(const struct listing *listing, bool as_json)
+static int print(const struct listing *listing, bool published, bool as_json)
 {
 	json_t *all;
 
@@ -382,10 +393,14 @@ static int print(const struct listing *listing, bool as_json)
 		print_keys(listing->roles);
 		print_delegations(listing->roles);
 		print_staged(listing->staged);
-		print_targets(listing->targets);
+		if (published)
+			print_targets(listing->targets);
+		else
+			printf("\nNothing is published yet. What is missing: repave-sign payload and attach, or publish with the keys.\n");
 		return 0;
 	}
-	all = json_pack("{s:O, s:O, s:O}", "roles", listing->roles, "staged", listing->staged, "targets", listing->targets);
+	all = json_pack("{s:b, s:O, s:O, s:b, s:O}", "published", published, "roles", listing->roles, "staged", listing->staged,
+			"staged_damaged", listing->staged_error < 0, "targets", listing->targets);
 	if (!all)
 		return -ENOMEM;
 	json_dumpf(all, stdout, JSON_INDENT(2));
@@ -398,13 +413,19 @@ static int print(const struct listing *listing, bool as_json)
 
 static int gather(struct repository *repository, int64_t now, struct listing *listing)
 {
-	int r = make_delegated(repository);
+	int r = 0;
 
+	if (!is_published(repository))
+		listing->staged_error = repository_load_staged(repository);
+	if (listing->staged_error != -ENOMEM)
+		r = make_delegated(repository);
 	for (size_t i = 0; r == 0 && i < repository->count; i++)
 		r = add_role(repository, &repository->roles[i], now, listing->roles);
 	/* What has expired is what the operator wants to look at. */
-	if (r == 0 && repository->roles[TUF_ROOT].published)
+	if (r == 0 && is_published(repository)) {
 		r = gather_targets(repository, listing, 0);
+		listing->staged_error = repository_load_staged(repository);
+	}
 	return r == 0 ? gather_staged(repository, listing->staged) : r;
 }
 
@@ -420,16 +441,18 @@ static int verify(const struct repository *repository, int64_t now)
 
 int repository_show(const char *folder, int64_t now, bool as_json)
 {
-	struct listing listing = { json_array(), json_array(), json_array() };
+	struct listing listing = { json_array(), json_array(), json_array(), 0 };
 	struct repository repository;
 	int r = repository_open(folder, NULL, &repository);
 
 	if (r == 0) {
 		r = gather(&repository, now, &listing);
 		if (r == 0)
-			r = print(&listing, as_json);
-		if (r == 0 && repository.roles[TUF_ROOT].published)
+			r = print(&listing, is_published(&repository), as_json);
+		if (r == 0 && is_published(&repository))
 			r = verify(&repository, now);
+		if (r == 0)
+			r = listing.staged_error;
 		repository_close(&repository);
 	}
 	json_decref(listing.roles);

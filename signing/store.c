@@ -123,7 +123,7 @@ static int memory_remove(void *context, const char *role)
 
 struct tuf_store memory_store_callbacks(struct memory_store *memory)
 {
-	return (struct tuf_store){ memory_load, memory_save, memory_remove, memory };
+	return (struct tuf_store){ .load = memory_load, .store = memory_save, .remove = memory_remove, .context = memory };
 }
 
 void memory_store_release(struct memory_store *memory)
@@ -138,6 +138,27 @@ void memory_store_release(struct memory_store *memory)
 
 /* ------------------------------------------------------------------ verifying with the node's own code */
 
+void root_problem(const struct buffer *root, char ret_error[TUF_ERROR_SIZE])
+{
+	struct tuf_document document = { 0 };
+	struct tuf_signers signers;
+	int r;
+
+	snprintf(ret_error, TUF_ERROR_SIZE, "out of memory");
+	r = tuf_document_parse(TUF_ROOT, root->data, root->size, &document, ret_error);
+	if (r == 0) {
+		tuf_root_signers(&document, TUF_ROOT, &signers);
+		tuf_check_signatures(&document, &signers, ret_error);
+	}
+	tuf_document_release(&document);
+}
+
+const char *repository_remedy(int error)
+{
+	return error == -EBADMSG || error == -EINVAL || error == -ENOENT ?
+	       ": put metadata/ back as it was, from a backup or a mirror" : "";
+}
+
 int repository_verify(const char *folder, const struct pending_file *pending, size_t count, const struct buffer *root,
 		      int64_t now, struct memory_store *ret_store)
 {
@@ -145,16 +166,19 @@ int repository_verify(const char *folder, const struct pending_file *pending, si
 	struct tuf_store store = memory_store_callbacks(ret_store);
 	struct tuf_fetch fetch = { overlay_fetch, &overlay };
 	struct tuf_client *client = NULL;
+	char error[TUF_ERROR_SIZE];
 	int r;
 
 	memset(ret_store, 0, sizeof(*ret_store));
 	r = tuf_client_open(&store, &fetch, root->data, root->size, now, &client);
 	if (r < 0) {
-		log_error(0, "the trusted root of %s isn't sound TUF metadata", folder);
+		root_problem(root, error);
+		log_error(0, "the trusted root of %s (root.json of the keys, or 1.root.json) can't be used: %s: take it from a copy that "
+			  "you keep", folder, error);
 	} else {
 		r = tuf_client_refresh(client);
 		if (r < 0)
-			log_error(0, "%s doesn't verify: %s", folder, tuf_client_error(client));
+			log_error(0, "%s doesn't verify: %s%s", folder, tuf_client_error(client), count == 0 ? repository_remedy(r) : "");
 	}
 	tuf_client_close(client);
 	if (r < 0)
