@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Commands: files of keys. */
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,6 +18,76 @@
 #include "signing/keyring.h"
 
 #define PAYLOAD_MOST TUF_TARGETS_MOST
+
+/* Canonical JSON has control characters as they are (the lines of PEM), and only in strings. For a parser of JSON they are escaped. */
+static json_t *parse_canonical(const struct buffer *payload)
+{
+	struct buffer text = { 0 };
+	char error[160];
+	json_t *json = NULL;
+	size_t begin = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i <= payload->size; i++) {
+		if (i < payload->size && payload->data[i] >= 0x20)
+			continue;
+		r = i > begin ? buffer_add(&text, payload->data + begin, i - begin) : 0;
+		if (r == 0 && i < payload->size)
+			r = buffer_printf(&text, "\\u%04x", payload->data[i]);
+		begin = i + 1;
+	}
+	if (r == 0 && text.size > 0)
+		json = json_parse(text.data, text.size, error);
+	buffer_release(&text);
+	return json;
+}
+
+/* Whether nothing but an earlier output of the same kind would be lost. */
+static bool is_output(enum output_kind kind, const struct buffer *data)
+{
+	size_t controls = 0, hex = 0;
+	json_t *body;
+	bool is;
+
+	if (data->size == 0)
+		return true;
+	if (kind == OUTPUT_PAYLOAD) {
+		body = parse_canonical(data);
+		is = json_get_string(body, "_type") != NULL;
+		json_decref(body);
+		return is;
+	}
+	for (size_t i = 0; i < data->size; i++) {
+		hex += isxdigit(data->data[i]) || data->data[i] == '\n' ? 1 : 0;
+		controls += iscntrl(data->data[i]) && !isspace(data->data[i]) ? 1 : 0;
+	}
+	return hex == data->size || (controls > 0 && data->size <= KEY_SIGNATURE_MOST); /* hexadecimal, or raw of another tool */
+}
+
+int check_output(const char *path, enum output_kind kind)
+{
+	const char *ending = strrchr(path, '.'), *what = kind == OUTPUT_PAYLOAD ? "payload" : "signature";
+	struct buffer data = { 0 };
+	struct stat status;
+	int r = 0;
+
+	if (ending && (strcmp(ending, ".key") == 0 || strcmp(ending, ".pub") == 0)) {
+		log_error(0, "%s is a name of keys: name another file for the %s", path, what);
+		return -EINVAL;
+	}
+	if (stat(path, &status) < 0)
+		return 0; /* what else is wrong is said when it is written */
+	if (S_ISREG(status.st_mode))
+		r = file_load(path, PAYLOAD_MOST, &data);
+	if (r == -ENOMEM)
+		return r;
+	if (!S_ISREG(status.st_mode) || r < 0 || !is_output(kind, &data)) {
+		log_error(0, "%s exists and isn't an earlier %s: name another file", path, what);
+		r = -EEXIST;
+	}
+	secret_buffer_release(&data);
+	return r;
+}
 
 /* Never over an existing file. */
 static int write_new(const char *path, const struct buffer *text, mode_t mode)
@@ -103,7 +175,7 @@ int run_key_new(const struct arguments *a)
 
 /* ------------------------------------------------------------------ looking */
 
-static json_t *describe(const struct keyring_key *key)
+static json_t *describe_key(const struct keyring_key *key)
 {
 	char created[24] = "", expires[24] = "";
 
@@ -146,7 +218,7 @@ int run_key_list(const struct arguments *a)
 		printf("%-20s %-8s  %-8s %-10s %-20s %s\n", "KEY", "ID", "TYPE", "SECRET", "EXPIRES", "ROLES");
 	for (size_t i = 0; i < ring.count; i++) {
 		if (a->json)
-			json_array_append_new(list, describe(&ring.keys[i]));
+			json_array_append_new(list, describe_key(&ring.keys[i]));
 		else
 			print_key(&ring.keys[i]);
 	}
@@ -207,13 +279,19 @@ int run_key_export(const struct arguments *a)
 
 /* ------------------------------------------------------------------ secrets */
 
-/* The only key of a file, opened. The caller wipes ret_key and releases ret_ring. */
-static int open_one(const char *path, struct passphrases *passphrases, struct keyring *ret_ring, const struct signing_key **ret_key)
+/* The only key of a file. The caller releases ret_ring. */
+static int load_one(const char *path, struct passphrases *passphrases, struct keyring *ret_ring)
 {
 	int r = keyring_load(NULL, passphrases, time(NULL), ret_ring);
 
-	if (r == 0)
-		r = keyring_add(ret_ring, path);
+	return r == 0 ? keyring_add(ret_ring, path) : r;
+}
+
+/* The same, opened. */
+static int open_one(const char *path, struct passphrases *passphrases, struct keyring *ret_ring, const struct signing_key **ret_key)
+{
+	int r = load_one(path, passphrases, ret_ring);
+
 	if (r == 0)
 		r = keyring_open(ret_ring, &ret_ring->keys[0], ret_key);
 	return r;
@@ -253,50 +331,57 @@ int run_key_passphrase(const struct arguments *a)
 	return r;
 }
 
-/* Canonical JSON has control characters as they are (the lines of PEM), and only in strings. For a parser of JSON they are escaped. */
-static json_t *parse_canonical(const struct buffer *payload)
+static bool is_top_level(const char *role)
 {
-	struct buffer text = { 0 };
-	char error[160];
-	json_t *json = NULL;
-	size_t begin = 0;
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i <= payload->size; i++) {
-		if (i < payload->size && payload->data[i] >= 0x20)
-			continue;
-		r = i > begin ? buffer_add(&text, payload->data + begin, i - begin) : 0;
-		if (r == 0 && i < payload->size)
-			r = buffer_printf(&text, "\\u%04x", payload->data[i]);
-		begin = i + 1;
-	}
-	if (r == 0 && text.size > 0)
-		json = json_parse(text.data, text.size, error);
-	buffer_release(&text);
-	return json;
+	for (enum tuf_type type = TUF_ROOT; type <= TUF_TARGETS; type++)
+		if (strcmp(role, tuf_type_name(type)) == 0)
+			return true;
+	return false;
 }
 
 /* What a signer should see before anything is signed. */
-static int describe_payload(const char *path, const struct buffer *payload)
+static int describe_payload(const char *path, const json_t *body)
 {
-	json_t *body = parse_canonical(payload);
 	const char *type = json_get_string(body, "_type"), *expires = json_get_string(body, "expires");
 	uint64_t version;
-	int r = 0;
+	int64_t time;
 
-	if (!type || !expires || json_get_u64(body, "version", &version) < 0) {
+	if (!type || !is_top_level(type) || !expires || tuf_time_parse(expires, &time) < 0 ||
+	    json_get_u64(body, "version", &version) < 0) {
 		log_error(0, "%s isn't what repave-sign payload writes", path);
-		r = -EINVAL;
-	} else if (strcmp(type, "targets") == 0) {
+		return -EINVAL;
+	}
+	if (strcmp(type, "targets") == 0)
 		log_info("signing targets, version %" PRIu64 ", good until %s: %zu targets, %zu delegations", version, expires,
 			 json_object_size(json_object_get(body, "targets")),
 			 json_array_size(json_object_get(json_object_get(body, "delegations"), "roles")));
-	} else {
+	else
 		log_info("signing %s, version %" PRIu64 ", good until %s: %zu keys", type, version, expires,
 			 json_object_size(json_object_get(body, "keys")));
-	}
-	json_decref(body);
-	return r;
+	return 0;
+}
+
+/* A payload says its type and not its role: targets may be those of a delegated role, too. */
+static bool is_for_type(const struct keyring_key *key, const char *type)
+{
+	bool is = keyring_key_is_for(key, type);
+
+	for (size_t i = 0; strcmp(type, "targets") == 0 && i < json_array_size(key->file.roles); i++)
+		is = is || !is_top_level(json_string_value(json_array_get(key->file.roles, i)));
+	return is;
+}
+
+static int check_roles(const struct keyring_key *key, const char *type)
+{
+	char *roles;
+
+	if (is_for_type(key, type))
+		return 0;
+	roles = json_dumps(key->file.roles, JSON_ENCODE_ANY);
+	log_error(0, "%s may sign for %s only, as its file says, and this is %s: take the key of that role", key->path,
+		  roles ? roles : "other roles", type);
+	free(roles);
+	return -EKEYREJECTED;
 }
 
 int run_key_sign(const struct arguments *a)
@@ -306,13 +391,22 @@ int run_key_sign(const struct arguments *a)
 	struct keyring ring = { 0 };
 	const struct signing_key *key;
 	char signature[2 * KEY_SIGNATURE_MOST + 2];
-	int r = file_load(a->rest[1], PAYLOAD_MOST, &payload);
+	json_t *body;
+	int r = check_output(a->output, OUTPUT_SIGNATURE);
 
 	if (r < 0)
+		return r;
+	r = file_load(a->rest[1], PAYLOAD_MOST, &payload);
+	if (r < 0)
 		return log_error(r, "can't read %s", a->rest[1]);
-	r = describe_payload(a->rest[1], &payload);
+	body = parse_canonical(&payload);
+	r = describe_payload(a->rest[1], body);
 	if (r == 0)
-		r = open_one(a->rest[0], &passphrases, &ring, &key);
+		r = load_one(a->rest[0], &passphrases, &ring);
+	if (r == 0)
+		r = check_roles(&ring.keys[0], json_get_string(body, "_type"));
+	if (r == 0)
+		r = keyring_open(&ring, &ring.keys[0], &key);
 	if (r == 0 && (r = signing_key_sign(key, payload.data, payload.size, signature)) < 0)
 		log_error(r, "can't sign with %s", a->rest[0]);
 	if (r == 0) {
@@ -321,6 +415,7 @@ int run_key_sign(const struct arguments *a)
 		if (r < 0)
 			log_error(r, "can't write %s", a->output);
 	}
+	json_decref(body);
 	buffer_release(&payload);
 	keyring_release(&ring);
 	passphrases_release(&passphrases);

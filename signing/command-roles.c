@@ -156,8 +156,10 @@ int run_payload(const struct arguments *a)
 	struct repository repository;
 	uint8_t digest[SHA256_SIZE];
 	char text[2 * SHA256_SIZE + 1];
-	int r = repository_open(a->repository, NULL, &repository);
+	int r = a->output ? check_output(a->output, OUTPUT_PAYLOAD) : 0;
 
+	if (r == 0)
+		r = repository_open(a->repository, NULL, &repository);
 	if (r < 0)
 		return r;
 	r = repository_payload(&repository, a->role.items[0], a->new_version, &a->policy, time(NULL), &payload);

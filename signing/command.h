@@ -92,6 +92,11 @@ int run_key_export(const struct arguments *arguments);
 int run_key_passphrase(const struct arguments *arguments);
 int run_key_sign(const struct arguments *arguments);
 
+/* Whether --output may be written: refuses names of keys, and to replace what isn't an earlier output of the same kind. Says so.
+ * 0, -EINVAL, -EEXIST or -ENOMEM. */
+enum output_kind { OUTPUT_PAYLOAD, OUTPUT_SIGNATURE };
+int check_output(const char *path, enum output_kind kind);
+
 /* The passphrase file of the options or the environment, or NULL. */
 const char *passphrase_file_of(const struct arguments *arguments);
 
