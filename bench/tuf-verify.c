@@ -55,7 +55,7 @@ static int forget(void *context, const char *role)
 
 static int verify(char *metadata, char *folder, const char *root, const char *path)
 {
-	struct tuf_store callbacks = { load, store, forget, folder };
+	struct tuf_store callbacks = { .load = load, .store = store, .remove = forget, .context = folder };
 	struct tuf_fetch fetch_by = { fetch, metadata };
 	struct tuf_client *client = NULL;
 	struct verified_target *target = NULL;

@@ -240,7 +240,7 @@ static int trusting_open(const struct catalogue *catalogue, const struct buffer 
 	free(path);
 	if (r < 0)
 		return trusting_fail(trusting, r);
-	store = folder_tuf_store(&trusting->folder);
+	store = folder_tuf_store_with_roots(&trusting->folder);
 	r = tuf_client_open(&store, &fetch, root->data, root->size, now, &trusting->client);
 	if (!r)
 		r = tuf_client_refresh(trusting->client);

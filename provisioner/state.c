@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -281,16 +283,22 @@ int state_set_good(struct state *state, const char *group, const char *slot)
 }
 
 /* ------------------------------------------------------------------ TUF metadata in it */
-static int tuf_load(void *context, const char *role, size_t most, struct buffer *ret_data)
+static int load_text(const json_t *object, const char *key, size_t most, struct buffer *ret_data)
 {
-	const struct state *state = context;
-	const json_t *text = json_object_get(json_get_object(state->content, "tuf"), role);
+	const json_t *text = json_object_get(object, key);
 
 	if (!json_is_string(text))
 		return -ENOENT;
 	if (json_string_length(text) > most)
 		return -EFBIG;
 	return buffer_add(ret_data, json_string_value(text), json_string_length(text));
+}
+
+static int tuf_load(void *context, const char *role, size_t most, struct buffer *ret_data)
+{
+	const struct state *state = context;
+
+	return load_text(json_get_object(state->content, "tuf"), role, most, ret_data);
 }
 
 static int store_or_note(struct state *state)
@@ -329,7 +337,73 @@ static int tuf_remove(void *context, const char *role)
 	return json_object_del(tuf, role) == 0 ? store_or_note(state) : 0;
 }
 
+/* ------------------------------------------------------------------ the links to the newest root */
+#define VERSION_SIZE 24
+
+static const char *version_text(uint64_t version, char ret_text[VERSION_SIZE])
+{
+	snprintf(ret_text, VERSION_SIZE, "%" PRIu64, version);
+	return ret_text;
+}
+
+static int tuf_load_root(void *context, uint64_t version, size_t most, struct buffer *ret_data)
+{
+	const struct state *state = context;
+	char key[VERSION_SIZE];
+
+	return load_text(json_get_object(state->content, "roots"), version_text(version, key), most, ret_data);
+}
+
+static size_t roots_size(json_t *roots)
+{
+	const char *key;
+	const json_t *text;
+	size_t size = 0;
+
+	json_object_foreach(roots, key, text)
+		size += json_string_length(text);
+	return size;
+}
+
+/* A chain is of use from its begin on, so what has no room is its end. */
+static int tuf_store_root(void *context, uint64_t version, const void *data, size_t size)
+{
+	struct state *state = context;
+	json_t *roots = section(state, "roots"), *text;
+	char key[VERSION_SIZE];
+
+	json_object_del(roots, version_text(version, key));
+	if (roots_size(roots) + size > STATE_ROOTS_MOST) {
+		state->error = -EFBIG;
+		return 0;
+	}
+	text = json_stringn(data, size);
+	if (text == NULL || json_object_set_new(roots, key, text) < 0)
+		return -EINVAL;
+	return store_or_note(state);
+}
+
+/* Written with the next change: old links do no harm. */
+static int tuf_keep_roots(void *context, uint64_t first, uint64_t last)
+{
+	const struct state *state = context;
+	json_t *roots = json_get_object(state->content, "roots"), *text;
+	const char *key;
+	void *next;
+
+	json_object_foreach_safe(roots, next, key, text) {
+		uint64_t version = strtoull(key, NULL, 10);
+		char again[VERSION_SIZE];
+
+		if (version < first || version > last || strcmp(version_text(version, again), key) != 0 || !json_is_string(text))
+			json_object_del(roots, key);
+	}
+	return 0;
+}
+
 struct tuf_store state_tuf_store(struct state *state)
 {
-	return (struct tuf_store){ .load = tuf_load, .store = tuf_store_role, .remove = tuf_remove, .context = state };
+	return (struct tuf_store){ .load = tuf_load, .store = tuf_store_role, .remove = tuf_remove,
+				   .load_root = tuf_load_root, .store_root = tuf_store_root, .keep_roots = tuf_keep_roots,
+				   .context = state };
 }

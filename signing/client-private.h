@@ -10,8 +10,9 @@ struct tuf_client {
 	struct tuf_store store;
 	struct tuf_fetch fetch;
 	int64_t now;
-	uint64_t stored_root;        /* version that the store's root claims, 0 when it has none */
-	bool rotated_since_stored;   /* the given root has other online keys than an older one in the store */
+	uint64_t given_root;         /* version */
+	bool root_is_stored;         /* the store's root is the trusted one */
+	bool rotated_since_stored;   /* the trusted root has other online keys than an older one in the store */
 	struct tuf_document root, timestamp, snapshot, targets; /* empty: not trusted yet */
 	char error[TUF_ERROR_SIZE + TUF_FILE_NAME_SIZE];
 };

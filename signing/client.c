@@ -171,16 +171,31 @@ static int save_root(struct tuf_client *client)
 	int r = save(client, "root", &client->root);
 
 	if (r == 0)
-		client->stored_root = client->root.version;
+		client->root_is_stored = true;
 	return r;
 }
 
-/* A root newer than the store's, from outside the chain of updates (a new initramfs), takes its place. */
-static int begin_with_given_root(struct tuf_client *client)
+static int save_link(struct tuf_client *client, const struct tuf_document *root)
 {
 	int r = 0;
 
-	if (client->root.version <= client->stored_root)
+	if (client->store.store_root)
+		r = client->store.store_root(client->store.context, root->version, root->data.data, root->data.size);
+	return r < 0 ? fail(client, r, "trusted %" PRIu64 ".root.json can't be stored: %s", root->version, strerror(-r)) : 0;
+}
+
+/* The trusted root as opening found it takes the place of what the store has: an older one (a new initramfs came, or the
+ * power was cut behind a link), none, or one that didn't verify. */
+static int begin_with_trusted_root(struct tuf_client *client)
+{
+	int r = 0;
+
+	/* What anybody else wrote there would take the room of real links. */
+	if (client->store.keep_roots)
+		r = client->store.keep_roots(client->store.context, client->given_root + 1, client->root.version);
+	if (r < 0)
+		return fail(client, r, "old root metadata can't be removed: %s", strerror(-r));
+	if (client->root_is_stored)
 		return 0;
 	if (client->rotated_since_stored)
 		r = forget_online(client);
@@ -228,16 +243,17 @@ static int follow_root(struct tuf_client *client, bool *ret_more)
 	if (r < 0)
 		return r;
 	r = verify_next_root(client, name, &data, &next);
-	/* Links up to the store's own version were followed before, and what was seen since isn't forgotten. Forget
-	 * before saving: a power cut in between forgets again, instead of never. */
-	if (r == 0 && next.version > client->stored_root && is_rotated(&client->root, &next))
+	/* Forget before saving: a power cut in between forgets again, instead of never. And the link before the root: a
+	 * root without the link to it might not be known for a descendant of the given one. */
+	if (r == 0 && is_rotated(&client->root, &next))
 		r = forget_online(client);
+	if (r == 0)
+		r = save_link(client, &next);
 	if (r == 0) {
 		replace(&client->root, &next);
 		*ret_more = true;
-	}
-	if (r == 0 && client->root.version > client->stored_root)
 		r = save_root(client);
+	}
 	tuf_document_release(&next);
 	buffer_release(&data);
 	return r;
@@ -246,13 +262,10 @@ static int follow_root(struct tuf_client *client, bool *ret_more)
 static int refresh_root(struct tuf_client *client)
 {
 	bool more = true;
-	int r = begin_with_given_root(client);
+	int r = begin_with_trusted_root(client);
 
 	for (unsigned n = 0; r == 0 && more && n < ROOTS_MOST; n++)
 		r = follow_root(client, &more);
-	/* The store's root claims a version that the chain doesn't reach: it wasn't ours. */
-	if (r == 0 && client->root.version != client->stored_root)
-		r = save_root(client);
 	return r < 0 ? r : check_expiry(client, "root.json", &client->root);
 }
 
@@ -456,15 +469,52 @@ int tuf_client_refresh(struct tuf_client *client)
 
 /* ------------------------------------------------------------------ opening */
 
-/* A root that the store has counts when it is newer and signed by enough keys of the given root as well as by its own.
- * Anybody may have written to the store; a root that is further from the given one is found again link by link. */
-static bool descends(const struct tuf_document *root, const struct tuf_document *from)
+/* One link of the chain from the store; *ret_more tells whether there was one that verifies. */
+static int walk_link(struct tuf_client *client, bool *ret_more)
 {
+	uint64_t version = client->root.version + 1;
+	struct tuf_document next = { 0 };
+	struct buffer data = { 0 };
+	int r = client->store.load_root(client->store.context, version, TUF_ROOT_MOST, &data);
+
+	*ret_more = false;
+	if (r == -ENOENT || r == -EFBIG)
+		r = -EBADMSG;
+	else if (r == 0)
+		r = verify_next_root(client, "stored root", &data, &next);
+	if (r == 0) {
+		replace(&client->root, &next);
+		*ret_more = true;
+	}
+	buffer_release(&data);
+	return r == -EBADMSG ? 0 : r;
+}
+
+/* The roots that were followed before count again without the repository's help: it would withhold the one that revoked
+ * the keys it has stolen. */
+static int walk_stored_links(struct tuf_client *client)
+{
+	bool more = client->store.load_root != NULL;
+	int r = 0;
+
+	for (unsigned n = 0; r == 0 && more && n < ROOTS_MOST; n++)
+		r = walk_link(client, &more);
+	return r;
+}
+
+/* The store's own root counts when it is newer than the trusted one and signed by enough of its keys as well as by its own.
+ * Only a store that can't keep links may leave some out: with a revoked key a root of any version could be made that no
+ * later rotation ever reaches. */
+static bool descends(const struct tuf_client *client, const struct tuf_document *root)
+{
+	const struct tuf_document *from = &client->root;
 	struct tuf_signers signers;
 	char error[TUF_ERROR_SIZE];
 
+	if (root->version <= from->version || (client->store.load_root && root->version != from->version + 1))
+		return false;
 	tuf_root_signers(from, TUF_ROOT, &signers);
-	if (root->version <= from->version || tuf_check_signatures(root, &signers, error) < 0)
+	if (tuf_check_signatures(root, &signers, error) < 0)
 		return false;
 	tuf_root_signers(root, TUF_ROOT, &signers);
 	return tuf_check_signatures(root, &signers, error) == 0;
@@ -482,11 +532,15 @@ static int open_stored_root(struct tuf_client *client)
 	else if (r == 0)
 		r = tuf_document_take(TUF_ROOT, &data, &stored, error);
 	if (r == 0 && is_trusted(&stored)) {
-		client->stored_root = stored.version;
-		client->rotated_since_stored =
-			stored.version < client->root.version && is_rotated(&stored, &client->root);
-		if (descends(&stored, &client->root))
+		if (descends(client, &stored)) {
 			replace(&client->root, &stored);
+			client->root_is_stored = true;
+		} else {
+			client->root_is_stored = stored.data.size == client->root.data.size &&
+				memcmp(stored.data.data, client->root.data.data, stored.data.size) == 0;
+			client->rotated_since_stored =
+				stored.version < client->root.version && is_rotated(&stored, &client->root);
+		}
 	}
 	tuf_document_release(&stored);
 	buffer_release(&data);
@@ -503,6 +557,7 @@ static int open_given_root(struct tuf_client *client, const void *root, size_t s
 		tuf_root_signers(&client->root, TUF_ROOT, &signers);
 		r = tuf_check_signatures(&client->root, &signers, error);
 	}
+	client->given_root = client->root.version;
 	return r == -EBADMSG ? -EINVAL : r;
 }
 
@@ -519,6 +574,8 @@ int tuf_client_open(const struct tuf_store *store, const struct tuf_fetch *fetch
 	client->fetch = *fetch_by;
 	client->now = now;
 	r = open_given_root(client, root, root_size);
+	if (r == 0)
+		r = walk_stored_links(client);
 	if (r == 0)
 		r = open_stored_root(client);
 	if (r < 0) {

@@ -18,6 +18,13 @@ struct tuf_store {
 	int (*store)(void *context, const char *role, const void *data, size_t size);
 	/* 0 also when there was none. */
 	int (*remove)(void *context, const char *role);
+	/* The links of the chain from the given root to the newest, by version; apart from the roles, whose names may be any
+	 * text. All three or none: without them a repository that withholds a root makes the client forget it, unless the
+	 * given root is the store's own. A store that has no room may keep none or only the first; returns as above. */
+	int (*load_root)(void *context, uint64_t version, size_t most, struct buffer *ret_data);
+	int (*store_root)(void *context, uint64_t version, const void *data, size_t size);
+	/* Forgets all links but first … last. */
+	int (*keep_roots)(void *context, uint64_t first, uint64_t last);
 	void *context;
 };
 
@@ -31,9 +38,9 @@ struct tuf_fetch {
 struct tuf_client;
 
 /* A client that trusts `root` (the bytes of a root.json that came by a trusted way: built into the
- * initramfs) unless the store has a newer one that descends from it. `now` is seconds since 1970, fixed for the whole
- * update (5.1). The structures are copied; what `context` points to must outlive the client. Anybody may have written
- * to the store: what doesn't verify in it counts as absent. 0, -EINVAL (bad root), -ENOMEM, or the store's error. */
+ * initramfs) unless the store has a newer one that descends from it, link by link (at most 256). `now` is seconds since 1970,
+ * fixed for the whole update (5.1). The structures are copied; what `context` points to must outlive the client. Anybody may
+ * have written to the store: what doesn't verify in it counts as absent. 0, -EINVAL (bad root), -ENOMEM, or the store's error. */
 int tuf_client_open(const struct tuf_store *store, const struct tuf_fetch *fetch, const void *root,
 		    size_t root_size, int64_t now, struct tuf_client **ret_client);
 void tuf_client_close(struct tuf_client *client);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "signing/folder.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -136,5 +140,70 @@ static int remove_role(void *context, const char *role)
 
 struct tuf_store folder_tuf_store(struct folder *folder)
 {
-	return (struct tuf_store){ load_role, store_role, remove_role, folder };
+	return (struct tuf_store){ .load = load_role, .store = store_role, .remove = remove_role, .context = folder };
+}
+
+/* ------------------------------------------------------------------ the links to the newest root */
+
+#define ROOT_NAME_SIZE 32
+
+static void root_name(uint64_t version, char ret_name[ROOT_NAME_SIZE])
+{
+	snprintf(ret_name, ROOT_NAME_SIZE, "%" PRIu64 ".root", version);
+}
+
+static int load_root(void *context, uint64_t version, size_t most, struct buffer *ret_data)
+{
+	const struct folder *folder = context;
+	char name[ROOT_NAME_SIZE];
+
+	root_name(version, name);
+	return file_load_at(folder->fd, name, most, ret_data);
+}
+
+static int store_root(void *context, uint64_t version, const void *data, size_t size)
+{
+	char name[ROOT_NAME_SIZE];
+
+	root_name(version, name);
+	return folder_store(context, name, data, size);
+}
+
+static bool is_root_outside(const char *name, uint64_t first, uint64_t last)
+{
+	char again[ROOT_NAME_SIZE];
+	uint64_t version = strtoull(name, NULL, 10);
+
+	root_name(version, again);
+	return strcmp(name, again) == 0 && (version < first || version > last);
+}
+
+static int keep_roots(void *context, uint64_t first, uint64_t last)
+{
+	const struct folder *folder = context;
+	int fd = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!entries) {
+		r = -errno;
+		if (fd >= 0)
+			close(fd);
+		return r;
+	}
+	while (r == 0 && (errno = 0, entry = readdir(entries)))
+		if (is_root_outside(entry->d_name, first, last) && unlinkat(fd, entry->d_name, 0) < 0 && errno != ENOENT)
+			r = -errno;
+	closedir(entries);
+	return r;
+}
+
+struct tuf_store folder_tuf_store_with_roots(struct folder *folder)
+{
+	struct tuf_store store = folder_tuf_store(folder);
+
+	store.load_root = load_root;
+	store.store_root = store_root;
+	store.keep_roots = keep_roots;
+	return store;
 }

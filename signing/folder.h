@@ -33,5 +33,8 @@ int folder_store(const struct folder *folder, const char *name, const void *data
 
 /* Trusted metadata as files "ROLE.json", role names percent-encoded. The structure must outlive the store. */
 struct tuf_store folder_tuf_store(struct folder *folder);
+/* And the links to the newest root as files "VERSION.root", which no role is called: for a client whose given root is kept
+ * elsewhere. */
+struct tuf_store folder_tuf_store_with_roots(struct folder *folder);
 
 #endif

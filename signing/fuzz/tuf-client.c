@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,9 +165,41 @@ static int forget(void *context, const char *role)
 	return 0;
 }
 
+/* Few enough roots that a name is free for each. */
+static const char *link_name(uint64_t version, char ret_name[32])
+{
+	snprintf(ret_name, 32, "link to root %u", (unsigned)version);
+	return ret_name;
+}
+
+static int load_root(void *context, uint64_t version, size_t most, struct buffer *ret_data)
+{
+	char name[32];
+
+	return load(context, link_name(version, name), most, ret_data);
+}
+
+static int store_root(void *context, uint64_t version, const void *data, size_t size)
+{
+	char name[32];
+
+	return store(context, link_name(version, name), data, size);
+}
+
+static int keep_roots(void *context, uint64_t first, uint64_t last)
+{
+	char name[32];
+
+	for (uint64_t version = 1; version <= 3; version++)
+		if (version < first || version > last)
+			forget(context, link_name(version, name));
+	return 0;
+}
+
 static void run_client(uint64_t versions[4])
 {
-	struct tuf_store callbacks = { load, store, forget, NULL };
+	struct tuf_store callbacks = { .load = load, .store = store, .remove = forget, .load_root = load_root,
+				       .store_root = store_root, .keep_roots = keep_roots };
 	struct tuf_fetch fetch_by = { fetch, NULL };
 	struct tuf_client *client;
 

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -930,6 +931,262 @@ static void test_network_failure_at_the_root_is_no_end_of_the_chain(void **state
 	assert_refused(forge, -ETIMEDOUT, "2.root.json: can't be fetched");
 }
 
+/* ------------------------------------------------------------------ the chain of roots in the store */
+
+/* A node that is built with root 1 has seen root 3. Root 2 revoked the first root key, root 3 the second one and all
+ * online keys; `ret_first` and `ret_timestamp` are what a thief of the revoked keys has. */
+static void see_three_roots(struct forge *forge, struct signing_keys *ret_first, struct buffer *ret_timestamp)
+{
+	struct signing_keys second;
+	const struct buffer *timestamp;
+
+	*ret_first = take_root_keys(forge, 60);
+	forge_put_next_root(forge, ret_first);
+	forge_publish(forge);
+	timestamp = forge_file(forge, "timestamp.json");
+	*ret_timestamp = (struct buffer){ 0 };
+	assert_int_equal(buffer_add(ret_timestamp, timestamp->data, timestamp->size), 0);
+	second = take_root_keys(forge, 61);
+	forge_set_keys(forge, TUF_TIMESTAMP, 80, 1, 1);
+	forge_set_keys(forge, TUF_SNAPSHOT, 81, 1, 1);
+	forge_put_next_root(forge, &second);
+	signing_keys_release(&second);
+	for (unsigned n = 0; n < 5; n++)
+		forge_publish_next(forge);
+	assert_accepted(forge);
+	assert_int_equal(tuf_client_version(forge->client, "root"), 3);
+	assert_int_equal(tuf_client_version(forge->client, "targets"), 6);
+}
+
+static void assert_stored_root(struct forge *forge, const char *name)
+{
+	const struct buffer *root = forge_file(forge, name), *stored = forge_stored(forge, "root");
+
+	assert_int_equal(stored->size, root->size);
+	assert_memory_equal(stored->data, root->data, root->size);
+}
+
+static void give_root(struct forge *forge, const char *name)
+{
+	const struct buffer *root = forge_file(forge, name);
+
+	buffer_release(&forge->first_root);
+	assert_int_equal(buffer_add(&forge->first_root, root->data, root->size), 0);
+}
+
+static void withhold_roots(struct forge *forge, unsigned from)
+{
+	char name[24];
+
+	for (unsigned version = from; version < from + 8; version++) {
+		snprintf(name, sizeof(name), "%u.root.json", version);
+		if (forge_file(forge, name))
+			forge_put_text(forge, name, NULL);
+	}
+}
+
+static void test_withheld_root_does_not_bring_revoked_online_keys_back(void **state)
+{
+	struct forge *forge = *state;
+	struct signing_keys first;
+	struct buffer third = { 0 }, old;
+
+	see_three_roots(forge, &first, &old);
+	assert_int_equal(buffer_add(&third, forge_stored(forge, "root")->data, forge_stored(forge, "root")->size), 0);
+	forge_put_text(forge, "3.root.json", NULL);
+	forge_put_text(forge, "timestamp.json", (const char *)old.data);
+	for (unsigned n = 0; n < 2; n++) {
+		assert_refused(forge, -EBADMSG, "timestamp.json: has 0 valid signatures");
+		assert_int_equal(tuf_client_version(forge->client, "root"), 3);
+		assert_int_equal(forge_stored(forge, "root")->size, third.size);
+		assert_memory_equal(forge_stored(forge, "root")->data, third.data, third.size);
+	}
+	signing_keys_release(&first);
+	buffer_release(&third);
+	buffer_release(&old);
+}
+
+static void test_revoked_root_key_forges_no_second_root(void **state)
+{
+	struct forge *forge = *state;
+	struct signing_keys first, keys;
+	struct buffer old;
+
+	see_three_roots(forge, &first, &old);
+	forge->versions[TUF_ROOT] = 1;
+	keys = take_root_keys(forge, 300);
+	for (unsigned role = TUF_TIMESTAMP; role <= TUF_TARGETS; role++)
+		forge_set_keys(forge, role, 300 + role, 1, 1);
+	forge_put_next_root(forge, &first);
+	forge_put_text(forge, "3.root.json", NULL);
+	forge_publish_next(forge);
+	assert_refused(forge, -EBADMSG, "timestamp.json: has 0 valid signatures");
+	assert_int_equal(tuf_client_version(forge->client, "root"), 3);
+	signing_keys_release(&first);
+	signing_keys_release(&keys);
+	buffer_release(&old);
+}
+
+static void test_poisoned_links_are_ignored_and_mended(void **state)
+{
+	struct forge *forge = *state;
+	struct signing_keys first;
+	struct buffer old;
+
+	see_three_roots(forge, &first, &old);
+	/* Root in the running OS writes what he likes there: damage, another version, versions nobody made. */
+	damage(&forge->links[2]);
+	damage(forge_stored(forge, "root"));
+	assert_int_equal(buffer_add(&forge->links[4], forge->links[3].data, forge->links[3].size), 0);
+	assert_int_equal(buffer_add(&forge->links[200], "{}", 2), 0);
+	assert_accepted(forge);
+	assert_int_equal(tuf_client_version(forge->client, "root"), 3);
+	assert_null(forge->links[4].data);
+	assert_null(forge->links[200].data);
+	assert_stored_root(forge, "3.root.json");
+	withhold_roots(forge, 2);
+	assert_accepted(forge);
+	assert_int_equal(tuf_client_version(forge->client, "root"), 3);
+	signing_keys_release(&first);
+	buffer_release(&old);
+}
+
+static void test_planted_link_must_be_signed_by_the_root_before(void **state)
+{
+	struct forge *forge = *state;
+	struct signing_keys first, keys;
+	const struct buffer *forged;
+	struct buffer old;
+
+	see_three_roots(forge, &first, &old);
+	/* Version 4, signed by its own keys and by the key that root 2 revoked. */
+	keys = take_root_keys(forge, 300);
+	forge_put_next_root(forge, &first);
+	forged = forge_file(forge, "4.root.json");
+	assert_int_equal(buffer_add(&forge->links[4], forged->data, forged->size), 0);
+	forge_put_text(forge, "4.root.json", NULL);
+	assert_accepted(forge);
+	assert_int_equal(tuf_client_version(forge->client, "root"), 3);
+	signing_keys_release(&first);
+	signing_keys_release(&keys);
+	buffer_release(&old);
+}
+
+static void test_planted_root_of_a_revoked_key_does_not_skip_the_chain(void **state)
+{
+	struct forge *forge = *state;
+	struct signing_keys first;
+	const struct buffer *forged;
+	struct buffer old;
+
+	see_three_roots(forge, &first, &old);
+	/* With the honest online keys, so that the honest repository would verify, and no rotation ever be followed again. */
+	forge->versions[TUF_ROOT] = 999;
+	forge_put_next_root(forge, &first);
+	forged = forge_file(forge, "1000.root.json");
+	buffer_release(forge_stored(forge, "root"));
+	assert_int_equal(buffer_add(forge_stored(forge, "root"), forged->data, forged->size), 0);
+	buffer_release(&forge->links[2]);
+	buffer_release(&forge->links[3]);
+	assert_accepted(forge);
+	assert_int_equal(tuf_client_version(forge->client, "root"), 3);
+	assert_stored_root(forge, "3.root.json");
+	signing_keys_release(&first);
+	buffer_release(&old);
+}
+
+static void test_power_cut_between_link_and_root_loses_nothing(void **state)
+{
+	struct forge *forge = *state;
+	struct signing_keys old = take_root_keys(forge, 60);
+
+	assert_accepted(forge);
+	forge_set_keys(forge, TUF_TIMESTAMP, 80, 1, 1);
+	forge_put_next_root(forge, &old);
+	forge_publish_next(forge);
+	forge->power_cut_after_link = 2;
+	assert_refused(forge, -EIO, "can't be stored");
+	assert_stored_root(forge, "1.root.json");
+	assert_null(forge_stored(forge, "timestamp")->data); /* the old key's were forgotten before */
+	forge->power_cut_after_link = 0;
+	forge->store_fails_with = 0;
+	withhold_roots(forge, 3);
+	assert_accepted(forge);
+	assert_int_equal(tuf_client_version(forge->client, "root"), 2);
+	assert_stored_root(forge, "2.root.json");
+	signing_keys_release(&old);
+}
+
+static void test_older_built_in_root_walks_the_stored_chain_alone(void **state)
+{
+	struct forge *forge = *state;
+
+	for (unsigned n = 0; n < 3; n++) {
+		struct signing_keys old = take_root_keys(forge, 60 + n);
+
+		forge_set_keys(forge, TUF_TIMESTAMP, 80 + n, 1, 1);
+		forge_put_next_root(forge, &old);
+		signing_keys_release(&old);
+	}
+	forge_publish_next(forge);
+	assert_accepted(forge);
+	withhold_roots(forge, 2);
+	buffer_release(forge_stored(forge, "root")); /* the links are enough */
+	assert_accepted(forge);
+	assert_int_equal(tuf_client_version(forge->client, "root"), 4);
+	forge->versions[TUF_TIMESTAMP] = 1;
+	forge_put(forge, TUF_TIMESTAMP);
+	assert_refused(forge, -EBADMSG, "timestamp.json: version 1 is older than version 2");
+}
+
+static void test_newer_built_in_root_drops_older_links(void **state)
+{
+	struct forge *forge = *state;
+	struct signing_keys first, third;
+	struct buffer old;
+
+	see_three_roots(forge, &first, &old);
+	third = take_root_keys(forge, 62);
+	forge_put_next_root(forge, &third);
+	forge_put_next_root(forge, NULL);
+	give_root(forge, "5.root.json");
+	withhold_roots(forge, 2);
+	assert_accepted(forge);
+	assert_int_equal(tuf_client_version(forge->client, "root"), 5);
+	for (unsigned version = 0; version < 10; version++)
+		assert_null(forge->links[version].data);
+	signing_keys_release(&first);
+	signing_keys_release(&third);
+	buffer_release(&old);
+}
+
+static void test_planted_root_version_does_not_keep_fast_forwarded_metadata(void **state)
+{
+	struct forge *forge = *state;
+	struct forge *other = calloc(1, sizeof(*other));
+	const struct buffer *planted;
+
+	forge_init(other);
+	forge_set_keys(other, TUF_ROOT, 200, 1, 1);
+	other->versions[TUF_ROOT] = 1000;
+	forge_put(other, TUF_ROOT);
+	forge->versions[TUF_TIMESTAMP] = 1000;
+	forge_publish(forge);
+	assert_accepted(forge);
+	planted = forge_file(other, "1000.root.json");
+	buffer_release(forge_stored(forge, "root"));
+	assert_int_equal(buffer_add(forge_stored(forge, "root"), planted->data, planted->size), 0);
+	/* The old key is still among the new ones, so the store's timestamp would still verify. */
+	forge_set_keys(forge, TUF_TIMESTAMP, 20, 2, 1);
+	forge_put_next_root(forge, NULL);
+	forge->versions[TUF_TIMESTAMP] = 2;
+	forge_publish(forge);
+	assert_accepted(forge);
+	assert_int_equal(tuf_client_version(forge->client, "timestamp"), 2);
+	forge_release(other);
+	free(other);
+}
+
 /* ------------------------------------------------------------------ targets */
 
 static void test_target_nobody_signed_is_not_found(void **state)
@@ -1094,6 +1351,15 @@ int main(void)
 		T(test_far_rotated_root_keeps_roll_back_protection),
 		T(test_newer_built_in_root_replaces_the_stored_one),
 		T(test_full_store_is_an_error),
+		T(test_withheld_root_does_not_bring_revoked_online_keys_back),
+		T(test_revoked_root_key_forges_no_second_root),
+		T(test_poisoned_links_are_ignored_and_mended),
+		T(test_planted_link_must_be_signed_by_the_root_before),
+		T(test_planted_root_of_a_revoked_key_does_not_skip_the_chain),
+		T(test_power_cut_between_link_and_root_loses_nothing),
+		T(test_older_built_in_root_walks_the_stored_chain_alone),
+		T(test_newer_built_in_root_drops_older_links),
+		T(test_planted_root_version_does_not_keep_fast_forwarded_metadata),
 		T(test_network_failure_keeps_what_was_accepted),
 		T(test_network_failure_in_the_chain_keeps_the_links_before),
 		T(test_network_failure_at_the_root_is_no_end_of_the_chain),

@@ -345,6 +345,8 @@ void forge_forget_stored(struct forge *forge)
 	for (size_t i = 0; i < forge->stored_count; i++)
 		buffer_release(&forge->stored[i].data);
 	forge->stored_count = 0;
+	for (size_t i = 0; i < FORGE_FILES; i++)
+		buffer_release(&forge->links[i]);
 }
 
 static int fetch(void *context, const char *name, size_t most, struct buffer *ret_data)
@@ -401,9 +403,46 @@ static int forget(void *context, const char *role)
 	return 0;
 }
 
+static int load_root(void *context, uint64_t version, size_t most, struct buffer *ret_data)
+{
+	const struct forge *forge = context;
+
+	if (version >= FORGE_FILES || !forge->links[version].data)
+		return -ENOENT;
+	if (forge->links[version].size > most)
+		return -EFBIG;
+	return buffer_add(ret_data, forge->links[version].data, forge->links[version].size);
+}
+
+static int store_root(void *context, uint64_t version, const void *data, size_t size)
+{
+	struct forge *forge = context;
+	int r;
+
+	assert_true(version < FORGE_FILES);
+	if (forge->store_fails_with)
+		return forge->store_fails_with;
+	buffer_release(&forge->links[version]);
+	r = buffer_add(&forge->links[version], data, size);
+	if (version == forge->power_cut_after_link)
+		forge->store_fails_with = -EIO;
+	return r;
+}
+
+static int keep_roots(void *context, uint64_t first, uint64_t last)
+{
+	struct forge *forge = context;
+
+	for (uint64_t version = 0; version < FORGE_FILES; version++)
+		if (version < first || version > last)
+			buffer_release(&forge->links[version]);
+	return 0;
+}
+
 int forge_refresh(struct forge *forge)
 {
-	struct tuf_store callbacks = { load, store, forget, forge };
+	struct tuf_store callbacks = { .load = load, .store = store, .remove = forget, .load_root = load_root,
+				       .store_root = store_root, .keep_roots = keep_roots, .context = forge };
 	struct tuf_fetch fetch_by = { fetch, forge };
 	int r;
 

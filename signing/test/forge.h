@@ -12,7 +12,7 @@
 
 #define FORGE_NOW INT64_C(1800000000)
 #define FORGE_FILES 300
-#define FORGE_ROLES 48
+#define FORGE_ROLES 100
 #define FORGE_TARGET "os/debian/12.1.img.zst"
 
 /* A delegated role. Its targets are from forge_target. */
@@ -49,6 +49,8 @@ struct forge {
 	struct forge_stored stored[FORGE_ROLES + 4]; /* of the node */
 	size_t stored_count;
 	bool stores_top_level_only;
+	struct buffer links[FORGE_FILES];       /* roots by version */
+	uint64_t power_cut_after_link;          /* of this version: nothing is stored any more */
 	int64_t now;
 	int fetch_fails_with;                   /* -errno instead of any file */
 	const char *fetch_fails_for;            /* only for this file, if any */
