@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,10 +14,15 @@
 static int fetch_metadata(void *context, const char *name, size_t most, struct buffer *ret_data)
 {
 	struct provision *p = context;
-	char url[768];
+	char *url;
+	int r;
 
-	snprintf(url, sizeof(url), "http://%s:%u/repository/metadata/%s", p->config.host, p->config.repository_port, name);
-	return http_get(p->repository, url, most, ret_data);
+	/* A role's name, percent-encoded, may be long; cut off, the address would be another file's. */
+	if (asprintf(&url, "http://%s:%u/repository/metadata/%s", p->config.host, p->config.repository_port, name) < 0)
+		return -ENOMEM;
+	r = http_get(p->repository, url, most, ret_data);
+	free(url);
+	return r;
 }
 
 /* Worth waiting for: the network and the server. What doesn't verify won't by itself. */
