@@ -29,15 +29,28 @@ static int load_fd(int fd, size_t most, struct buffer *ret_data)
 	}
 }
 
+/* Anybody who may write to a folder can put a pipe there, and a read of it waits for ever. */
+static int check_kind(int fd)
+{
+	struct stat info;
+
+	if (fstat(fd, &info) < 0)
+		return -errno;
+	return S_ISREG(info.st_mode) ? 0 : S_ISDIR(info.st_mode) ? -EISDIR : -EINVAL;
+}
+
 int file_load_at(int dirfd, const char *path, size_t most, struct buffer *ret_data)
 {
-	int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* Without waiting for somebody to write to a pipe. */
+	int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	int r;
 
 	*ret_data = (struct buffer){ 0 };
 	if (fd < 0)
-		return -errno;
-	r = load_fd(fd, most, ret_data);
+		return errno == ENXIO ? -EINVAL : -errno; /* a socket */
+	r = check_kind(fd);
+	if (r == 0)
+		r = load_fd(fd, most, ret_data);
 	close(fd);
 	if (r < 0)
 		buffer_release(ret_data);

@@ -9,8 +9,9 @@
 
 #include "common/bytes.h"
 
-/* Reads a whole file of at most `most` bytes. The caller releases `ret_data` (empty on error).
- * 0, -EFBIG when it is larger, or the error of open/read. */
+/* Reads a whole file of at most `most` bytes, also of /proc and /sys. The caller releases `ret_data` (empty on error).
+ * 0; -EFBIG when it is larger; -EINVAL for a pipe, a socket or a device, which are never waited for; -EISDIR for a folder; or the
+ * error of open/read. */
 int file_load(const char *path, size_t most, struct buffer *ret_data);
 /* The same below a directory; `dirfd` may be AT_FDCWD. */
 int file_load_at(int dirfd, const char *path, size_t most, struct buffer *ret_data);

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -105,6 +107,37 @@ static void test_file_larger_than_allowed_is_refused(void **state)
 	assert_int_equal(rmdir(folder), 0); /* no temporary file is left */
 }
 
+static void test_pipe_in_the_place_of_a_file_is_not_waited_for(void **state)
+{
+	char folder[] = "/tmp/common-test.XXXXXX", path[64];
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct buffer data;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/f", folder);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	alarm(10);
+	assert_int_equal(file_load(path, 100, &data), -EINVAL);
+	assert_null(data.data);
+	alarm(0);
+	unlink(path);
+	strcpy(address.sun_path, path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(file_load(path, 100, &data), -EINVAL);
+	close(fd);
+	unlink(path);
+	assert_int_equal(file_load("/dev/zero", 100, &data), -EINVAL);
+	assert_int_equal(file_load("/dev/null", 100, &data), -EINVAL);
+	assert_int_equal(file_load(folder, 100, &data), -EISDIR);
+	assert_int_equal(rmdir(folder), 0);
+	/* Not of a known size, and files all the same. */
+	assert_int_equal(file_load("/proc/self/status", 1 << 16, &data), 0);
+	assert_true(data.size > 0);
+	buffer_release(&data);
+}
+
 static void test_deep_or_ambiguous_json_is_refused(void **state)
 {
 	char deep[2 * JSON_DEPTH_MOST + 3], error[160];
@@ -158,6 +191,7 @@ int main(void)
 		cmocka_unit_test(test_number_too_large_is_refused),
 		cmocka_unit_test(test_sizes_read_as_people_do),
 		cmocka_unit_test(test_file_larger_than_allowed_is_refused),
+		cmocka_unit_test(test_pipe_in_the_place_of_a_file_is_not_waited_for),
 		cmocka_unit_test(test_deep_or_ambiguous_json_is_refused),
 		cmocka_unit_test(test_seek_table_that_lies_is_refused),
 	};
