@@ -165,7 +165,8 @@ static int check_rate(void *context, curl_off_t total, curl_off_t have, curl_off
 	return 0;
 }
 
-static int error_of(CURLcode code)
+/* `reason` is errno behind the transfer, which malloc sets when it fails. */
+static int error_of(CURLcode code, int reason)
 {
 	switch (code) {
 	case CURLE_COULDNT_CONNECT:
@@ -180,7 +181,9 @@ static int error_of(CURLcode code)
 	case CURLE_SSL_ISSUER_ERROR:
 		return -EACCES;
 	case CURLE_OUT_OF_MEMORY:
-		return -ENOMEM;
+		/* libcurl also says so of an answer that it has no room for, such as an endless trailer: a server must not be able to
+		 * pass for this machine's own trouble. */
+		return reason == ENOMEM ? -ENOMEM : -EIO;
 	case CURLE_FILESIZE_EXCEEDED:
 		return -EFBIG;
 	case CURLE_URL_MALFORMAT:
@@ -260,7 +263,7 @@ static int perform(struct http *http, const char *url, struct curl_slist *header
 	CURL *curl = http->curl;
 	struct curl_slist *connect = NULL;
 	char *named = NULL;
-	int tls = strncmp(url, "https://", 8) == 0, r;
+	int tls = strncmp(url, "https://", 8) == 0, r, reason;
 	CURLcode code;
 
 	if (tls && !http->ca_file && !http->any_server) {
@@ -285,12 +288,14 @@ static int perform(struct http *http, const char *url, struct curl_slist *header
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, tls ? "https" : "http");
 	curl_easy_setopt(curl, CURLOPT_URL, named ? named : url);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	errno = 0;
 	code = curl_easy_perform(curl);
+	reason = errno;
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
 	curl_slist_free_all(connect);
 	free(named);
 	/* A refusal that was cut is the status that came with it. */
-	r = code == CURLE_OK || reception->cut ? 0 : reception->error ? reception->error : error_of(code);
+	r = code == CURLE_OK || reception->cut ? 0 : reception->error ? reception->error : error_of(code, reason);
 	if (r == -EFBIG)
 		snprintf(http->error, sizeof(http->error), "%s: the answer is longer than allowed", url);
 	else if (reception->error == -ETIMEDOUT)

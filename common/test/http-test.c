@@ -63,6 +63,18 @@ static void flood(int fd, const char *status)
 		n = read(fd, &byte, 1);
 }
 
+/* A sound body, and behind it a trailer that doesn't end. */
+static void flood_trailer(int fd)
+{
+	static const char head[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX: ";
+	char bytes[4096];
+	ssize_t n = write(fd, head, strlen(head));
+
+	memset(bytes, 'x', sizeof(bytes));
+	for (unsigned i = 0; n > 0 && i < 4096; i++)
+		n = send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL);
+}
+
 static bool answer_slowly(int fd, const char *question)
 {
 	if (strncmp(question + 4, "/drip ", 6) == 0)
@@ -75,6 +87,8 @@ static bool answer_slowly(int fd, const char *question)
 		drip(fd, "HTTP/1.1 200 OK\r\nX: ", 1);
 	else if (strncmp(question + 4, "/flood-of-404 ", 14) == 0)
 		flood(fd, "HTTP/1.1 404 Not Found\r\n\r\n");
+	else if (strncmp(question + 4, "/flood-of-trailer ", 18) == 0)
+		flood_trailer(fd);
 	else
 		return false;
 	return true;
@@ -336,6 +350,18 @@ static void test_endless_refusal_is_cut(void **state)
 	http_free(http);
 }
 
+static void test_endless_trailer_is_the_servers_fault(void **state)
+{
+	struct http *http = impatient(1, 60);
+	struct buffer body = { 0 };
+	unsigned status;
+
+	(void)state;
+	assert_int_equal(http_request(http, "GET", url_of("/flood-of-trailer"), NULL, 4000, &status, &body), -EIO);
+	buffer_release(&body);
+	http_free(http);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +378,7 @@ int main(void)
 		cmocka_unit_test(test_slow_sink_is_not_the_servers_fault),
 		cmocka_unit_test(test_stream_is_bounded),
 		cmocka_unit_test(test_endless_refusal_is_cut),
+		cmocka_unit_test(test_endless_trailer_is_the_servers_fault),
 	};
 
 	return cmocka_run_group_tests(tests, start_server, stop_server);
