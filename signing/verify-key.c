@@ -41,7 +41,6 @@ static int parse_der(const uint8_t *der, size_t size, struct verify_key *key)
 	written = mbedtls_pk_write_pubkey_der(&key->pk, again, sizeof(again));
 	if (written < 0 || (size_t)written != size || memcmp(again + sizeof(again) - size, der, size) != 0)
 		return -EINVAL;
-	sha256_once(der, size, key->fingerprint);
 	return 0;
 }
 
@@ -79,6 +78,19 @@ static bool is_sound_rsa(const mbedtls_pk_context *pk)
 	       mbedtls_mpi_bitlen(&mbedtls_pk_rsa(*pk)->E) <= EXPONENT_BITS_MOST;
 }
 
+/* Of what takes another secret to be different: whoever knows the factors of a modulus signs with any exponent, and whoever
+ * signs for a point also signs for its negative, which has the same X. 0 or -EINVAL. */
+static int take_fingerprint(struct verify_key *key)
+{
+	const mbedtls_mpi *number = key->kind == VERIFY_P256 ? &mbedtls_pk_ec(key->pk)->Q.X : &mbedtls_pk_rsa(key->pk)->N;
+	uint8_t bytes[1 + VERIFY_RSA_BITS_MOST / 8] = { (uint8_t)key->kind };
+
+	if (mbedtls_mpi_write_binary(number, bytes + 1, sizeof(bytes) - 1) != 0)
+		return -EINVAL;
+	sha256_once(bytes, sizeof(bytes), key->fingerprint);
+	return 0;
+}
+
 static int parse_pk(struct tree public, struct verify_key *key)
 {
 	char text[PEM_MOST];
@@ -89,7 +101,23 @@ static int parse_pk(struct tree public, struct verify_key *key)
 	r = parse_pem(text, key);
 	if (r == 0 && !(key->kind == VERIFY_P256 ? is_p256(&key->pk) : is_sound_rsa(&key->pk)))
 		r = -EINVAL;
-	return r;
+	return r == 0 ? take_fingerprint(key) : r;
+}
+
+/* Refused are points outside of the main subgroup: those of small order, for which a signature can be made up, and a key with
+ * one of those added, for which the same secret signs, too. The check is that of the conversion, whose result nobody
+ * needs. The fingerprint leaves the sign of X out, as for P-256. What nobody can see: several keys whose secrets one person has. */
+static int parse_ed25519(struct tree public, struct verify_key *key)
+{
+	uint8_t bytes[1 + sizeof(key->ed25519)] = { (uint8_t)key->kind }, converted[32];
+
+	if (tree_hex(public, key->ed25519, sizeof(key->ed25519)) < 0 ||
+	    crypto_sign_ed25519_pk_to_curve25519(converted, key->ed25519) != 0)
+		return -EINVAL;
+	memcpy(bytes + 1, key->ed25519, sizeof(key->ed25519));
+	bytes[sizeof(bytes) - 1] &= 0x7f;
+	sha256_once(bytes, sizeof(bytes), key->fingerprint);
+	return 0;
 }
 
 static int kind_of(struct tree key, enum verify_kind *ret_kind)
@@ -122,12 +150,7 @@ int verify_key_parse(struct tree key, struct verify_key *ret_key)
 	if (r < 0)
 		return r;
 	mbedtls_pk_init(&found.pk);
-	if (found.kind == VERIFY_ED25519) {
-		r = tree_hex(public, found.ed25519, sizeof(found.ed25519)) < 0 ? -EINVAL : 0;
-		sha256_once(found.ed25519, sizeof(found.ed25519), found.fingerprint);
-	} else {
-		r = parse_pk(public, &found);
-	}
+	r = found.kind == VERIFY_ED25519 ? parse_ed25519(public, &found) : parse_pk(public, &found);
 	if (r < 0) {
 		verify_key_release(&found);
 		return r;

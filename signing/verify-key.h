@@ -27,7 +27,7 @@ struct verify_key {
 	enum verify_kind kind;
 	uint8_t ed25519[32];
 	mbedtls_pk_context pk;            /* of the other kinds; holds memory */
-	uint8_t fingerprint[SHA256_SIZE]; /* of the key itself: the same for two writings of one key */
+	uint8_t fingerprint[SHA256_SIZE]; /* the same for all keys that are known to have one secret */
 };
 
 /* What is signed. The hash is for the kinds that don't hash the message themselves, made when the first of them asks. */

@@ -189,4 +189,24 @@ static const char rsa_16384_pem[] =
 	"k8b0UiJ4zUcYDilsZLovnSECAwEAAQ==\n"
 	"-----END PUBLIC KEY-----\n";
 
+/* The first two have the secret of another one above: of rsa_pem with another exponent, and of p256_pem (the negative of its
+ * point). The last one is ed25519_public and the point of order two. */
+static const char rsa_other_exponent_pem[] =
+	"-----BEGIN PUBLIC KEY-----\n"
+	"MIIBITANBgkqhkiG9w0BAQEFAAOCAQ4AMIIBCQKCAQEA1xSH3kTdYYOVhly974dv\n"
+	"KC/uC1rWIEmIgwrvgSm5u7By8PFfME2vv0keHUeQ8QUB02/WFhfOue50fVu0lipr\n"
+	"Ix+8H8k2iO6ElQj9+lJaX/Ujq5D36PabopzCIbN6jLHG7gFos9wH7DEEZlfz8Zrd\n"
+	"/eKdvG48U8W27GhEA1AX/khkhUOekReZaDngZTTDxd786LVDBwG7T71v9TisFt3G\n"
+	"JpydVis/HP1G5gx2YAmP9Mlmwu8djLzV46gSTMvCWF3+3HlsoyrMnzXXkvwl/xQF\n"
+	"J4aHQtCNI2/YAtya5/7QhX7sum15PCahimjKRA4fTpzkh7ZPuDJmlzgKN/u7ZdYF\n"
+	"lQICAQE=\n"
+	"-----END PUBLIC KEY-----\n";
+static const char p256_negated_pem[] =
+	"-----BEGIN PUBLIC KEY-----\n"
+	"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEYr3xSIZLLWJFjFAt6DWvjxmQ7YVV\n"
+	"ZQDrbl3Rei89jJgYJaFi47qumUyhjI50K9fAeDE31mwAcSVD6sr9b4Lxrw==\n"
+	"-----END PUBLIC KEY-----\n";
+static const char ed25519_shifted[] =
+	"b1980f1dda5f7bb108e82a1b5e3f7c69ff640cfdf277a89f7639dfacfc4eea97";
+
 #endif

@@ -191,21 +191,15 @@ static void test_signature_of_another_scheme_is_refused(void **state)
 }
 
 /* With a point of small order as key, a signature of anything can be made up: R and S of zero. */
-static void test_ed25519_key_of_small_order_signs_nothing(void **state)
+static void test_ed25519_key_of_small_order_is_no_key(void **state)
 {
 	static const char *const keys[] = { "0100000000000000000000000000000000000000000000000000000000000000",
 					    "0000000000000000000000000000000000000000000000000000000000000000",
 					    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f" };
-	char signature[129];
-	struct verify_key key;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
-		snprintf(signature, sizeof(signature), "%s%064d", keys[i], 0);
-		assert_int_equal(parse_key(ED25519, keys[i], &key), 0);
-		assert_false(signs(&key, KEY_MESSAGE, signature));
-		verify_key_release(&key);
-	}
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		assert_no_key(ED25519, keys[i]);
 }
 
 /* ------------------------------------------------------------------ what is no key */
@@ -387,6 +381,38 @@ static void test_one_key_in_two_writings_counts_once(void **state)
 					 ed25519_signature), BODY), 1);
 }
 
+static void assert_same_secret(const char *type, const char *scheme, const char *a, const char *b)
+{
+	struct verify_key left, right;
+
+	assert_string_not_equal(a, b);
+	assert_int_equal(parse_key(type, scheme, a, &left), 0);
+	assert_int_equal(parse_key(type, scheme, b, &right), 0);
+	assert_memory_equal(left.fingerprint, right.fingerprint, sizeof(left.fingerprint));
+	verify_key_release(&left);
+	verify_key_release(&right);
+}
+
+/* A threshold of two must take two people. */
+static void test_keys_that_share_a_secret_count_once(void **state)
+{
+	char negated[65];
+
+	(void)state;
+	assert_same_secret(RSA, rsa_pem, rsa_other_exponent_pem);
+	assert_same_secret(P256, p256_pem, p256_negated_pem);
+	snprintf(negated, sizeof(negated), "%s", ed25519_public);
+	negated[62] = "89abcdef01234567"[strchr("0123456789abcdef", negated[62]) - "0123456789abcdef"];
+	assert_same_secret(ED25519, ed25519_public, negated);
+}
+
+/* The sum of a key and the point of order two, (0, -1): its Y is -Y, and for half of all messages the same secret signs. */
+static void test_ed25519_key_outside_of_the_main_subgroup_is_no_key(void **state)
+{
+	(void)state;
+	assert_no_key(ED25519, ed25519_shifted);
+}
+
 static void test_three_keys_of_three_kinds_count_three(void **state)
 {
 	json_t *keys = json_pack("{s:o, s:o, s:o, s:o}", "a", key(P256, p256_pem), "b", key(RSA, rsa_pem), "c",
@@ -486,7 +512,7 @@ int main(void)
 		cmocka_unit_test(test_signature_with_something_behind_it_is_refused),
 		cmocka_unit_test(test_signature_that_is_no_hex_is_refused),
 		cmocka_unit_test(test_signature_of_another_scheme_is_refused),
-		cmocka_unit_test(test_ed25519_key_of_small_order_signs_nothing),
+		cmocka_unit_test(test_ed25519_key_of_small_order_is_no_key),
 		cmocka_unit_test(test_unknown_type_or_scheme_is_no_key_and_no_error),
 		cmocka_unit_test(test_key_of_another_kind_than_it_says_is_refused),
 		cmocka_unit_test(test_other_curves_are_refused),
@@ -495,6 +521,8 @@ int main(void)
 		cmocka_unit_test(test_key_with_something_behind_it_is_refused),
 		cmocka_unit_test(test_bad_ed25519_hex_is_refused),
 		cmocka_unit_test(test_one_key_in_two_writings_counts_once),
+		cmocka_unit_test(test_keys_that_share_a_secret_count_once),
+		cmocka_unit_test(test_ed25519_key_outside_of_the_main_subgroup_is_no_key),
 		cmocka_unit_test(test_three_keys_of_three_kinds_count_three),
 		cmocka_unit_test(test_signature_under_another_keys_id_is_refused),
 		cmocka_unit_test(test_with_a_real_number_has_no_signatures),
