@@ -320,6 +320,13 @@ static int find_newer(const struct publication *p, const char *role, const struc
 		if (strcmp(file, entry->d_name) != 0)
 			continue;
 		r = repository_fetch(p->repository->folder, file, TUF_TARGETS_MOST, &data);
+		if (r < 0 && r != -ENOMEM) {
+			/* Whatever an account puts there, the others' metadata has to be named. */
+			log_warning("metadata/%s isn't taken: %s", file, r == -EFBIG ? "it is too large" :
+				    r == -EINVAL || r == -EISDIR ? "it isn't a file" : strerror(-r));
+			r = 0;
+			continue;
+		}
 		if (r == 0 && tuf_document_parse(TUF_TARGETS, data.data, data.size, &parsed, error) == 0) {
 			document = json_parse(data.data, data.size, also);
 			if (version_of(document) == version && is_complete(signers, TUF_TARGETS, document)) {
