@@ -5,22 +5,22 @@
 #include "signing/format-private.h"
 #include "signing/sha256.h"
 
-struct tree_steps tuf_delegations_begin(const struct tuf_document *targets)
+struct tuf_delegation_steps tuf_delegations_begin(const struct tuf_document *targets)
 {
-	return tree_begin(tree_get(tree_get(targets->body, "delegations"), "roles"));
+	struct tree delegations = tree_get(targets->body, "delegations");
+
+	return (struct tuf_delegation_steps){ tree_begin(tree_get(delegations, "roles")), tree_get(delegations, "keys") };
 }
 
-bool tuf_delegations_next(const struct tuf_document *targets, struct tree_steps *steps,
-			  struct tuf_delegation *ret_delegation)
+bool tuf_delegations_next(struct tuf_delegation_steps *steps, struct tuf_delegation *ret_delegation)
 {
 	struct tree role;
 
-	if (!tree_next(steps))
+	if (!tree_next(&steps->roles))
 		return false;
-	role = steps->value;
+	role = steps->roles.value;
 	*ret_delegation = (struct tuf_delegation){
-		.signers = { .keys = tree_get(tree_get(targets->body, "delegations"), "keys"),
-			     .keyids = tree_get(role, "keyids") },
+		.signers = { .keys = steps->keys, .keyids = tree_get(role, "keyids") },
 		.terminating = tree_kind(tree_get(role, "terminating")) == TREE_TRUE,
 		.paths = tree_get(role, "paths"),
 		.path_hash_prefixes = tree_get(role, "path_hash_prefixes"),
@@ -58,6 +58,8 @@ bool tuf_delegation_covers(const struct tuf_delegation *delegation, const char *
 	while (tree_next(&paths))
 		if (matches(path, paths.value))
 			return true;
+	if (tree_is_none(delegation->path_hash_prefixes))
+		return false;
 	sha256_once(path, strlen(path), digest);
 	hex_format(digest, sizeof(digest), digits);
 	while (tree_next(&prefixes))

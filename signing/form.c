@@ -104,6 +104,8 @@ static int check_keys(struct tree keys, char *error)
 
 	if (tree_kind(keys) != TREE_OBJECT)
 		return tuf_bad(error, "\"keys\" must be an object");
+	if (tree_count(keys) > TUF_KEYS_MOST)
+		return tuf_bad(error, "has %zu keys; %u is the most that is looked at", tree_count(keys), TUF_KEYS_MOST);
 	while (tree_next(&steps)) {
 		if (!is_kind(steps.value, "keytype", TREE_STRING) || !is_kind(steps.value, "scheme", TREE_STRING) ||
 		    !is_kind(steps.value, "keyval", TREE_OBJECT))
@@ -239,6 +241,8 @@ static int check_delegations(struct tree delegations, char *error)
 
 	if (tree_is_none(roles))
 		return tuf_bad(error, "\"delegations\" needs a list \"roles\"");
+	if (tree_count(roles) > TUF_DELEGATIONS_MOST)
+		return tuf_bad(error, "has %zu delegations; %u is the most that is looked at", tree_count(roles), TUF_DELEGATIONS_MOST);
 	r = check_keys(tree_get(delegations, "keys"), error);
 	while (r == 0 && tree_next(&steps))
 		r = check_delegation(steps.value, error);

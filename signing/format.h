@@ -28,6 +28,9 @@
 #define TUF_ROLE_SIZE 256
 /* Keys of one role, signatures of one document: each may cost milliseconds of a slow machine. */
 #define TUF_SIGNERS_MOST 256u
+/* Keys and delegations of one document: what anybody who may sign one can make others read. 16,384 are PyPI's hashed bins. */
+#define TUF_KEYS_MOST 4096u
+#define TUF_DELEGATIONS_MOST 16384u
 
 enum tuf_type { TUF_ROOT, TUF_TIMESTAMP, TUF_SNAPSHOT, TUF_TARGETS };
 
@@ -135,14 +138,18 @@ struct tuf_delegation {
 	struct tree path_hash_prefixes;
 };
 
-/* Walks over the delegations in their order (none: nothing). tree_begin's habit:
+/* Walks over the delegations in their order (none: nothing). tree_begin's habit; to begin costs a step over the members of the
+ * document, and each delegation one over itself:
  *
- *	struct tree_steps steps = tuf_delegations_begin(&targets);
+ *	struct tuf_delegation_steps steps = tuf_delegations_begin(&targets);
  *
- *	while (tuf_delegations_next(&targets, &steps, &delegation)) … */
-struct tree_steps tuf_delegations_begin(const struct tuf_document *targets);
-bool tuf_delegations_next(const struct tuf_document *targets, struct tree_steps *steps,
-			  struct tuf_delegation *ret_delegation);
+ *	while (tuf_delegations_next(&steps, &delegation)) … */
+struct tuf_delegation_steps {
+	struct tree_steps roles; /* private */
+	struct tree keys;
+};
+struct tuf_delegation_steps tuf_delegations_begin(const struct tuf_document *targets);
+bool tuf_delegations_next(struct tuf_delegation_steps *steps, struct tuf_delegation *ret_delegation);
 
 /* Whether the delegation is for this path: one of its patterns matches, or the SHA-256 of the path begins with one of its
  * prefixes. */

@@ -12,19 +12,22 @@
 
 /* Delegated roles that one search looks into: what the reference implementation has. */
 #define SEARCHED_MOST 32u
-/* Delegated roles of a whole repository, for tuf_client_each_target. */
-#define LISTED_MOST 4096u
+/* Delegated roles below each delegation of the top-level role, itself included, that are loaded for
+ * tuf_client_each_target: whoever is delegated to can use up its own share, and nobody else's. */
+#define BRANCH_MOST 64u
+/* Bytes of a path in a sentence. */
+#define PATH_SHOWN 200u
 
 #define fail client_fail
 
-/* A role as one delegator vouches for it: another one may name other keys for the same role. All versions are those of
- * one snapshot, so both are known by their names. */
+/* A role as one delegator vouches for it: another one, also one of the same name, may name other keys for the same role. */
 struct loaded {
 	char name[TUF_ROLE_SIZE];
-	char delegator[TUF_ROLE_SIZE];  /* "" for the top-level role */
+	const struct loaded *delegator; /* NULL for the top-level role */
+	struct loaded *branch;          /* the role below the top-level one on the way here, or itself */
+	size_t below;                   /* of such a role: how many are loaded that it is the branch of */
 	struct tuf_document document;   /* owned, but for the top-level role */
 	int error;                      /* why there is no document */
-	bool is_listed;
 };
 
 struct search {
@@ -53,20 +56,25 @@ static void search_release(struct search *search)
 	free(search->roles);
 }
 
+/* A path is whatever somebody wrote: in a sentence nothing of it may speak to a terminal. */
+static const char *shown(const char *path, char ret_text[PATH_SHOWN + 1])
+{
+	size_t size = 0;
+
+	for (; path[size] && size < PATH_SHOWN; size++)
+		ret_text[size] = (char)(path[size] < 0x20 || path[size] > 0x7e ? '?' : path[size]);
+	ret_text[size] = '\0';
+	return ret_text;
+}
+
 /* ------------------------------------------------------------------ one delegated role */
 
-static int load_delegated(struct tuf_client *client, const struct tuf_delegation *delegation,
+static int load_delegated(struct tuf_client *client, const struct tuf_delegation *delegation, const struct tuf_file *file,
 			  struct tuf_document *ret_document)
 {
-	struct described_role described = { .role = delegation->name, .signers = delegation->signers };
-	char name[TUF_ROLE_SIZE + 5], file[TUF_FILE_NAME_SIZE];
-	int r;
+	struct described_role described = { .role = delegation->name, .signers = delegation->signers, .file = *file };
+	int r = client_load_targets(client, &described, ret_document);
 
-	tuf_role_file_name(delegation->name, 0, file);
-	snprintf(name, sizeof(name), "%s.json", delegation->name);
-	if (tuf_file_of(&client->snapshot, name, &described.file) < 0)
-		return fail(client, -EBADMSG, "%s: a role is delegated that the snapshot doesn't name", file);
-	r = client_load_targets(client, &described, ret_document);
 	/* A file that is withheld isn't the same as a target that nobody signed. */
 	return r == -ENOENT ? -EBADMSG : r;
 }
@@ -74,33 +82,61 @@ static int load_delegated(struct tuf_client *client, const struct tuf_delegation
 static struct loaded *find_loaded(const struct search *search, const struct loaded *delegator, const char *name)
 {
 	for (size_t i = 0; i < search->count; i++)
-		if (strcmp(search->roles[i]->name, name) == 0 &&
-		    strcmp(search->roles[i]->delegator, delegator->name) == 0)
+		if (search->roles[i]->delegator == delegator && strcmp(search->roles[i]->name, name) == 0)
 			return search->roles[i];
 	return NULL;
 }
 
-/* 0 also when the role can't be verified: its `error` says so. */
-static int load_role(struct search *search, const struct loaded *delegator, const struct tuf_delegation *delegation,
+static int add_role(struct search *search, struct loaded **ret_role)
+{
+	struct loaded **roles = realloc(search->roles, (search->count + 1) * sizeof(struct loaded *));
+
+	if (roles)
+		search->roles = roles;
+	*ret_role = roles ? calloc(1, sizeof(**ret_role)) : NULL;
+	if (!*ret_role)
+		return fail(search->client, -ENOMEM, "out of memory");
+	search->roles[search->count++] = *ret_role;
+	return 0;
+}
+
+static int refuse_branch(struct tuf_client *client, const struct loaded *branch)
+{
+	char file[TUF_FILE_NAME_SIZE];
+
+	tuf_role_file_name(branch->name, 0, file);
+	return fail(client, -EBADMSG, "%s: more than %u roles are delegated below it: what the others sign for is left out", file,
+		    BRANCH_MOST);
+}
+
+/* 0 also when the role can't be verified: its `error` says so. -EBADMSG, before it costs anything, when the snapshot doesn't
+ * name it or when its branch has enough. */
+static int load_role(struct search *search, struct loaded *delegator, const struct tuf_delegation *delegation,
 		     struct loaded **ret_role)
 {
-	struct loaded **roles, *role = find_loaded(search, delegator, delegation->name);
+	struct loaded *role = find_loaded(search, delegator, delegation->name);
+	char name[TUF_ROLE_SIZE + 5], file[TUF_FILE_NAME_SIZE];
+	struct tuf_file described;
+	int r;
 
 	*ret_role = role;
 	if (role)
 		return 0;
-	roles = realloc(search->roles, (search->count + 1) * sizeof(struct loaded *));
-	if (roles)
-		search->roles = roles;
-	role = calloc(1, sizeof(*role));
-	if (!roles || !role) {
-		free(role);
-		return fail(search->client, -ENOMEM, "out of memory");
+	snprintf(name, sizeof(name), "%s.json", delegation->name);
+	if (tuf_file_of(&search->client->snapshot, name, &described) < 0) {
+		tuf_role_file_name(delegation->name, 0, file);
+		return fail(search->client, -EBADMSG, "%s: a role is delegated that the snapshot doesn't name", file);
 	}
+	if (delegator->branch && delegator->branch->below >= BRANCH_MOST)
+		return refuse_branch(search->client, delegator->branch);
+	r = add_role(search, &role);
+	if (r < 0)
+		return r;
 	memcpy(role->name, delegation->name, sizeof(role->name));
-	memcpy(role->delegator, delegator->name, sizeof(role->delegator));
-	role->error = load_delegated(search->client, delegation, &role->document);
-	search->roles[search->count++] = role;
+	role->delegator = delegator;
+	role->branch = delegator->branch ? delegator->branch : role;
+	role->branch->below++;
+	role->error = load_delegated(search->client, delegation, &described, &role->document);
 	*ret_role = role;
 	return 0;
 }
@@ -126,18 +162,19 @@ static bool was_visited(const struct quest *quest, const char *name)
 	return strcmp(name, "targets") == 0;
 }
 
-static int look_into(struct quest *quest, const struct loaded *role);
+static int look_into(struct quest *quest, struct loaded *role);
 
-static int follow(struct quest *quest, const struct loaded *delegator, const struct tuf_delegation *delegation)
+static int follow(struct quest *quest, struct loaded *delegator, const struct tuf_delegation *delegation)
 {
+	char text[PATH_SHOWN + 1];
 	struct loaded *role;
 	int r;
 
 	if (was_visited(quest, delegation->name))
 		return NOT_FOUND;
 	if (quest->count == SEARCHED_MOST)
-		return fail(quest->search->client, -EBADMSG, "%.200s: more than %u delegated roles may sign for it, too many "
-			    "to search", quest->path, SEARCHED_MOST);
+		return fail(quest->search->client, -EBADMSG, "%s: more than %u delegated roles may sign for it, too many "
+			    "to search", shown(quest->path, text), SEARCHED_MOST);
 	r = load_role(quest->search, delegator, delegation, &role);
 	if (r < 0)
 		return r;
@@ -150,16 +187,18 @@ static int follow(struct quest *quest, const struct loaded *delegator, const str
 	return r;
 }
 
-static int look_into(struct quest *quest, const struct loaded *role)
+static int look_into(struct quest *quest, struct loaded *role)
 {
-	struct tree_steps steps = tuf_delegations_begin(&role->document);
+	struct tuf_delegation_steps steps;
 	struct tuf_delegation delegation;
 
 	if (tuf_target_of(&role->document, quest->path, &quest->found) == 0) {
 		quest->found_in = role;
 		return FOUND;
 	}
-	while (tuf_delegations_next(&role->document, &steps, &delegation)) {
+	/* Not before: to find its delegations costs a step over all targets of the role. */
+	steps = tuf_delegations_begin(&role->document);
+	while (tuf_delegations_next(&steps, &delegation)) {
 		int r;
 
 		if (!tuf_delegation_covers(&delegation, quest->path))
@@ -193,6 +232,7 @@ static int refuse_untrusted(struct tuf_client *client)
 int tuf_client_target(struct tuf_client *client, const char *path, struct verified_target **ret_target)
 {
 	struct search search;
+	char text[PATH_SHOWN + 1];
 	struct quest quest;
 	int r;
 
@@ -202,13 +242,13 @@ int tuf_client_target(struct tuf_client *client, const char *path, struct verifi
 	search_init(&search, client, false);
 	r = search_for(&search, &quest, path);
 	if (r == -ENOENT)
-		fail(client, r, "%.200s: nobody signed for this target (targets version %llu)", path,
+		fail(client, r, "%s: nobody signed for this target (targets version %llu)", shown(path, text),
 		     (unsigned long long)client->targets.version);
 	if (r == 0) {
 		r = verified_target_new(path, quest.found_in->name, &quest.found, ret_target);
 		if (r < 0)
-			fail(client, r, r == -ENOMEM ? "out of memory" : "%.200s: is signed with hashes of unknown kinds only",
-			     path);
+			fail(client, r, r == -ENOMEM ? "out of memory" : "%s: is signed with hashes of unknown kinds only",
+			     shown(path, text));
 	}
 	search_release(&search);
 	if (r == 0)
@@ -245,13 +285,13 @@ static void note_error(struct listing *listing)
 		snprintf(listing->first_error, sizeof(listing->first_error), "%s", listing->search.client->error);
 }
 
-/* Gives a path of a role when a search for it ends there. */
+/* Gives a path of a role when a search for it ends there: in this role as this delegator vouches for it, so each path once. */
 static int give_if_found(struct listing *listing, const struct loaded *role, const char *path)
 {
 	struct quest quest;
 	int r = search_for(&listing->search, &quest, path);
 
-	if (r == 0 && strcmp(quest.found_in->name, role->name) == 0)
+	if (r == 0 && quest.found_in == role)
 		return give(listing, role, path, &quest.found);
 	if (r < 0 && r != -ENOENT)
 		note_error(listing);
@@ -262,7 +302,6 @@ static int list_targets_of(struct listing *listing, struct loaded *role)
 {
 	int r = 0;
 
-	role->is_listed = true;
 	for (size_t i = 0; r == 0 && i < role->document.count; i++) {
 		struct tuf_file file;
 		struct tree key;
@@ -282,46 +321,46 @@ static int list_targets_of(struct listing *listing, struct loaded *role)
 	return r;
 }
 
-/* Another delegator's copy of a role has the same targets. */
-static bool is_listed(const struct listing *listing, const char *name)
+/* No search enters a role twice, so what is behind a cycle isn't found by any. */
+static bool is_above(const struct loaded *role, const char *name)
 {
-	for (size_t i = 0; i < listing->search.count; i++)
-		if (listing->search.roles[i]->is_listed && strcmp(listing->search.roles[i]->name, name) == 0)
+	for (; role; role = role->delegator)
+		if (strcmp(role->name, name) == 0)
 			return true;
 	return false;
 }
 
 static int list_role(struct listing *listing, struct loaded *role, unsigned depth);
 
-static int list_delegated(struct listing *listing, const struct loaded *delegator,
-			  const struct tuf_delegation *delegation, unsigned depth)
+/* A role that can't be listed is left out, and nothing else: it may be any account's, and the others' must not need it. */
+static int list_delegated(struct listing *listing, struct loaded *delegator, const struct tuf_delegation *delegation,
+			  unsigned depth)
 {
 	struct loaded *role;
 	int r;
 
-	if (is_listed(listing, delegation->name))
+	if (is_above(delegator, delegation->name))
 		return 0;
-	if (listing->search.count >= LISTED_MOST)
-		return fail(listing->search.client, -EBADMSG, "the repository has more than %u delegated roles, too many "
-			    "to list", LISTED_MOST);
 	r = load_role(&listing->search, delegator, delegation, &role);
-	if (r < 0)
-		return r;
-	if (role->error < 0) {
-		note_error(listing);
-		return role->error == -ENOMEM ? -ENOMEM : 0;
-	}
-	return list_role(listing, role, depth + 1);
+	if (r == 0)
+		r = role->error;
+	if (r == 0)
+		return list_role(listing, role, depth + 1);
+	note_error(listing);
+	return r == -ENOMEM ? r : 0;
 }
 
 /* No search goes deeper than SEARCHED_MOST, so no listing need. */
 static int list_role(struct listing *listing, struct loaded *role, unsigned depth)
 {
-	struct tree_steps steps = tuf_delegations_begin(&role->document);
 	struct tuf_delegation delegation;
+	struct tuf_delegation_steps steps;
 	int r = list_targets_of(listing, role);
 
-	while (r == 0 && depth < SEARCHED_MOST && tuf_delegations_next(&role->document, &steps, &delegation))
+	if (r < 0 || depth >= SEARCHED_MOST)
+		return r;
+	steps = tuf_delegations_begin(&role->document);
+	while (r == 0 && tuf_delegations_next(&steps, &delegation))
 		r = list_delegated(listing, role, &delegation, depth);
 	return r;
 }

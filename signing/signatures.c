@@ -39,21 +39,48 @@ static struct tree find_key(struct tree keys, struct tree keyid)
 	return (struct tree){ 0 };
 }
 
-static struct tree find_signature(const struct tuf_document *document, struct tree keyid)
-{
-	struct tree_steps steps = tree_begin(document->signatures);
+/* A signature of the document, and the key that its key id names. */
+struct claim {
+	struct tree keyid, signature, key;
+};
 
-	while (tree_next(&steps))
-		if (tree_compare(tree_get(steps.value, "keyid"), keyid) == 0)
-			return tree_get(steps.value, "sig");
-	return (struct tree){ 0 };
-}
-
-/* Fingerprints of the keys that have signed. */
+/* The signatures by their key ids, and fingerprints of the keys that have signed. */
 struct counted {
+	struct claim claims[TUF_SIGNERS_MOST];
+	size_t claimed;
 	uint8_t keys[TUF_SIGNERS_MOST][SHA256_SIZE];
 	size_t count;
 };
+
+static int compare_claims(const void *a, const void *b)
+{
+	const struct claim *left = a, *right = b;
+
+	return tree_compare(left->keyid, right->keyid);
+}
+
+static struct claim *find_claim(struct counted *counted, struct tree keyid)
+{
+	struct claim wanted = { .keyid = keyid };
+
+	return bsearch(&wanted, counted->claims, counted->claimed, sizeof(wanted), compare_claims);
+}
+
+/* Signatures and keys are read once each: whoever writes them can make either list megabytes long. */
+static void find_claims(const struct tuf_document *document, struct tree keys, struct counted *counted)
+{
+	struct tree_steps signatures = tree_begin(document->signatures), steps = tree_begin(keys);
+	struct claim *claim;
+
+	while (counted->claimed < TUF_SIGNERS_MOST && tree_next(&signatures))
+		counted->claims[counted->claimed++] = (struct claim){ .keyid = tree_get(signatures.value, "keyid"),
+								      .signature = tree_get(signatures.value, "sig") };
+	if (counted->claimed > 1)
+		qsort(counted->claims, counted->claimed, sizeof(*counted->claims), compare_claims);
+	while (counted->claimed > 0 && tree_next(&steps))
+		if ((claim = find_claim(counted, steps.key)))
+			claim->key = steps.value;
+}
 
 static bool is_counted(const struct counted *counted, const struct verify_key *key)
 {
@@ -103,11 +130,13 @@ int tuf_count_signatures(const struct tuf_document *document, const struct tuf_s
 	int r = counted ? find_message(document->body, &text, &message) : -ENOMEM;
 
 	*ret_count = 0;
+	if (r == 0)
+		find_claims(document, signers->keys, counted);
 	while (r == 0 && tree_next(&steps)) {
-		struct tree signature = find_signature(document, steps.value);
+		const struct claim *claim = find_claim(counted, steps.value);
 
-		if (!tree_is_none(signature))
-			r = count_key(&message, find_key(signers->keys, steps.value), signature, counted);
+		if (claim)
+			r = count_key(&message, claim->key, claim->signature, counted);
 	}
 	if (r == 0)
 		*ret_count = counted->count;

@@ -50,10 +50,10 @@ static void check_meta(const struct tuf_document *document, const uint8_t *data,
 
 static void check_delegations(const struct tuf_document *targets)
 {
-	struct tree_steps steps = tuf_delegations_begin(targets);
+	struct tuf_delegation_steps steps = tuf_delegations_begin(targets);
 	struct tuf_delegation delegation;
 
-	while (tuf_delegations_next(targets, &steps, &delegation)) {
+	while (tuf_delegations_next(&steps, &delegation)) {
 		char name[TUF_FILE_NAME_SIZE];
 
 		if (!delegation.name[0] || delegation.signers.threshold == 0 ||

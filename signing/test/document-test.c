@@ -483,23 +483,23 @@ static void test_delegated_role_with_a_top_level_name_is_refused(void **state)
 static void test_delegations_are_given_in_their_order(void **state)
 {
 	struct tuf_document document = parse_sound(TUF_TARGETS, sound(TUF_TARGETS));
-	struct tree_steps steps = tuf_delegations_begin(&document);
+	struct tuf_delegation_steps steps = tuf_delegations_begin(&document);
 	struct tuf_delegation d;
 
 	(void)state;
-	assert_true(tuf_delegations_next(&document, &steps, &d));
+	assert_true(tuf_delegations_next(&steps, &d));
 	assert_string_equal(d.name, "acme");
 	assert_int_equal(d.signers.threshold, 1);
 	assert_false(d.terminating);
 	assert_true(tuf_delegation_covers(&d, "app/web/debian/1.img.zst"));
 	assert_false(tuf_delegation_covers(&d, "app/cache/debian/1.img.zst"));
-	assert_true(tuf_delegations_next(&document, &steps, &d));
+	assert_true(tuf_delegations_next(&steps, &d));
 	assert_string_equal(d.name, "bin");
 	assert_int_equal(d.signers.threshold, 2);
 	assert_true(d.terminating);
 	assert_int_equal(tree_count(d.signers.keys), 1);
 	assert_int_equal(tree_count(d.signers.keyids), 1);
-	assert_false(tuf_delegations_next(&document, &steps, &d));
+	assert_false(tuf_delegations_next(&steps, &d));
 	tuf_document_release(&document);
 }
 

@@ -623,7 +623,7 @@ static void test_all_targets_are_those_that_a_search_finds(void **state)
 	forge_target(forge, "B", "t/hidden", 23);
 	publish(forge);
 	list(forge, text);
-	assert_string_equal(text, "top=1 a/1=11 b/through-b=13 both=12 b/1=21 ");
+	assert_string_equal(text, "top=1 a/1=11 both=12 b/1=21 b/through-b=13 ");
 	assert_string_equal(tuf_client_error(forge->client), "");
 	assert_found(forge, "b/through-b", 13);
 	assert_found(forge, "both", 12);
@@ -688,6 +688,114 @@ static void test_many_accounts_are_listed(void **state)
 	}
 }
 
+/* The account signs that without anybody else: thousands of roles that nobody has ever seen. */
+static void add_ghosts(struct forge *forge, const char *account, unsigned count)
+{
+	json_t *ghost = forge_delegate(forge, account, "ghost", "app/*/*/*", 105, 1, 1), *roles;
+	char name[32];
+
+	roles = json_object_get(forge_role(forge, account)->delegations, "roles");
+	forge_role(forge, "ghost")->withheld = true;
+	for (unsigned i = 0; i < count; i++) {
+		json_t *copy = json_deep_copy(ghost);
+
+		snprintf(name, sizeof(name), "ghost%u", i);
+		json_object_set_new(copy, "name", json_string(name));
+		assert_int_equal(json_array_append_new(roles, copy), 0);
+	}
+}
+
+static void test_roles_that_nobody_has_seen_do_not_hide_other_accounts(void **state)
+{
+	struct forge *forge = *state;
+	char text[1000];
+
+	json_object_clear(forge->targets);
+	delegate_accounts(forge);
+	forge_delegate(forge, "zebra", "contractor", "app/blog/*/*", 103, 1, 1);
+	forge_target(forge, "contractor", "app/blog/debian/2.img.zst", 33);
+	add_ghosts(forge, "acme", 4200);
+	publish(forge);
+	list(forge, text);
+	assert_string_equal(text, "app/shop/debian/1.img.zst=11 app/blog/debian/1.img.zst=22 app/blog/debian/2.img.zst=33 ");
+	assert_non_null(strstr(tuf_client_error(forge->client), "ghost"));
+	assert_refused(forge, "app/shop/debian/2.img.zst", -EBADMSG, "ghost");
+	assert_found(forge, "app/blog/debian/2.img.zst", 33);
+}
+
+static void test_account_uses_up_its_own_share_of_roles_only(void **state)
+{
+	struct forge *forge = *state;
+	char name[16], path[40], text[1000];
+
+	json_object_clear(forge->targets);
+	delegate_accounts(forge);
+	for (unsigned i = 0; i < 70; i++) {
+		snprintf(name, sizeof(name), "r%u", i);
+		snprintf(path, sizeof(path), "app/shop/r%u/*", i);
+		forge_delegate(forge, "acme", name, path, 104, 1, 1);
+	}
+	/* 64 with acme itself. */
+	forge_target(forge, "r62", "app/shop/r62/x", 62);
+	forge_target(forge, "r63", "app/shop/r63/x", 63);
+	forge_delegate(forge, "zebra", "contractor", "app/blog/*/*", 103, 1, 1);
+	forge_target(forge, "contractor", "app/blog/debian/2.img.zst", 33);
+	publish(forge);
+	list(forge, text);
+	assert_string_equal(text, "app/shop/debian/1.img.zst=11 app/shop/r62/x=62 app/blog/debian/1.img.zst=22 "
+			    "app/blog/debian/2.img.zst=33 ");
+	assert_non_null(strstr(tuf_client_error(forge->client), "acme.json: more than 64 roles are delegated below it"));
+}
+
+/* With the other's own keys, so that it verifies: then it must not count as listed, with what is below it left out. */
+static void test_account_can_not_list_anothers_role_in_its_place(void **state)
+{
+	struct forge *forge = *state;
+	char name[16], before[16] = "acme", text[1000];
+
+	json_object_clear(forge->targets);
+	delegate_accounts(forge);
+	for (unsigned i = 0; i < 30; i++) {
+		snprintf(name, sizeof(name), "r%u", i);
+		forge_delegate(forge, before, name, "app/*/*/*", 104, 1, 1);
+		strcpy(before, name);
+	}
+	forge_delegate(forge, before, "zebra", "app/*/*/*", 102, 1, 1);
+	forge_delegate(forge, "zebra", "contractor", "app/blog/*/*", 103, 1, 1);
+	forge_target(forge, "contractor", "app/blog/debian/2.img.zst", 33);
+	publish(forge);
+	list(forge, text);
+	assert_string_equal(text, "app/shop/debian/1.img.zst=11 app/blog/debian/1.img.zst=22 app/blog/debian/2.img.zst=33 ");
+}
+
+/* Two roles of one name below two of one name, of which one is trusted with more. */
+static void test_roles_of_one_name_below_others_of_one_name_are_told_apart(void **state)
+{
+	struct forge *forge = *state;
+	char text[1000];
+
+	json_object_clear(forge->targets);
+	forge_delegate(forge, "targets", "A", "a/*", 101, 1, 1);
+	forge_delegate(forge, "targets", "B", "b/*", 102, 1, 1);
+	forge_delegate(forge, "A", "middle", "*/*", 103, 1, 1);
+	forge_delegate(forge, "B", "middle", "*/*", 103, 1, 1);
+	forge_delegate(forge, "middle", "low", "*/*", 104, 1, 1);
+	forge_target(forge, "low", "a/file", 11);
+	forge_target(forge, "low", "b/file", 22);
+	publish(forge);
+	list(forge, text);
+	assert_string_equal(text, "a/file=11 b/file=22 ");
+	assert_string_equal(tuf_client_error(forge->client), "");
+}
+
+static void test_path_in_a_sentence_does_not_speak_to_the_terminal(void **state)
+{
+	struct forge *forge = *state;
+
+	refresh(forge);
+	assert_refused(forge, "app/\033[2J\x9b\n\x7f.img", -ENOENT, "app/?[2J???.img: nobody signed");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -728,6 +836,11 @@ int main(void)
 		T(test_listing_takes_no_delegators_word_for_anothers),
 		T(test_broken_account_does_not_hide_the_others),
 		T(test_many_accounts_are_listed),
+		T(test_roles_that_nobody_has_seen_do_not_hide_other_accounts),
+		T(test_account_uses_up_its_own_share_of_roles_only),
+		T(test_account_can_not_list_anothers_role_in_its_place),
+		T(test_roles_of_one_name_below_others_of_one_name_are_told_apart),
+		T(test_path_in_a_sentence_does_not_speak_to_the_terminal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
