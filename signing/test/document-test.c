@@ -503,6 +503,38 @@ static void test_delegations_are_given_in_their_order(void **state)
 	tuf_document_release(&document);
 }
 
+/* A document of `keys` keys and `roles` delegations. */
+static int parse_many(unsigned keys, unsigned roles, char error[TUF_ERROR_SIZE])
+{
+	struct tuf_document document = { 0 };
+	struct buffer text = { 0 };
+	int r;
+
+	buffer_printf(&text, "{\"signatures\":[],\"signed\":{\"_type\":\"targets\",\"delegations\":{\"keys\":{");
+	for (unsigned i = 0; i < keys; i++)
+		buffer_printf(&text, "%s\"%x\":{\"keytype\":\"\",\"scheme\":\"\",\"keyval\":{}}", i ? "," : "", i);
+	buffer_printf(&text, "},\"roles\":[");
+	for (unsigned i = 0; i < roles; i++)
+		buffer_printf(&text, "%s{\"name\":\"%x\",\"keyids\":[],\"threshold\":1,\"terminating\":false,\"paths\":[]}", i ? "," : "", i);
+	buffer_printf(&text, "]},\"expires\":\"2030-01-01T00:00:00Z\",\"spec_version\":\"1.0\",\"targets\":{},\"version\":1}}");
+	r = tuf_document_take(TUF_TARGETS, &text, &document, error);
+	tuf_document_release(&document);
+	buffer_release(&text);
+	return r;
+}
+
+static void test_too_many_keys_or_delegations_are_not_looked_at(void **state)
+{
+	char error[TUF_ERROR_SIZE] = "";
+
+	(void)state;
+	assert_int_equal(parse_many(TUF_KEYS_MOST, TUF_DELEGATIONS_MOST, error), 0);
+	assert_int_equal(parse_many(TUF_KEYS_MOST + 1, 1, error), -EBADMSG);
+	assert_string_equal(error, "has 4097 keys; 4096 is the most that is looked at");
+	assert_int_equal(parse_many(1, TUF_DELEGATIONS_MOST + 1, error), -EBADMSG);
+	assert_string_equal(error, "has 16385 delegations; 16384 is the most that is looked at");
+}
+
 /* sha256("a") = ca97…, sha256("file1.txt") = 55ae… */
 static void test_path_hash_prefixes_are_those_of_sha256(void **state)
 {
@@ -643,6 +675,7 @@ int main(void)
 		cmocka_unit_test(test_unsound_delegations_are_refused),
 		cmocka_unit_test(test_delegated_role_with_a_top_level_name_is_refused),
 		cmocka_unit_test(test_delegations_are_given_in_their_order),
+		cmocka_unit_test(test_too_many_keys_or_delegations_are_not_looked_at),
 		cmocka_unit_test(test_path_hash_prefixes_are_those_of_sha256),
 		cmocka_unit_test(test_pattern_longer_than_its_bound_matches_nothing),
 		cmocka_unit_test(test_patterns_never_match_across_a_slash),
