@@ -104,7 +104,7 @@ test-unit-needs += $(B)/test/answer
 script-tests += signing/test/reference
 
 test-unit-needs += $(B)/test/verity-check $(B)/bin/repave-sign
-script-tests += signing/test/ceremony signing/test/repave-sign-test signing/test/verity-vectors signing/test/no-signing-in-nodes
+script-tests += signing/test/ceremony signing/test/repave-sign-test signing/test/man-test signing/test/verity-vectors signing/test/no-signing-in-nodes
 shell-scripts += signing/test/repave-sign-test signing/test/verity-vectors signing/test/no-signing-in-nodes
 
 unit-tests += signing-repository-test

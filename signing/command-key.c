@@ -109,7 +109,7 @@ static int name_output(const struct arguments *a, const char *name, const char *
 
 	if (!a->output && !a->keys) {
 		log_error(0, "give --output FILE or --keys DIR");
-		return -EINVAL;
+		return WRONG_USAGE;
 	}
 	if (!a->output && (r = make_folders(a->keys, 0700)) < 0)
 		return log_error(r, "can't make %s", a->keys);
@@ -131,7 +131,7 @@ static int check_name(const char *name)
 	if (is_key_name(name))
 		return 0;
 	log_error(0, "\"%s\" is no name of a key: letters, digits and \"._-\", at most %d", name, KEY_NAME_MOST);
-	return -EINVAL;
+	return WRONG_USAGE;
 }
 
 int run_key_new(const struct arguments *a)
@@ -142,6 +142,7 @@ int run_key_new(const struct arguments *a)
 	struct signing_key key;
 	json_t *roles = roles_of(a);
 	int64_t now = time(NULL);
+	bool had_folder = a->keys && access(a->keys, F_OK) == 0;
 	char *path = NULL;
 	int r = roles ? check_name(name) : -ENOMEM;
 
@@ -166,6 +167,8 @@ int run_key_new(const struct arguments *a)
 			log_info("made %s, %s, key id %s", path, key_type_name(key.type), key.keyid);
 		explicit_bzero(&key, sizeof(key));
 	}
+	if (r < 0 && a->keys && !a->output && !had_folder)
+		rmdir(a->keys);
 	secret_buffer_release(&text);
 	passphrases_release(&passphrases);
 	json_decref(roles);
@@ -183,10 +186,10 @@ static json_t *describe_key(const struct keyring_key *key)
 		tuf_time_format(key->file.created, created);
 	if (key->file.expires)
 		tuf_time_format(key->file.expires, expires);
-	return json_pack("{s:s, s:s, s:s, s:s, s:O, s:b, s:b, s:s, s:s}", "file", key->path, "name", key->file.name, "keyid",
+	return json_pack("{s:s, s:s, s:s, s:s, s:O, s:b, s:b, s:s?, s:s?}", "file", key->path, "name", key->file.name, "keyid",
 			 key->file.keyid, "type", key_type_name(key->file.type), "roles", key->file.roles, "secret",
-			 key->file.has_secret, "encrypted", key->file.has_secret && key->file.is_encrypted, "created", created,
-			 "expires", expires);
+			 key->file.has_secret, "encrypted", key->file.has_secret && key->file.is_encrypted, "created",
+			 key->file.created ? created : NULL, "expires", key->file.expires ? expires : NULL);
 }
 
 static void print_key(const struct keyring_key *key)

@@ -30,7 +30,7 @@ static int sort_given(const struct arguments *a, struct values ret_given[4])
 			role++;
 		if (!equals || role > TUF_TARGETS) {
 			log_error(0, "\"%s\": give --key ROLE=FILE with root, targets, snapshot or timestamp", text);
-			return -EINVAL;
+			return WRONG_USAGE;
 		}
 		ret_given[role].items[ret_given[role].count++] = equals + 1;
 	}
@@ -50,7 +50,7 @@ int run_init(const struct arguments *a)
 	if (r == 0)
 		r = repository_init_with(a->repository, a->keys, &options);
 	passphrases_release(&passphrases);
-	if (r < 0)
+	if (r < 0 || r == WRONG_USAGE)
 		return r;
 	if (r == PUBLISH_WAITS)
 		log_info("made %s, where nothing is published before these signatures are there: repave-sign show, payload, attach, "

@@ -26,6 +26,17 @@ static void say_staged(void)
 	log_info("staged: repave-sign publish signs it; repave-sign show lists what is missing");
 }
 
+/* When the change led back to what is published, nothing is staged. `holder` is the role that says who signs. */
+static void say_changed(const struct repository *repository, const char *holder)
+{
+	const struct repository_role *role = repository_role(repository, holder);
+
+	if (role && role->staged)
+		say_staged();
+	else
+		log_info("nothing to do: what is published says so already");
+}
+
 /* What an application of an account may be called in target paths; `*` stands for any part of a name. */
 static bool is_app_pattern(const char *name)
 {
@@ -95,6 +106,14 @@ int run_undelegate(const struct arguments *a)
 	return r;
 }
 
+static bool is_top_level(const char *role)
+{
+	for (unsigned type = TUF_ROOT; type <= TUF_TARGETS; type++)
+		if (strcmp(role, tuf_type_name(type)) == 0)
+			return true;
+	return false;
+}
+
 static int rotate(const struct arguments *a, const char *role, const struct key_change *change)
 {
 	struct repository repository;
@@ -103,9 +122,9 @@ static int rotate(const struct arguments *a, const char *role, const struct key_
 	if (r < 0)
 		return r;
 	r = repository_rotate(&repository, role, change, &a->policy, time(NULL));
-	repository_close(&repository);
 	if (r == 0)
-		say_staged();
+		say_changed(&repository, is_top_level(role) ? "root" : "targets");
+	repository_close(&repository);
 	return r;
 }
 
@@ -115,7 +134,7 @@ int run_rotate(const struct arguments *a)
 
 	if (!change.add && !change.remove && !change.threshold) {
 		log_error(0, "nothing to change: give --add FILE, --remove NAME or --threshold N");
-		return -EINVAL;
+		return WRONG_USAGE;
 	}
 	return rotate(a, a->rest[0], &change);
 }
@@ -127,7 +146,7 @@ int run_threshold(const struct arguments *a)
 
 	if (parse_u64(a->rest[1], &threshold) < 0 || threshold == 0 || threshold > KEYS_MOST) {
 		log_error(0, "\"%s\" is no threshold from 1 to %d", a->rest[1], KEYS_MOST);
-		return -EINVAL;
+		return WRONG_USAGE;
 	}
 	change.threshold = (unsigned)threshold;
 	return rotate(a, a->rest[0], &change);
@@ -150,6 +169,26 @@ static int write_output(const char *path, const struct buffer *data)
 	       log_error(-EIO, "can't write to the standard output");
 }
 
+/* A new version that nobody got to see isn't left behind. */
+static int stage_and_write(struct repository *repository, const struct arguments *a, struct buffer *ret_payload)
+{
+	struct repository_role *role;
+	bool was_staged;
+	int r = repository_load_staged(repository);
+
+	if (r < 0)
+		return r;
+	role = repository_role(repository, a->role.items[0]);
+	was_staged = role && role->staged;
+	r = repository_payload(repository, a->role.items[0], a->new_version, &a->policy, time(NULL), ret_payload);
+	if (r == 0)
+		r = write_output(a->output, ret_payload);
+	role = repository_role(repository, a->role.items[0]);
+	if (r < 0 && !was_staged && role && role->staged)
+		repository_unstage(repository, role);
+	return r;
+}
+
 int run_payload(const struct arguments *a)
 {
 	struct buffer payload = { 0 };
@@ -162,10 +201,8 @@ int run_payload(const struct arguments *a)
 		r = repository_open(a->repository, NULL, &repository);
 	if (r < 0)
 		return r;
-	r = repository_payload(&repository, a->role.items[0], a->new_version, &a->policy, time(NULL), &payload);
+	r = stage_and_write(&repository, a, &payload);
 	repository_close(&repository);
-	if (r == 0)
-		r = write_output(a->output, &payload);
 	if (r == 0) {
 		sha256_once(payload.data, payload.size, digest);
 		hex_format(digest, sizeof(digest), text);

@@ -40,29 +40,36 @@ struct arguments {
 	char **rest;
 };
 
+/* What a command returns when its command line is wrong, which it has said: exit status 2. */
+#define WRONG_USAGE 1000001
+
 struct command {
 	const char *name;           /* one word or two */
 	uint64_t options, needed;   /* BIT(enum option_id) */
 	int least, most;            /* further arguments */
+	const char *wants;          /* what they are, or NULL */
 	int (*run)(const struct arguments *arguments);
 	const char *usage, *help;
 };
 
 /* Help texts that several commands share. */
 #define PASSPHRASE_HELP                                                                                                  \
-	"  --passphrase-file FILE     its first line instead of the terminal (or the environment's REPAVE_PASSPHRASE_FILE)\n"
+	"  --passphrase-file FILE     its first line instead of the terminal (or the file that\n"                         \
+	"                             REPAVE_PASSPHRASE_FILE of the environment names)\n"
+#define TRUST_HELP                                                                                                       \
+	"  --keys DIR                 folder whose root.json is trusted (default: the repository's)\n"
 #define KEYS_HELP                                                                                                        \
-	"  --keys DIR                 folder of keys that sign\n"                                                         \
+	"  --keys DIR                 folder of keys that sign; its root.json is trusted\n"                               \
 	"  --key FILE                 one more key that signs; may be repeated\n" PASSPHRASE_HELP
 #define ONLINE_HELP                                                                                                      \
 	"  --expires-snapshot DAYS    life of what is signed now (default 14)\n"                                          \
 	"  --expires-timestamp DAYS   (default 7)\n"
-#define EXPIRES_HELP                                                                                                     \
-	ONLINE_HELP "  --expires-targets DAYS     (default 90; delegated roles too)\n"                                     \
-		    "  --expires-root DAYS        (default 365)\n"
-#define EXPIRES_OPTIONS                                                                                                  \
-	(BIT(OPTION_EXPIRES_ROLE + TUF_ROOT) | BIT(OPTION_EXPIRES_ROLE + TUF_TARGETS) |                                   \
-	 BIT(OPTION_EXPIRES_ROLE + TUF_SNAPSHOT) | BIT(OPTION_EXPIRES_ROLE + TUF_TIMESTAMP))
+#define TARGETS_HELP "  --expires-targets DAYS     life of what is staged now (default 90)\n"
+#define OFFLINE_HELP TARGETS_HELP "  --expires-root DAYS        (default 365)\n"
+#define EXPIRES_HELP ONLINE_HELP OFFLINE_HELP
+#define ONLINE_OPTIONS (BIT(OPTION_EXPIRES_ROLE + TUF_SNAPSHOT) | BIT(OPTION_EXPIRES_ROLE + TUF_TIMESTAMP))
+#define OFFLINE_OPTIONS (BIT(OPTION_EXPIRES_ROLE + TUF_ROOT) | BIT(OPTION_EXPIRES_ROLE + TUF_TARGETS))
+#define EXPIRES_OPTIONS (ONLINE_OPTIONS | OFFLINE_OPTIONS)
 #define KEYS_OPTIONS (BIT(OPTION_KEYS) | BIT(OPTION_KEY) | BIT(OPTION_PASSPHRASE_FILE))
 
 /* command-repository.c */

@@ -200,7 +200,7 @@ static int open_key(struct keyring *ring, struct keyring_key *key, struct signin
 			log_warning("that isn't the passphrase of %s", key->path);
 	}
 	if (r == -EACCES)
-		log_error(0, "wrong passphrase for %s: nothing was changed", key->path);
+		log_error(0, "wrong passphrase for %s, or the file was changed: nothing was changed", key->path);
 	else if (r == -EINVAL)
 		log_error(0, "the secret in %s isn't that of its public key: take the file from a backup", key->path);
 	else if (r < 0)

@@ -15,7 +15,8 @@
 
 #include "common/log.h"
 
-/* One line of at most PASSPHRASE_MOST bytes, without its end. `waiting` is the signal mask while it waits (NULL: as it is). 0, -EINVAL (too long, or a NUL in it), -ECANCELED or -errno. */
+/* One line of at most PASSPHRASE_MOST bytes, without its end. `waiting` is the signal mask while it waits (NULL: as it is).
+ * 0, -EINVAL (too long, or a NUL in it), -ENODATA (the end comes first), -ECANCELED or -errno. */
 static int read_line(int fd, const sigset_t *waiting, char ret_line[PASSPHRASE_MOST + 1])
 {
 	struct pollfd poll = { .fd = fd, .events = POLLIN };
@@ -29,6 +30,8 @@ static int read_line(int fd, const sigset_t *waiting, char ret_line[PASSPHRASE_M
 			n = read(fd, &c, 1);
 		if (n < 0)
 			return errno == EINTR ? -ECANCELED : -errno;
+		if (n == 0 && size == 0)
+			return -ENODATA;
 		if (n == 0 || c == '\n')
 			break;
 		if (c == '\0' || size == PASSPHRASE_MOST)
@@ -100,6 +103,8 @@ static int ask(const char *prompt, char ret_line[PASSPHRASE_MOST + 1])
 	close(fd);
 	if (r == -ECANCELED)
 		log_error(0, "cancelled: nothing was changed");
+	else if (r == -ENODATA)
+		log_error(0, "no passphrase was typed: nothing was changed");
 	else if (r < 0)
 		log_error(r, "can't read the passphrase");
 	return r;
@@ -119,7 +124,11 @@ static int read_file(const char *path, char ret_line[PASSPHRASE_MOST + 1])
 		r = -EACCES;
 	} else {
 		r = read_line(fd, NULL, ret_line);
-		if (r < 0)
+		if (r == -EISDIR)
+			log_error(0, "%s is a folder: give a file whose first line is the passphrase", path);
+		else if (r == -ENODATA)
+			ret_line[r = 0] = '\0';
+		else if (r < 0)
 			log_error(0, "the first line of %s is no passphrase of 1 to %d bytes", path, PASSPHRASE_MOST);
 	}
 	close(fd);

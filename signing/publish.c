@@ -171,6 +171,11 @@ static int renew_all(struct publication *p)
 			log_error(0, "can't renew \"%s\": give root, targets or a delegated role", *name);
 			return -EINVAL;
 		}
+	for (const char *const *name = p->options->leave_out; name && *name; name++)
+		if (!delegation_of(repository_body(p->repository, "targets"), *name)) {
+			log_error(0, "can't leave out \"%s\", to which nothing is delegated: repave-sign show lists the delegations", *name);
+			return -EINVAL;
+		}
 	for (size_t i = 0; r == 0 && i < p->repository->count; i++)
 		if (wants_renewal(p, &p->repository->roles[i]))
 			r = renew(p, &p->repository->roles[i]);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,111 +23,133 @@ static const struct command commands[] = {
 	{ "init", BIT(OPTION_REPOSITORY) | KEYS_OPTIONS | EXPIRES_OPTIONS | BIT(OPTION_THRESHOLD_ROLE + TUF_ROOT) |
 	  BIT(OPTION_THRESHOLD_ROLE + TUF_TARGETS) | BIT(OPTION_THRESHOLD_ROLE + TUF_SNAPSHOT) |
 	  BIT(OPTION_THRESHOLD_ROLE + TUF_TIMESTAMP) | BIT(OPTION_TYPE) | BIT(OPTION_NO_PASSPHRASE) | BIT(OPTION_EXPIRES),
-	  BIT(OPTION_REPOSITORY) | BIT(OPTION_KEYS), 0, 0, run_init, "--repository DIR --keys DIR [options]",
-	  "Makes keys, the trusted root and an empty repository. Neither folder may hold anything. Root and targets keys\n"
-	  "are encrypted with a passphrase, which is asked for twice.\n"
+	  BIT(OPTION_REPOSITORY) | BIT(OPTION_KEYS), 0, 0, NULL, run_init, "--repository DIR --keys DIR [options]",
+	  "Makes keys, the trusted root and an empty repository. Neither folder may hold anything.\n"
+	  "Root and targets keys are encrypted with a passphrase, which is asked for twice.\n"
 	  "  --threshold-root N/M       M keys, of which N must sign (default 1/1); also\n"
-	  "                             --threshold-targets, --threshold-snapshot, --threshold-timestamp\n"
-	  "  --key ROLE=FILE            a key that exists (.key, .pub or PEM) instead of a new one; may be repeated.\n"
-	  "                             Without enough secret keys at hand root and targets wait for signatures.\n"
+	  "                             --threshold-targets, --threshold-snapshot,\n"
+	  "                             --threshold-timestamp\n"
+	  "  --key ROLE=FILE            a key that exists (.key, .pub or PEM) instead of a new one;\n"
+	  "                             may be repeated. Without enough secret keys at hand root\n"
+	  "                             and targets wait for signatures.\n"
 	  "  --type TYPE                ed25519 (default) or p256\n"
 	  "  --expires DAYS             life of the new keys (default: without end)\n"
 	  "  --no-passphrase            nothing is encrypted: for trying things out\n" PASSPHRASE_HELP EXPIRES_HELP },
 	{ "add", BIT(OPTION_REPOSITORY) | BIT(OPTION_KEYS) | BIT(OPTION_ROLE) | BIT(OPTION_EXPIRES_ROLE + TUF_TARGETS),
-	  BIT(OPTION_REPOSITORY), 1, 4096, run_add, "--repository DIR [--keys DIR] [--role ROLE] NAME.json…",
-	  "Checks image descriptions against the files beside them: NAME.img.zst is decoded and every block compared\n"
-	  "with the root hash, and NAME.img too if it is there. Copies the images into the repository and stages\n"
-	  "them for the next publish. All of them or none.\n"
-	  "  --role ROLE                a delegated role, for applications of its own paths (default: targets)\n"
-	  "  --expires-targets DAYS     life of what is staged now (default 90)\n" },
+	  BIT(OPTION_REPOSITORY), 1, 4096, "NAME.json", run_add, "--repository DIR [--keys DIR] [--role ROLE] NAME.json…",
+	  "Checks image descriptions against the files beside them: NAME.img.zst is decoded and\n"
+	  "every block compared with the root hash, and NAME.img too if it is there. Copies the\n"
+	  "images into the repository and stages them for the next publish. All of them or none.\n"
+	  "  --role ROLE                a delegated role, for applications of its own paths\n"
+	  "                             (default: targets)\n" TRUST_HELP TARGETS_HELP },
 	{ "remove", BIT(OPTION_REPOSITORY) | BIT(OPTION_KEYS) | BIT(OPTION_ROLE) | BIT(OPTION_EXPIRES_ROLE + TUF_TARGETS),
-	  BIT(OPTION_REPOSITORY), 1, 1, run_remove, "--repository DIR [--keys DIR] [--role ROLE] TARGET",
+	  BIT(OPTION_REPOSITORY), 1, 1, "TARGET", run_remove, "--repository DIR [--keys DIR] [--role ROLE] TARGET",
 	  "Stages the removal of a target, such as os/debian/12.1.img.zst.\n"
-	  "  --role ROLE                a delegated role (default: targets)\n" },
+	  "  --role ROLE                a delegated role (default: targets)\n" TRUST_HELP TARGETS_HELP },
 	{ "delegate", BIT(OPTION_REPOSITORY) | BIT(OPTION_KEYS) | BIT(OPTION_KEY) | BIT(OPTION_APP) | BIT(OPTION_PATH) |
 	  BIT(OPTION_THRESHOLD) | BIT(OPTION_TERMINATING) | BIT(OPTION_EXPIRES_ROLE + TUF_TARGETS), BIT(OPTION_REPOSITORY), 1, 1,
-	  run_delegate, "--repository DIR ACCOUNT --app NAME… --key FILE… [options]",
-	  "Lets an account's own signers sign for its own applications: stages a delegation, or a change of one.\n"
-	  "  --app NAME                 an application (app/NAME/*/*); NAME may hold *; may be repeated\n"
+	  "ACCOUNT", run_delegate, "--repository DIR ACCOUNT --app NAME… --key FILE… [options]",
+	  "Lets an account's own signers sign for its own applications: stages a delegation, or a\n"
+	  "change of one.\n"
+	  "  --app NAME                 an application (app/NAME/*/*); NAME may hold *; may be\n"
+	  "                             repeated\n"
 	  "  --path PATTERN             any other target paths; may be repeated\n"
 	  "  --key FILE                 a key of the account (.pub, .key or PEM); may be repeated\n"
 	  "  --threshold N              how many of them must sign (default 1)\n"
-	  "  --terminating              nobody further down the list is asked for these paths\n" },
+	  "  --terminating              nobody further down the list is asked for these paths\n" TRUST_HELP TARGETS_HELP },
 	{ "undelegate", BIT(OPTION_REPOSITORY) | BIT(OPTION_KEYS) | BIT(OPTION_EXPIRES_ROLE + TUF_TARGETS), BIT(OPTION_REPOSITORY),
-	  1, 1, run_undelegate, "--repository DIR ACCOUNT",
-	  "Stages the end of a delegation: what only that account has signed for isn't trusted any more.\n" },
+	  1, 1, "ACCOUNT", run_undelegate, "--repository DIR ACCOUNT",
+	  "Stages the end of a delegation: what only that account has signed for isn't trusted any\n"
+	  "more.\n" TRUST_HELP TARGETS_HELP },
 	{ "rotate", BIT(OPTION_REPOSITORY) | BIT(OPTION_KEYS) | BIT(OPTION_ADD) | BIT(OPTION_REMOVE) | BIT(OPTION_THRESHOLD) |
-	  EXPIRES_OPTIONS, BIT(OPTION_REPOSITORY), 1, 1, run_rotate,
+	  OFFLINE_OPTIONS, BIT(OPTION_REPOSITORY), 1, 1, "ROLE", run_rotate,
 	  "--repository DIR ROLE [--add FILE…] [--remove KEY…] [--threshold N]",
-	  "Stages other keys for root, targets, snapshot, timestamp or a delegated role, with all that has to be signed anew.\n"
+	  "Stages other keys for root, targets, snapshot, timestamp or a delegated role, with all\n"
+	  "that has to be signed anew.\n"
 	  "  --add FILE                 a new key (.pub, .key or PEM); may be repeated\n"
 	  "  --remove KEY               name or key id of one that goes; may be repeated\n"
-	  "  --threshold N              how many must sign from now on\n" EXPIRES_HELP },
-	{ "threshold", BIT(OPTION_REPOSITORY) | BIT(OPTION_KEYS) | EXPIRES_OPTIONS, BIT(OPTION_REPOSITORY), 2, 2, run_threshold,
-	  "--repository DIR ROLE N", "Stages another threshold: N keys of the role must sign from then on.\n" },
+	  "  --threshold N              how many must sign from now on\n" TRUST_HELP OFFLINE_HELP },
+	{ "threshold", BIT(OPTION_REPOSITORY) | BIT(OPTION_KEYS) | OFFLINE_OPTIONS, BIT(OPTION_REPOSITORY), 2, 2, "ROLE and N",
+	  run_threshold, "--repository DIR ROLE N",
+	  "Stages another threshold: N keys of the role must sign from then on.\n" TRUST_HELP OFFLINE_HELP },
 	{ "publish", BIT(OPTION_REPOSITORY) | KEYS_OPTIONS | EXPIRES_OPTIONS | BIT(OPTION_ONLINE) | BIT(OPTION_ROLE) |
-	  BIT(OPTION_RENEW) | BIT(OPTION_LEAVE_OUT), BIT(OPTION_REPOSITORY), 0, 0, run_publish,
+	  BIT(OPTION_RENEW) | BIT(OPTION_LEAVE_OUT), BIT(OPTION_REPOSITORY), 0, 0, NULL, run_publish,
 	  "--repository DIR [--keys DIR] [--key FILE…] [options]",
-	  "Signs what is staged with the keys at hand, renews what is past half of its life, and publishes what has enough\n"
-	  "signatures, verified as nodes verify it; the rest stays staged with the signatures it got (exit status 3).\n"
+	  "Signs what is staged with the keys at hand, renews what is past half of its life, and\n"
+	  "publishes what has enough signatures, verified as nodes verify it; the rest stays staged\n"
+	  "with the signatures it got (exit status 3).\n"
 	  "  --role ROLE                sign for this role only\n"
-	  "  --renew ROLE               a new version of root, targets or a delegated role in any case; may be repeated\n"
-	  "  --leave-out ACCOUNT        publish new keys of a delegation before its own metadata is signed by them\n"
+	  "  --renew ROLE               a new version of root, targets or a delegated role in any\n"
+	  "                             case; may be repeated\n"
+	  "  --leave-out ACCOUNT        publish new keys of a delegation before its own metadata is\n"
+	  "                             signed by them; may be repeated\n"
 	  "  --only-online              as refresh\n" KEYS_HELP EXPIRES_HELP },
-	{ "refresh", BIT(OPTION_REPOSITORY) | KEYS_OPTIONS | EXPIRES_OPTIONS, BIT(OPTION_REPOSITORY) | BIT(OPTION_KEYS), 0, 0,
+	{ "refresh", BIT(OPTION_REPOSITORY) | KEYS_OPTIONS | ONLINE_OPTIONS, BIT(OPTION_REPOSITORY) | BIT(OPTION_KEYS), 0, 0, NULL,
 	  run_refresh, "--repository DIR --keys DIR [options]",
-	  "The online job: renews snapshot and timestamp when they are past half of their life, and takes up what has\n"
-	  "been signed elsewhere: staged metadata with all its signatures, new versions of delegated roles.\n"
-	  ONLINE_HELP KEYS_HELP },
-	{ "renew", BIT(OPTION_REPOSITORY) | KEYS_OPTIONS | EXPIRES_OPTIONS, BIT(OPTION_REPOSITORY) | BIT(OPTION_KEYS), 0, 0,
-	  run_refresh, "--repository DIR --keys DIR [options]", "The name that refresh had once.\n" ONLINE_HELP KEYS_HELP },
-	{ "payload", BIT(OPTION_REPOSITORY) | BIT(OPTION_ROLE) | BIT(OPTION_OUTPUT) | BIT(OPTION_NEW_VERSION) | EXPIRES_OPTIONS,
-	  BIT(OPTION_REPOSITORY) | BIT(OPTION_ROLE), 0, 0, run_payload,
+	  "The online job: renews snapshot and timestamp when they are past half of their life, and\n"
+	  "takes up what has been signed elsewhere: staged metadata with all its signatures, new\n"
+	  "versions of delegated roles.\n" KEYS_HELP ONLINE_HELP },
+	{ "renew", BIT(OPTION_REPOSITORY) | KEYS_OPTIONS | ONLINE_OPTIONS, BIT(OPTION_REPOSITORY) | BIT(OPTION_KEYS), 0, 0, NULL,
+	  run_refresh, "--repository DIR --keys DIR [options]", "The name that refresh had once.\n" KEYS_HELP ONLINE_HELP },
+	{ "payload", BIT(OPTION_REPOSITORY) | BIT(OPTION_ROLE) | BIT(OPTION_OUTPUT) | BIT(OPTION_NEW_VERSION) | OFFLINE_OPTIONS,
+	  BIT(OPTION_REPOSITORY) | BIT(OPTION_ROLE), 0, 0, NULL, run_payload,
 	  "--repository DIR --role ROLE [--output FILE] [--new-version]",
-	  "Writes the exact bytes that are to be signed for a role's staged metadata, for signing elsewhere.\n"
+	  "Writes the exact bytes that are to be signed for a role's staged metadata, for signing\n"
+	  "elsewhere.\n"
+	  "  --role ROLE                root, targets or a delegated role\n"
 	  "  --output FILE              where (default: standard output)\n"
-	  "  --new-version              when nothing is staged: what is published, with a new version and life\n" EXPIRES_HELP },
+	  "  --new-version              when nothing is staged: what is published, with a new\n"
+	  "                             version and life\n" OFFLINE_HELP },
 	{ "attach", BIT(OPTION_REPOSITORY) | BIT(OPTION_ROLE) | BIT(OPTION_SIGNATURE) | BIT(OPTION_KEY),
-	  BIT(OPTION_REPOSITORY) | BIT(OPTION_ROLE) | BIT(OPTION_SIGNATURE), 0, 0, run_attach,
+	  BIT(OPTION_REPOSITORY) | BIT(OPTION_ROLE) | BIT(OPTION_SIGNATURE), 0, 0, NULL, run_attach,
 	  "--repository DIR --role ROLE --signature FILE [--key KEY]",
-	  "Adds a signature of the payload that was made elsewhere, once it verifies: raw Ed25519 (64 bytes), ECDSA P-256\n"
-	  "(DER), RSA-PSS with SHA-256, or one of them in hexadecimal.\n"
+	  "Adds a signature of the payload that was made elsewhere, once it verifies: raw Ed25519\n"
+	  "(64 bytes), ECDSA P-256 (DER), RSA-PSS with SHA-256, or one of them in hexadecimal.\n"
+	  "  --role ROLE                root, targets or a delegated role\n"
+	  "  --signature FILE           the signature\n"
 	  "  --key KEY                  name or key id of who signed (default: whoever it was)\n" },
-	{ "discard", BIT(OPTION_REPOSITORY) | BIT(OPTION_ROLE), BIT(OPTION_REPOSITORY), 0, 0, run_discard,
+	{ "discard", BIT(OPTION_REPOSITORY) | BIT(OPTION_ROLE), BIT(OPTION_REPOSITORY), 0, 0, NULL, run_discard,
 	  "--repository DIR [--role ROLE]", "Forgets what is staged, of one role or of all.\n" },
-	{ "show", BIT(OPTION_REPOSITORY) | BIT(OPTION_JSON), BIT(OPTION_REPOSITORY), 0, 0, run_show, "--repository DIR [--json]",
+	{ "show", BIT(OPTION_REPOSITORY) | BIT(OPTION_JSON), BIT(OPTION_REPOSITORY), 0, 0, NULL, run_show,
+	  "--repository DIR [--json]",
 	  "Lists roles, keys, delegations, what is staged and who has to sign it, and targets.\n" },
-	{ "verify", BIT(OPTION_REPOSITORY) | BIT(OPTION_JSON) | BIT(OPTION_ROOT), BIT(OPTION_REPOSITORY), 0, 0, run_verify,
+	{ "verify", BIT(OPTION_REPOSITORY) | BIT(OPTION_JSON) | BIT(OPTION_ROOT), BIT(OPTION_REPOSITORY), 0, 0, NULL, run_verify,
 	  "--repository DIR [--root FILE] [--json]",
 	  "Verifies the whole repository as a node would, all roles and the bytes of every target.\n"
-	  "  --root FILE                the root.json to begin with (default: the repository's first)\n" },
-	{ "prune", BIT(OPTION_REPOSITORY) | BIT(OPTION_DAYS), BIT(OPTION_REPOSITORY) | BIT(OPTION_DAYS), 0, 0, run_prune,
+	  "  --root FILE                the root.json to begin with (default: the repository's\n"
+	  "                             first)\n" },
+	{ "prune", BIT(OPTION_REPOSITORY) | BIT(OPTION_DAYS), BIT(OPTION_REPOSITORY) | BIT(OPTION_DAYS), 0, 0, NULL, run_prune,
 	  "--repository DIR --older-than DAYS",
-	  "Removes old metadata (never roots) and images that nothing names any more and that are older than so many days.\n" },
+	  "Removes old metadata (never roots) and images that nothing names any more and that are\n"
+	  "older than so many days.\n" },
 	{ "key new", BIT(OPTION_KEYS) | BIT(OPTION_OUTPUT) | BIT(OPTION_TYPE) | BIT(OPTION_ROLE) | BIT(OPTION_EXPIRES) |
-	  BIT(OPTION_NO_PASSPHRASE) | BIT(OPTION_PASSPHRASE_FILE), 0, 1, 1, run_key_new, "NAME --keys DIR [options]",
+	  BIT(OPTION_NO_PASSPHRASE) | BIT(OPTION_PASSPHRASE_FILE), 0, 1, 1, "NAME", run_key_new, "NAME --keys DIR [options]",
 	  "Makes a key, DIR/NAME.key, encrypted with a passphrase that is asked for twice.\n"
 	  "  --output FILE              instead of --keys DIR\n"
 	  "  --type TYPE                ed25519 (default) or p256\n"
-	  "  --role ROLE                the key signs for this role only; may be repeated (default: any)\n"
+	  "  --role ROLE                the key signs for this role only; may be repeated\n"
+	  "                             (default: any)\n"
 	  "  --expires DAYS             the key doesn't sign after that (default: without end)\n"
 	  "  --no-passphrase            not encrypted: for online keys (snapshot and timestamp)\n" PASSPHRASE_HELP },
-	{ "key list", BIT(OPTION_KEYS) | BIT(OPTION_JSON), BIT(OPTION_KEYS), 0, 0, run_key_list, "--keys DIR [--json]",
+	{ "key list", BIT(OPTION_KEYS) | BIT(OPTION_JSON), BIT(OPTION_KEYS), 0, 0, NULL, run_key_list, "--keys DIR [--json]",
 	  "Lists the keys of a folder.\n" },
-	{ "key import", BIT(OPTION_KEYS) | BIT(OPTION_OUTPUT) | BIT(OPTION_NAME), 0, 1, 1, run_key_import,
-	  "PEM --name NAME (--keys DIR | --output FILE)",
-	  "Makes NAME.pub of a public key (Ed25519, P-256, RSA), whose secret half is held by openssl, a token or another person.\n" },
-	{ "key export", BIT(OPTION_OUTPUT) | BIT(OPTION_PEM), 0, 1, 1, run_key_export, "FILE [--pem] [--output FILE]",
+	{ "key import", BIT(OPTION_KEYS) | BIT(OPTION_OUTPUT) | BIT(OPTION_NAME), 0, 1, 1, "PEM", run_key_import,
+	  "PEM [--name NAME] (--keys DIR | --output FILE)",
+	  "Makes NAME.pub of a public key (Ed25519, P-256, RSA), whose secret half is held by\n"
+	  "openssl, a token or another person.\n"
+	  "  --name NAME                default: the name of the file PEM\n" },
+	{ "key export", BIT(OPTION_OUTPUT) | BIT(OPTION_PEM), 0, 1, 1, "FILE", run_key_export, "FILE [--pem] [--output FILE]",
 	  "Writes the public half of a key file, as a .pub file or as PEM.\n" },
 	{ "key passphrase", BIT(OPTION_PASSPHRASE_FILE) | BIT(OPTION_NEW_PASSPHRASE_FILE) | BIT(OPTION_NO_PASSPHRASE), 0, 1, 1,
-	  run_key_passphrase, "FILE [options]",
-	  "Encrypts a key with another passphrase. A key file of the first format becomes one of the second.\n"
+	  "FILE", run_key_passphrase, "FILE [options]",
+	  "Encrypts a key with another passphrase. A key file of the first format becomes one of\n"
+	  "the second.\n"
 	  "  --new-passphrase-file FILE its first line instead of the terminal\n"
 	  "  --no-passphrase            not encrypted from now on\n" PASSPHRASE_HELP },
-	{ "key sign", BIT(OPTION_OUTPUT) | BIT(OPTION_PASSPHRASE_FILE), BIT(OPTION_OUTPUT), 2, 2, run_key_sign,
+	{ "key sign", BIT(OPTION_OUTPUT) | BIT(OPTION_PASSPHRASE_FILE), BIT(OPTION_OUTPUT), 2, 2, "KEYFILE and PAYLOAD", run_key_sign,
 	  "KEYFILE PAYLOAD --output FILE",
-	  "Signs what repave-sign payload wrote, on a machine that has the key and not the repository. Says what it signs.\n"
-	  PASSPHRASE_HELP },
+	  "Signs what repave-sign payload wrote, on a machine that has the key and not the\n"
+	  "repository. Says what it signs.\n" PASSPHRASE_HELP },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
@@ -303,10 +326,55 @@ static int take_option(struct arguments *a, unsigned id)
 	return 0;
 }
 
-static int usage_error(const struct command *command, const char *what)
+/* Only these may be given several times. */
+static bool may_repeat(const struct command *command, struct arguments *a, unsigned id)
 {
+	return values_of(a, id) && !(id == OPTION_ROLE && command->run != run_key_new) &&
+	       !(id == OPTION_KEY && command->run == run_attach);
+}
+
+static const char *option_name(unsigned id)
+{
+	const struct option *option = long_options;
+
+	while (option->name && option->val != (int)(VALUE + id))
+		option++;
+	return option->name ? option->name : "?";
+}
+
+__attribute__((format(printf, 2, 3)))
+static int usage_error(const struct command *command, const char *format, ...)
+{
+	char what[200];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(what, sizeof(what), format, arguments);
+	va_end(arguments);
 	log_error(0, "%s: repave-sign %s %s", what, command->name, command->usage);
 	return -EINVAL;
+}
+
+/* What getopt has refused. */
+static int option_error(const struct command *command, int value, const char *word)
+{
+	if (optopt == 0)
+		return usage_error(command, "unknown option %s", word);
+	if (optopt < VALUE)
+		return usage_error(command, "unknown option -%c", optopt);
+	return usage_error(command, value == ':' ? "--%s needs a value" : "--%s takes no value",
+			   option_name((unsigned)(optopt - VALUE)));
+}
+
+static int check_complete(const struct command *command, uint64_t seen, const struct arguments *a)
+{
+	for (unsigned id = 0; id < OPTION_COUNT; id++)
+		if (command->needed & ~seen & BIT(id))
+			return usage_error(command, "--%s is missing", option_name(id));
+	if (a->count < command->least)
+		return usage_error(command, "%s is missing", command->wants);
+	return a->count > command->most ?
+	       usage_error(command, "\"%s\" is one argument too many", a->rest[command->most]) : 0;
 }
 
 /* 1 when help was asked for. */
@@ -316,30 +384,59 @@ static int parse_arguments(const struct command *command, int argc, char **argv,
 	int value, r;
 
 	opterr = 0;
-	while ((value = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+	while ((value = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+		unsigned id = (unsigned)(value - VALUE);
+
 		if (value == VALUE + OPTION_HELP || value == 'h')
 			return 1;
-		if (value == '?' || !(command->options & BIT(value - VALUE)))
-			return usage_error(command, "unknown option or missing value");
-		seen |= BIT(value - VALUE);
-		r = take_option(a, (unsigned)(value - VALUE));
+		if (value == '?' || value == ':')
+			return option_error(command, value, argv[optind - 1]);
+		if (!(command->options & BIT(id)))
+			return usage_error(command, "unknown option --%s", option_name(id));
+		if ((seen & BIT(id)) && !may_repeat(command, a, id))
+			return usage_error(command, "--%s is given twice", option_name(id));
+		seen |= BIT(id);
+		r = take_option(a, id);
 		if (r < 0)
 			return r;
 	}
 	a->count = argc - optind;
 	a->rest = argv + optind;
-	if ((seen & command->needed) != command->needed || a->count < command->least)
-		return usage_error(command, "something is missing");
-	return a->count > command->most ? usage_error(command, "too many arguments") : 0;
+	return check_complete(command, seen, a);
 }
 
-static void print_help(FILE *to)
+/* Of all commands, or of those that begin with a word. */
+static void print_help(FILE *to, const char *word)
 {
-	fprintf(to, "usage: repave-sign COMMAND [options]\n\nSigns the images of a fleet (The Update Framework).\n\n");
+	fprintf(to, "usage: repave-sign %s [options]\n\n%s\n\n", word ? "key COMMAND" : "COMMAND",
+		word ? "Makes and looks after files of keys." : "Signs the images of a fleet (The Update Framework).");
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(to, "  repave-sign %s %s\n", commands[i].name, commands[i].usage);
-	fprintf(to, "\nExit status: 0 done, 1 refused or failed (nothing is changed), 2 wrong usage, 3 signatures are still missing.\n"
+		if (!word || (strncmp(commands[i].name, word, strlen(word)) == 0 && commands[i].name[strlen(word)] == ' '))
+			fprintf(to, "  repave-sign %s %s\n", commands[i].name, commands[i].usage);
+	fprintf(to, "\nExit status: 0 done, 1 refused or failed (nothing is changed), 2 wrong usage,\n"
+		"3 signatures are still missing.\n"
 		"repave-sign COMMAND --help tells more; see also repave-sign(1).\n");
+}
+
+static bool is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* Without a command, or with "key" alone: help, which is an answer when it was asked for. -1: there is a command. */
+static int help_alone(int argc, char **argv)
+{
+	const char *word = argc > 1 && strcmp(argv[1], "key") == 0 ? "key" : NULL;
+	int at = word ? 2 : 1;
+
+	if (argc <= at) {
+		print_help(stderr, word);
+		return EXIT_USAGE;
+	}
+	if (!is_help(argv[at]))
+		return -1;
+	print_help(stdout, word);
+	return EXIT_SUCCESS;
 }
 
 /* How many words of the command line name the command; 0 when none does. */
@@ -358,13 +455,23 @@ static int find_command(int argc, char **argv, const struct command **ret_comman
 	return 0;
 }
 
+/* An answer that didn't get out is none. */
+static int finish(int status)
+{
+	errno = 0;
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || (status != EXIT_SUCCESS && status != EXIT_WAITS))
+		return status;
+	log_error(errno ? -errno : -EIO, "can't write to the standard output");
+	return EXIT_REFUSED;
+}
+
 static int run(const struct command *command, const struct arguments *arguments)
 {
 	int r = command->run(arguments);
 
 	if (r == -ENOMEM)
 		log_error(r, "%s", command->name);
-	return r < 0 ? EXIT_REFUSED : r == PUBLISH_WAITS ? EXIT_WAITS : EXIT_SUCCESS;
+	return r == WRONG_USAGE ? EXIT_USAGE : r < 0 ? EXIT_REFUSED : r == PUBLISH_WAITS ? EXIT_WAITS : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
@@ -382,10 +489,9 @@ int main(int argc, char **argv)
 	/* A repository is for servers to read, whoever made it; files of keys get their own mode. */
 	umask(022);
 	arguments.policy = repository_policy_default;
-	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-		print_help(argc < 2 ? stderr : stdout);
-		return argc < 2 ? EXIT_USAGE : EXIT_SUCCESS;
-	}
+	r = help_alone(argc, argv);
+	if (r >= 0)
+		return finish(r);
 	words = find_command(argc, argv, &command);
 	if (words == 0) {
 		log_error(0, "there is no command \"%s%s%s\": repave-sign --help lists them", argv[1],
@@ -395,7 +501,7 @@ int main(int argc, char **argv)
 	r = parse_arguments(command, argc - words, argv + words, &arguments);
 	if (r > 0) {
 		printf("usage: repave-sign %s %s\n\n%s", command->name, command->usage, command->help);
-		return EXIT_SUCCESS;
+		return finish(EXIT_SUCCESS);
 	}
-	return r < 0 ? EXIT_USAGE : run(command, &arguments);
+	return r < 0 ? EXIT_USAGE : finish(run(command, &arguments));
 }

@@ -113,6 +113,10 @@ static int load_trusted_root(const char *folder, const char *keys_folder, struct
 		if (asprintf(&path, "%s/root.json", keys_folder) < 0)
 			return -ENOMEM;
 		r = file_load(path, TUF_ROOT_MOST, ret_data);
+		if (r == -ENOENT && access(keys_folder, F_OK) < 0) {
+			free(path);
+			return log_error(r, "can't read the folder of keys %s", keys_folder);
+		}
 	}
 	if (r == -ENOENT) {
 		free(path);

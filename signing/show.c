@@ -124,25 +124,41 @@ static int make_delegated(struct repository *repository)
 
 /* ------------------------------------------------------------------ staged */
 
+/* Names of those who haven't signed. */
+static int list_missing(const struct signers *signers, const struct repository_role *role, json_t *missing)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < json_array_size(signers->keyids); i++) {
+		const char *keyid = json_string_value(json_array_get(signers->keyids, i));
+		char shortened[16];
+		bool valid = false;
+
+		r = signers_has_signed(signers, role->type, role->staged, keyid, &valid);
+		if (r == 0 && !valid && json_array_append_new(missing, json_string(signers_key_name(signers, keyid, shortened))) < 0)
+			r = -ENOMEM;
+	}
+	return r;
+}
+
 static int add_missing(const struct signers *signers, const struct repository_role *role, bool is_old, json_t *staged)
 {
-	struct buffer missing = { 0 };
+	const json_t *body = json_object_get(role->staged, "signed");
+	json_t *missing = json_array();
 	uint64_t count = 0;
 	bool complete = false;
-	int r = signers_count(signers, role->type, role->staged, &count, &complete);
+	int r = missing ? signers_count(signers, role->type, role->staged, &count, &complete) : -ENOMEM;
 
 	if (r == 0)
-		r = signers_missing(signers, role->type, role->staged, &missing);
-	if (r == 0 && json_array_append_new(staged, json_pack("{s:s, s:b, s:O, s:O, s:I, s:I, s:b, s:s}", "role", role->name,
+		r = list_missing(signers, role, missing);
+	if (r == 0 && json_array_append_new(staged, json_pack("{s:s, s:b, s:O, s:O, s:I, s:I, s:b, s:O}", "role", role->name,
 							      "by_root_before", is_old, "version",
-							      json_object_get(json_object_get(role->staged, "signed"), "version"),
-							      "expires",
-							      json_object_get(json_object_get(role->staged, "signed"), "expires"),
-							      "signatures", (json_int_t)count, "threshold",
-							      (json_int_t)signers->threshold, "complete", complete, "missing",
-							      missing.data ? (const char *)missing.data : "")) < 0)
+							      json_object_get(body, "version"), "expires",
+							      json_object_get(body, "expires"), "signatures", (json_int_t)count,
+							      "threshold", (json_int_t)signers->threshold, "complete", complete,
+							      "missing", missing)) < 0)
 		r = -ENOMEM;
-	buffer_release(&missing);
+	json_decref(missing);
 	return r;
 }
 
@@ -351,16 +367,16 @@ static void print_staged(const json_t *staged)
 	if (json_array_size(staged) > 0)
 		printf("\n%-16s %7s  %s\n", "STAGED", "VERSION", "SIGNATURES");
 	for (size_t i = 0; i < json_array_size(staged); i++) {
-		const json_t *entry = json_array_get(staged, i);
+		const json_t *entry = json_array_get(staged, i), *missing = json_object_get(entry, "missing");
 
 		printf("%-16s %7" JSON_INTEGER_FORMAT "  %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " signatures%s",
 		       text_of(entry, "role"), number_of(entry, "version"), number_of(entry, "signatures"),
 		       number_of(entry, "threshold"),
 		       json_is_true(json_object_get(entry, "by_root_before")) ? " of the root before" : "");
-		if (json_is_true(json_object_get(entry, "complete")))
-			printf(", complete\n");
-		else
-			printf(", missing: %s\n", text_of(entry, "missing"));
+		printf("%s", json_is_true(json_object_get(entry, "complete")) ? ", complete" : ", missing:");
+		for (size_t k = 0; !json_is_true(json_object_get(entry, "complete")) && k < json_array_size(missing); k++)
+			printf("%s %s", k ? "," : "", json_string_value(json_array_get(missing, k)));
+		printf("\n");
 	}
 }
 
