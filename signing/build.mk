@@ -29,7 +29,7 @@ shell-scripts += signing/test/repave-tuf-test
 signing-test-common := signing/test/forge.c $(signing-author) $(signing-verify) common/seekable.c $(common-core)
 
 unit-tests += signing-client-test
-signing-client-test-src := signing/test/client-test.c $(signing-test-common)
+signing-client-test-src := signing/test/client-test.c signing/folder.c $(signing-test-common)
 signing-client-test-libs := $(signing-author-libs)
 
 unit-tests += signing-search-test

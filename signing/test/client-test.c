@@ -8,11 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "common/file.h"
 #include "common/json.h"
 #include "signing/document-json.h"
+#include "signing/folder.h"
 #include "signing/test/forge.h"
 #include "signing/verified.h"
 
@@ -1187,6 +1190,52 @@ static void test_planted_root_version_does_not_keep_fast_forwarded_metadata(void
 	free(other);
 }
 
+static size_t size_of(const struct folder *folder, const char *name)
+{
+	struct buffer data = { 0 };
+	size_t size = file_load_at(folder->fd, name, 100, &data) < 0 ? 0 : data.size;
+
+	buffer_release(&data);
+	return size;
+}
+
+static void test_links_in_a_folder_are_no_roles(void **state)
+{
+	static const char *const others[] = { "x.root", "03.root", "2.rooty", ".root" };
+	char path[] = "/tmp/client-test-XXXXXX";
+	struct buffer data = { 0 };
+	struct folder folder;
+	struct tuf_store store;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	assert_int_equal(folder_open(path, &folder), 0);
+	assert_null(folder_tuf_store(&folder).store_root); /* of repave-tuf: only roles, as ROLE.json */
+	store = folder_tuf_store_with_roots(&folder);
+	assert_int_equal(store.load_root(store.context, 2, 100, &data), -ENOENT);
+	assert_int_equal(store.store(store.context, "2.root", "role", 4), 0);
+	for (uint64_t version = 2; version < 6; version++)
+		assert_int_equal(store.store_root(store.context, version, "a link", 6), 0);
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		assert_int_equal(folder_store(&folder, others[i], "mine", 4), 0);
+	assert_int_equal(store.load_root(store.context, 2, 5, &data), -EFBIG);
+	assert_int_equal(store.keep_roots(store.context, 3, 4), 0);
+	for (uint64_t version = 2; version < 6; version++) {
+		buffer_release(&data);
+		assert_int_equal(store.load_root(store.context, version, 100, &data), version == 3 || version == 4 ? 0 : -ENOENT);
+	}
+	assert_int_equal(size_of(&folder, "2.root.json"), 4);
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+		assert_int_equal(size_of(&folder, others[i]), 4);
+		assert_int_equal(unlinkat(folder.fd, others[i], 0), 0);
+	}
+	assert_int_equal(store.remove(store.context, "2.root"), 0);
+	assert_int_equal(store.keep_roots(store.context, 9, 9), 0);
+	folder_close(&folder);
+	assert_int_equal(rmdir(path), 0);
+	buffer_release(&data);
+}
+
 /* ------------------------------------------------------------------ targets */
 
 static void test_target_nobody_signed_is_not_found(void **state)
@@ -1360,6 +1409,7 @@ int main(void)
 		T(test_older_built_in_root_walks_the_stored_chain_alone),
 		T(test_newer_built_in_root_drops_older_links),
 		T(test_planted_root_version_does_not_keep_fast_forwarded_metadata),
+		T(test_links_in_a_folder_are_no_roles),
 		T(test_network_failure_keeps_what_was_accepted),
 		T(test_network_failure_in_the_chain_keeps_the_links_before),
 		T(test_network_failure_at_the_root_is_no_end_of_the_chain),

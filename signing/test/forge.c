@@ -399,7 +399,11 @@ static int load(void *context, const char *role, size_t most, struct buffer *ret
 
 static int forget(void *context, const char *role)
 {
-	buffer_release(forge_stored(context, role));
+	struct forge *forge = context;
+
+	if (forge->store_fails_with)
+		return forge->store_fails_with;
+	buffer_release(forge_stored(forge, role));
 	return 0;
 }
 
