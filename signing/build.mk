@@ -6,7 +6,7 @@ signing-verify := signing/sha256.c signing/verity.c signing/description.c signin
 signing-verify-libs := -lmbedcrypto -lsodium -ljansson
 
 signing-author := signing/document-json.c signing/keys.c signing/key-file.c signing/keyring.c signing/passphrase.c signing/author.c \
-	signing/signers.c signing/store.c signing/roles.c signing/image-source.c signing/image-check.c signing/repository.c \
+	signing/signers.c signing/store.c signing/roles.c signing/presence.c signing/image-source.c signing/image-check.c signing/repository.c \
 	signing/publish.c signing/init.c
 # The signing side of host programs: link it with signing-verify, common-core and common/seekable.c.
 signing-author-libs := $(signing-verify-libs) -lzstd

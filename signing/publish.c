@@ -225,6 +225,7 @@ static int old_root_signers(const struct publication *p, struct signers *ret_sig
 
 static int sign_staged(struct publication *p, struct repository_role *role)
 {
+	unsigned before = p->signatures;
 	struct signers signers;
 	int r = 0;
 
@@ -234,6 +235,8 @@ static int sign_staged(struct publication *p, struct repository_role *role)
 		r = sign_as(p, &signers, role->name, role->type, role->staged);
 	if (r == 0 && repository_signers(p->repository, role->name, &signers) == 0)
 		r = sign_as(p, &signers, role->name, role->type, role->staged);
+	if (r == 0 && p->signatures > before)
+		log_info("signed %s version %" PRIu64, role->name, version_of(role->staged));
 	return r;
 }
 
@@ -247,6 +250,42 @@ static int sign_all(struct publication *p)
 }
 
 /* ------------------------------------------------------------------ 3. choosing */
+
+/* 1 when images are missing, said as a warning. */
+static int warn_of_absent(const struct publication *p, const struct repository_role *role, const json_t *document)
+{
+	char *file;
+	int r = repository_find_absent(p->repository, role->published, document, &file);
+
+	if (r == 1) {
+		log_warning("version %" PRIu64 " of %s isn't taken: %s isn't there as it is signed: copy the images too (cp -r …/targets)",
+			    version_of(document), role->name, file);
+		free(file);
+	}
+	return r;
+}
+
+/* The online job goes on without what would send nodes for images that aren't there. */
+static int leave_out_absent(struct publication *p)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < p->repository->count; i++) {
+		struct repository_role *role = &p->repository->roles[i];
+		struct signers signers;
+
+		if (role->type != TUF_TARGETS || repository_signers(p->repository, role->name, &signers) < 0 ||
+		    !is_complete(&signers, TUF_TARGETS, role->staged))
+			continue;
+		r = warn_of_absent(p, role, role->staged);
+		if (r == 1) {
+			json_decref(role->staged);
+			role->staged = NULL;
+			r = 0;
+		}
+	}
+	return r;
+}
 
 static json_t *chosen(const struct publication *p, const char *role)
 {
@@ -366,6 +405,11 @@ static int choose_delegated(struct publication *p, const char *name)
 	if (is_complete(&signers, TUF_TARGETS, role->staged))
 		return choose(p, name, role->staged);
 	r = find_newer(p, name, &signers, above, &document);
+	if (r == 0 && document && (r = warn_of_absent(p, role, document)) == 1) {
+		json_decref(document);
+		document = NULL;
+		r = 0;
+	}
 	if (r == 0 && document)
 		r = choose(p, name, document);
 	else if (r == 0 && is_complete(&signers, TUF_TARGETS, role->published))
@@ -695,7 +739,7 @@ static int load_and_sign(struct publication *p)
 			json_decref(p->repository->roles[i].staged);
 			p->repository->roles[i].staged = NULL;
 		}
-		return r == -EINVAL ? 0 : r;
+		return r == -EINVAL ? 0 : r == 0 ? leave_out_absent(p) : r;
 	}
 	if (r == 0 && p->options->role && !repository_body(p->repository, p->options->role) &&
 	    !delegation_of(repository_body(p->repository, "targets"), p->options->role)) {
@@ -735,10 +779,33 @@ static bool can_name(const struct publication *p)
 	return true;
 }
 
+static int refuse_absent(const struct publication *p)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < p->repository->count; i++) {
+		const struct repository_role *role = &p->repository->roles[i];
+		char *file;
+
+		if (!role->staged || role->type != TUF_TARGETS || chosen(p, role->name) != role->staged)
+			continue;
+		r = repository_find_absent(p->repository, role->published, role->staged, &file);
+		if (r == 1) {
+			log_error(0, "%s isn't there as %s is about to sign it: copy the images too (cp -r …/targets), repave-sign add "
+				  "or remove it", file, role->name);
+			free(file);
+			r = -ENOENT;
+		}
+	}
+	return r;
+}
+
 static int write_chosen(struct publication *p)
 {
-	int r = add_chosen(p);
+	int r = refuse_absent(p);
 
+	if (r == 0)
+		r = add_chosen(p);
 	if (r == 0)
 		r = name_all(p);
 	if (r == 0 && p->count > 0)

@@ -51,6 +51,10 @@ int repository_write(const char *folder, const struct pending_file *files, size_
 /* The version that comes after everything that nodes may have seen of the role. */
 uint64_t repository_next_version(const struct repository *repository, const struct repository_role *role);
 
+/* Looks for an image that `document` names and `published` (may be NULL) doesn't, and that isn't in the repository with the length that
+ * is signed: 1 and its file name, which the caller frees; 0 when all are there; or -ENOMEM. No hashing: that is verify's. */
+int repository_find_absent(const struct repository *repository, const json_t *published, const json_t *document, char **ret_file);
+
 /* "meta" of the published snapshot, or NULL. Borrowed. */
 json_t *snapshot_meta(const struct repository *repository);
 

@@ -175,6 +175,8 @@ static void stage_targets(const struct place *place)
 
 	snprintf(path, sizeof(path), "%s/staged/targets.json", place->repository);
 	assert_int_equal(file_store(path, text, strlen(text), 0644), 0);
+	snprintf(path, sizeof(path), "%s/targets/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855.a", place->repository);
+	assert_int_equal(file_store(path, "x", 1, 0644), 0);
 }
 
 static int publish(const struct place *place, int64_t now)

@@ -101,8 +101,10 @@ static struct buffer get(const struct place *place, const char *name)
 /* A target without description, in the next version of the targets after `base`: enough for what is tested here. */
 static void stage(const struct place *place, unsigned base, const char *path)
 {
-	char text[512];
+	char text[512], file[160];
 
+	snprintf(file, sizeof(file), "targets/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855.%s", path);
+	put(place, file, "x");
 	snprintf(text, sizeof(text), "{\"signatures\": [], \"signed\": {\"_type\": \"targets\", \"spec_version\": \"1.0.31\", "
 		 "\"version\": %u, \"expires\": \"2027-03-01T00:00:00Z\", \"targets\": {\"%s\": {\"length\": 1, \"hashes\": "
 		 "{\"sha256\": \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}}}}}", base + 1, path);
