@@ -91,13 +91,29 @@ static int compare(const char *folder, const struct repository *repository, enum
 	return -ENOKEY;
 }
 
+/* Why the repository doesn't open with the root.json of these keys. */
+static void explain(const char *folder, const char *repository_folder, int error, char ret_error[ERROR_TEXT])
+{
+	struct repository repository;
+
+	if (error != -EBADMSG && error != -EINVAL) {
+		snprintf(ret_error, ERROR_TEXT, "the repository can't be opened: %s", strerror(-error));
+	} else if (repository_open(repository_folder, NULL, &repository) == 0) {
+		repository_close(&repository);
+		snprintf(ret_error, ERROR_TEXT, "the root.json in %.200s isn't one of this repository; give --online-keys the folder with the "
+			 "repository's own keys", folder);
+	} else {
+		snprintf(ret_error, ERROR_TEXT, "the repository doesn't verify; repave-sign verify says why");
+	}
+}
+
 int online_keys_compare(const char *folder, const char *repository_folder, char ret_error[ERROR_TEXT])
 {
 	struct repository repository;
 	int r = repository_open(repository_folder, folder, &repository);
 
 	if (r < 0) {
-		snprintf(ret_error, ERROR_TEXT, "the repository can't be opened: %s", strerror(-r));
+		explain(folder, repository_folder, r, ret_error);
 		return r;
 	}
 	r = compare(folder, &repository, TUF_SNAPSHOT, ret_error);

@@ -69,7 +69,7 @@ static int fetch_metadata(void *context, const char *name, size_t most, struct b
 }
 
 /* What is wrong with a root, if anything: the client itself only says that it can't be used. */
-static int check_root(const struct buffer *data, const char *file)
+static int check_root(const struct buffer *data, const char *file, const char *next_step)
 {
 	struct tuf_document root = { 0 };
 	struct tuf_signers signers;
@@ -81,7 +81,7 @@ static int check_root(const struct buffer *data, const char *file)
 		r = tuf_check_signatures(&root, &signers, error);
 	}
 	tuf_document_release(&root);
-	return r < 0 ? log_error(0, "%s: %s", file, error), r : 0;
+	return r < 0 ? log_error(0, "%s: %s%s", file, error, next_step), r : 0;
 }
 
 static int open_metadata(const struct arguments *a, struct folder *ret_folder)
@@ -103,7 +103,7 @@ static int run_init(const struct arguments *a)
 
 	if (r < 0)
 		return log_error(r, "can't read %s", a->root);
-	r = check_root(&root, a->root);
+	r = check_root(&root, a->root, "");
 	if (r == 0)
 		r = open_metadata(a, &folder);
 	if (r == 0) {
@@ -128,7 +128,7 @@ static int open_client(struct session *session)
 		return log_error(0, "%s has no root.json: begin with repave-tuf --metadata-dir %s init ROOT", dir, dir), r;
 	if (r < 0)
 		return log_error(r, "can't read %s/root.json", dir);
-	r = check_root(&root, "the trusted root.json");
+	r = check_root(&root, "the trusted root.json", ": begin anew with repave-tuf init ROOT");
 	if (r == 0) {
 		r = tuf_client_open(&store, &fetch, root.data, root.size, time(NULL), &session->client);
 		if (r < 0)
@@ -253,8 +253,7 @@ static int run_download(const struct arguments *a)
 
 static int complain(const char *word, const char *what)
 {
-	log_error(0, "%s %s", word, what);
-	fprintf(stderr, "Try repave-tuf --help\n");
+	log_error(0, "%s %s; try repave-tuf --help", word, what);
 	return -EINVAL;
 }
 
@@ -282,7 +281,8 @@ static int parse_options(int argc, char **argv, struct arguments *a)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "hV", options, NULL)) != -1) {
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":hV", options, NULL)) != -1) {
 		switch (c) {
 		case 'm': a->metadata_dir = optarg; break;
 		case 'u': a->metadata_url = optarg; break;
@@ -291,7 +291,9 @@ static int parse_options(int argc, char **argv, struct arguments *a)
 		case 't': a->target_dir = optarg; break;
 		case 'h': fputs(usage, stdout); return 1;
 		case 'V': puts("repave-tuf 1.0"); return 1;
-		default: fprintf(stderr, "Try repave-tuf --help\n"); return -EINVAL;
+		case ':': return complain(argv[optind - 1], "needs a value");
+		default: return complain(argv[optind - 1], optopt >= 'a' && argv[optind - 1][1] == '-' ? "takes no value" :
+					 "is no option");
 		}
 	}
 	return 0;
