@@ -64,6 +64,18 @@ def target_of(number, version):
                   "hashes": {"sha256": hashlib.sha256(path.encode()).hexdigest()}}
 
 
+def write_account(folder, key, version):
+    """The same images, signed for by an account."""
+    acme = key.sign(body_of("targets", version, targets=dict(target_of(number, version) for number in range(TARGETS))))
+    delegation = {"name": "acme", "keyids": [key.id], "threshold": 1, "terminating": False, "paths": ["app/web/*/*"]}
+    targets = key.sign(body_of("targets", version, targets={}, delegations={"keys": {key.id: key.public}, "roles": [delegation]}))
+    snapshot = key.sign(body_of("snapshot", version, meta={"acme.json": {"version": version}, "targets.json": {"version": version}}))
+    timestamp = key.sign(body_of("timestamp", version, meta={"snapshot.json": {"version": version}}))
+    for name, data in (("acme", acme), ("targets", targets), ("snapshot", snapshot)):
+        (folder / f"{version}.{name}.json").write_bytes(data)
+    (folder / "timestamp.json").write_bytes(timestamp)
+
+
 def write_repository(folder, key, version):
     """Snapshot consistent; returns a path to look up and the size of the targets file."""
     targets = dict(target_of(number, version) for number in range(TARGETS))
@@ -106,6 +118,16 @@ def measure(folder):
     return worst, size
 
 
+def measure_account(folder):
+    """CPU that it takes to list all images of one account."""
+    metadata, store, key = folder / "metadata-account", folder / "store-account", Key()
+    metadata.mkdir()
+    store.mkdir()
+    write_root(metadata, key)
+    write_account(metadata, key, 1)
+    return run(metadata, store, "-")["seconds"]
+
+
 def main():
     rows = []
     with_it, without = ((BUILD / name).stat().st_size for name in ("target/provision", "bench/provision-without"))
@@ -113,10 +135,12 @@ def main():
                  with_it - without <= SIZE_MOST))
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
         worst, size = measure(Path(folder))
+        listed = measure_account(Path(folder))
     for name, what in (("first", "a new node"), ("next", "a node with the version before")):
         most, seconds = worst[name]
         rows.append((f"memory of {what}", f"{most / 2**20:.1f} MiB", f"{MEMORY_MOST // 2**20} MiB", most <= MEMORY_MOST))
         rows.append((f"CPU of {what}", f"{seconds:.2f} s", f"{SECONDS_MOST:.0f} s", seconds <= SECONDS_MOST))
+    rows.append(("CPU of listing an account's", f"{listed:.2f} s", f"{SECONDS_MOST:.0f} s", listed <= SECONDS_MOST))
     print(f"signing: {TARGETS} targets with image descriptions, targets.json {size / 2**20:.1f} MiB, worst of {ROUNDS}, "
           f"load {os.getloadavg()[0]:.1f}")
     print(f"{'WHAT':38}{'MEASURED':>12}{'BOUND':>12}")

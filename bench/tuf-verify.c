@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tuf-verify METADATA STORE ROOT PATH: verifies a repository's metadata as a node does, looks a target up, and prints what it
- * took. Without network and server, so that only verification is measured. */
+/* tuf-verify METADATA STORE ROOT PATH: verifies a repository's metadata as a node does, looks a target up ("-": lists all, as the
+ * control unit does), and prints what it took. Without network and server, so that only verification is measured. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +53,25 @@ static int forget(void *context, const char *role)
 	return remove(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+static int count(void *context, const struct verified_target *target)
+{
+	(void)target;
+	++*(size_t *)context;
+	return 0;
+}
+
+static int look_up(struct tuf_client *client, const char *path, struct verified_target **ret_target)
+{
+	size_t found = 0;
+	int r;
+
+	*ret_target = NULL;
+	if (strcmp(path, "-") != 0)
+		return tuf_client_target(client, path, ret_target);
+	r = tuf_client_each_target(client, count, &found);
+	return r == 0 && found == 0 ? -ENOENT : r;
+}
+
 static int verify(char *metadata, char *folder, const char *root, const char *path)
 {
 	struct tuf_store callbacks = { .load = load, .store = store, .remove = forget, .context = folder };
@@ -70,8 +89,8 @@ static int verify(char *metadata, char *folder, const char *root, const char *pa
 	if (r == 0)
 		r = tuf_client_refresh(client);
 	if (r == 0)
-		r = tuf_client_target(client, path, &target);
-	if (r == 0)
+		r = look_up(client, path, &target);
+	if (r == 0 && target)
 		r = verified_image_of(target, &image, error);
 	if (r < 0)
 		fprintf(stderr, "tuf-verify: %s %s\n", client ? tuf_client_error(client) : strerror(-r), error);

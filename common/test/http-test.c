@@ -63,10 +63,9 @@ static void flood(int fd, const char *status)
 		n = read(fd, &byte, 1);
 }
 
-/* A sound body, and behind it a trailer that doesn't end. */
-static void flood_trailer(int fd)
+/* A line of the head or of the trailer that doesn't end. */
+static void flood_line(int fd, const char *head)
 {
-	static const char head[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX: ";
 	char bytes[4096];
 	ssize_t n = write(fd, head, strlen(head));
 
@@ -88,7 +87,9 @@ static bool answer_slowly(int fd, const char *question)
 	else if (strncmp(question + 4, "/flood-of-404 ", 14) == 0)
 		flood(fd, "HTTP/1.1 404 Not Found\r\n\r\n");
 	else if (strncmp(question + 4, "/flood-of-trailer ", 18) == 0)
-		flood_trailer(fd);
+		flood_line(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX: ");
+	else if (strncmp(question + 4, "/flood-of-head ", 15) == 0)
+		flood_line(fd, "HTTP/1.1 200 OK\r\nX: ");
 	else
 		return false;
 	return true;
@@ -350,7 +351,7 @@ static void test_endless_refusal_is_cut(void **state)
 	http_free(http);
 }
 
-static void test_endless_trailer_is_the_servers_fault(void **state)
+static void test_endless_head_or_trailer_is_the_servers_fault(void **state)
 {
 	struct http *http = impatient(1, 60);
 	struct buffer body = { 0 };
@@ -358,6 +359,7 @@ static void test_endless_trailer_is_the_servers_fault(void **state)
 
 	(void)state;
 	assert_int_equal(http_request(http, "GET", url_of("/flood-of-trailer"), NULL, 4000, &status, &body), -EIO);
+	assert_int_equal(http_request(http, "GET", url_of("/flood-of-head"), NULL, 4000, &status, &body), -EIO);
 	buffer_release(&body);
 	http_free(http);
 }
@@ -378,7 +380,7 @@ int main(void)
 		cmocka_unit_test(test_slow_sink_is_not_the_servers_fault),
 		cmocka_unit_test(test_stream_is_bounded),
 		cmocka_unit_test(test_endless_refusal_is_cut),
-		cmocka_unit_test(test_endless_trailer_is_the_servers_fault),
+		cmocka_unit_test(test_endless_head_or_trailer_is_the_servers_fault),
 	};
 
 	return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -788,6 +788,23 @@ static void test_roles_of_one_name_below_others_of_one_name_are_told_apart(void 
 	assert_string_equal(tuf_client_error(forge->client), "");
 }
 
+static void test_listing_goes_round_no_cycle(void **state)
+{
+	static const char *const names[] = { "A", "B", "C" };
+	struct forge *forge = *state;
+	char text[1000];
+
+	json_object_clear(forge->targets);
+	forge_delegate(forge, "targets", "A", "a/*", 101, 1, 1);
+	for (size_t i = 0; i < 9; i++)
+		forge_delegate(forge, names[i / 3], names[i % 3], "a/*", 101 + (unsigned)i % 3, 1, 1);
+	forge_target(forge, "C", "a/file", 33);
+	publish(forge);
+	list(forge, text);
+	assert_string_equal(text, "a/file=33 ");
+	assert_string_equal(tuf_client_error(forge->client), "");
+}
+
 static void test_path_in_a_sentence_does_not_speak_to_the_terminal(void **state)
 {
 	struct forge *forge = *state;
@@ -840,6 +857,7 @@ int main(void)
 		T(test_account_uses_up_its_own_share_of_roles_only),
 		T(test_account_can_not_list_anothers_role_in_its_place),
 		T(test_roles_of_one_name_below_others_of_one_name_are_told_apart),
+		T(test_listing_goes_round_no_cycle),
 		T(test_path_in_a_sentence_does_not_speak_to_the_terminal),
 	};
 
