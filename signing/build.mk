@@ -13,7 +13,7 @@ signing-author-libs := $(signing-verify-libs) -lzstd
 
 host-programs += repave-sign
 repave-sign-src := signing/repave-sign.c signing/command-repository.c signing/command-roles.c signing/command-key.c \
-	signing/edit.c signing/payload.c signing/show.c signing/check.c signing/prune.c $(signing-author) $(signing-verify) common/seekable.c $(common-core)
+	signing/edit.c signing/payload.c signing/show.c signing/difference.c signing/check.c signing/prune.c $(signing-author) $(signing-verify) common/seekable.c $(common-core)
 repave-sign-libs := $(signing-author-libs)
 
 # A plain TUF client for the command line.
@@ -108,7 +108,8 @@ script-tests += signing/test/ceremony signing/test/repave-sign-test signing/test
 shell-scripts += signing/test/repave-sign-test signing/test/verity-vectors signing/test/no-signing-in-nodes
 
 unit-tests += signing-repository-test
-signing-repository-test-src := signing/test/repository-test.c signing/edit.c signing/payload.c signing/show.c $(signing-test-common)
+signing-repository-test-src := signing/test/repository-test.c signing/edit.c signing/payload.c signing/show.c \
+	signing/difference.c $(signing-test-common)
 signing-repository-test-libs := $(signing-author-libs)
 
 # Takes each check out and looks whether a test notices: signing/test/mutations is the list.

@@ -14,6 +14,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "signing/command.h"
+#include "signing/difference.h"
 #include "signing/key-file.h"
 #include "signing/keyring.h"
 
@@ -347,6 +348,7 @@ static int describe_payload(const char *path, const json_t *body)
 {
 	const char *type = json_get_string(body, "_type"), *expires = json_get_string(body, "expires");
 	uint64_t version;
+	json_t *difference;
 	int64_t time;
 
 	if (!type || !is_top_level(type) || !expires || tuf_time_parse(expires, &time) < 0 ||
@@ -361,6 +363,12 @@ static int describe_payload(const char *path, const json_t *body)
 	else
 		log_info("signing %s, version %" PRIu64 ", good until %s: %zu keys", type, version, expires,
 			 json_object_size(json_object_get(body, "keys")));
+	/* Nothing published is at hand here: all of it. */
+	difference = difference_of(NULL, body);
+	if (!difference)
+		return -ENOMEM;
+	difference_print(stderr, type, NULL, body, difference);
+	json_decref(difference);
 	return 0;
 }
 

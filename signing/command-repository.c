@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "signing/command.h"
+#include "signing/difference.h"
 #include "signing/edit.h"
 #include "signing/init.h"
 #include "signing/prune.h"
@@ -142,12 +144,35 @@ static int say_nothing_done(const struct repository *repository)
 	return PUBLISH_WAITS;
 }
 
+/* Prints what a signature changes; at a terminal it needs a yes. */
+static int review(void *context, const struct repository_role *role)
+{
+	const struct arguments *a = context;
+	const json_t *before = json_object_get(role->published, "signed"), *after = json_object_get(role->staged, "signed");
+	json_t *difference = difference_of(before, after);
+	bool asks = json_array_size(difference) > 0 && !a->yes && isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+	char answer[16] = "";
+
+	if (!difference)
+		return -ENOMEM;
+	difference_print(stderr, role->name, before, after, difference);
+	json_decref(difference);
+	if (!asks)
+		return 0;
+	fprintf(stderr, "Sign this? [y/N] ");
+	if (fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
+		return 0;
+	log_error(0, "%s isn't signed: nothing was changed (repave-sign discard forgets what is staged)", role->name);
+	return -ECANCELED;
+}
+
 static int publish(const struct arguments *a, enum repository_scope scope)
 {
 	struct passphrases passphrases = { .file = passphrase_file_of(a) };
 	struct publish_options options = { .policy = &a->policy, .scope = scope, .now = time(NULL),
 					   .role = a->role.count > 0 ? a->role.items[0] : NULL, .renew = a->renew.items,
-					   .leave_out = a->leave_out.items };
+					   .leave_out = a->leave_out.items, .review = review,
+					   .review_context = (void *)(uintptr_t)a };
 	struct keyring ring;
 	struct repository repository;
 	int r = load_ring(a, &passphrases, &ring);

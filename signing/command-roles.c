@@ -11,6 +11,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "signing/command.h"
+#include "signing/difference.h"
 #include "signing/edit.h"
 #include "signing/sha256.h"
 
@@ -189,6 +190,19 @@ static int stage_and_write(struct repository *repository, const struct arguments
 	return r;
 }
 
+static int print_difference(const struct repository *repository, const char *name)
+{
+	const struct repository_role *role = repository_role(repository, name);
+	const json_t *before = json_object_get(role->published, "signed"), *after = json_object_get(role->staged, "signed");
+	json_t *difference = difference_of(before, after);
+
+	if (!difference)
+		return -ENOMEM;
+	difference_print(stderr, name, before, after, difference);
+	json_decref(difference);
+	return 0;
+}
+
 int run_payload(const struct arguments *a)
 {
 	struct buffer payload = { 0 };
@@ -202,6 +216,8 @@ int run_payload(const struct arguments *a)
 	if (r < 0)
 		return r;
 	r = stage_and_write(&repository, a, &payload);
+	if (r == 0)
+		r = print_difference(&repository, a->role.items[0]);
 	repository_close(&repository);
 	if (r == 0) {
 		sha256_once(payload.data, payload.size, digest);

@@ -223,6 +223,21 @@ static int old_root_signers(const struct publication *p, struct signers *ret_sig
 	return signers_of_top(signed_of(p->repository->roles[TUF_ROOT].published), "root", ret_signers);
 }
 
+/* Shows what is about to be signed to who asked for it: what is staged may have been changed on its way here. */
+static int review(const struct publication *p, const struct repository_role *role)
+{
+	struct signers old, new;
+	bool signs = false;
+
+	if (!p->options->review)
+		return 0;
+	if (repository_signers(p->repository, role->name, &new) == 0)
+		signs = count_keys(p, &new, role->name) > 0 && !is_complete(&new, role->type, role->staged);
+	if (role->type == TUF_ROOT && old_root_signers(p, &old) == 0)
+		signs = signs || (count_keys(p, &old, role->name) > 0 && !is_complete(&old, role->type, role->staged));
+	return signs ? p->options->review(p->options->review_context, role) : 0;
+}
+
 static int sign_staged(struct publication *p, struct repository_role *role)
 {
 	unsigned before = p->signatures;
@@ -231,7 +246,8 @@ static int sign_staged(struct publication *p, struct repository_role *role)
 
 	if (!role->staged || !is_meant(p, role->name))
 		return 0;
-	if (role->type == TUF_ROOT && old_root_signers(p, &signers) == 0)
+	r = review(p, role);
+	if (r == 0 && role->type == TUF_ROOT && old_root_signers(p, &signers) == 0)
 		r = sign_as(p, &signers, role->name, role->type, role->staged);
 	if (r == 0 && repository_signers(p->repository, role->name, &signers) == 0)
 		r = sign_as(p, &signers, role->name, role->type, role->staged);

@@ -73,7 +73,7 @@ static const struct command commands[] = {
 	  run_threshold, "--repository DIR ROLE N",
 	  "Stages another threshold: N keys of the role must sign from then on.\n" TRUST_HELP OFFLINE_HELP },
 	{ "publish", BIT(OPTION_REPOSITORY) | KEYS_OPTIONS | EXPIRES_OPTIONS | BIT(OPTION_ONLINE) | BIT(OPTION_ROLE) |
-	  BIT(OPTION_RENEW) | BIT(OPTION_LEAVE_OUT), BIT(OPTION_REPOSITORY), 0, 0, NULL, run_publish,
+	  BIT(OPTION_RENEW) | BIT(OPTION_LEAVE_OUT) | BIT(OPTION_YES), BIT(OPTION_REPOSITORY), 0, 0, NULL, run_publish,
 	  "--repository DIR [--keys DIR] [--key FILE…] [options]",
 	  "Signs what is staged with the keys at hand, renews what is past half of its life, and\n"
 	  "publishes what has enough signatures, verified as nodes verify it; the rest stays staged\n"
@@ -83,6 +83,7 @@ static const struct command commands[] = {
 	  "                             case; may be repeated\n"
 	  "  --leave-out ACCOUNT        publish new keys of a delegation before its own metadata is\n"
 	  "                             signed by them; may be repeated\n"
+	  "  --yes                      at a terminal: prints what it signs, and doesn't ask\n"
 	  "  --only-online              as refresh\n" KEYS_HELP EXPIRES_HELP },
 	{ "refresh", BIT(OPTION_REPOSITORY) | KEYS_OPTIONS | ONLINE_OPTIONS, BIT(OPTION_REPOSITORY) | BIT(OPTION_KEYS), 0, 0, NULL,
 	  run_refresh, "--repository DIR --keys DIR [options]",
@@ -244,6 +245,7 @@ static const struct option long_options[] = {
 	{ "root", required_argument, NULL, VALUE + OPTION_ROOT },
 	{ "type", required_argument, NULL, VALUE + OPTION_TYPE },
 	{ "name", required_argument, NULL, VALUE + OPTION_NAME },
+	{ "yes", no_argument, NULL, VALUE + OPTION_YES },
 	{ "pem", no_argument, NULL, VALUE + OPTION_PEM },
 	{ "older-than", required_argument, NULL, VALUE + OPTION_DAYS },
 	{ "expires", required_argument, NULL, VALUE + OPTION_EXPIRES },
@@ -267,6 +269,7 @@ static bool *flag_of(struct arguments *a, unsigned id)
 	case OPTION_ONLINE: return &a->only_online;
 	case OPTION_NEW_VERSION: return &a->new_version;
 	case OPTION_TERMINATING: return &a->terminating;
+	case OPTION_YES: return &a->yes;
 	case OPTION_PEM: return &a->pem;
 	default: return NULL;
 	}

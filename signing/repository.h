@@ -100,6 +100,9 @@ struct publish_options {
 	const char *role;             /* sign and renew only this one; NULL: all */
 	const char *const *renew;     /* names of roles that get a new version in any case, NULL at the end; may be NULL */
 	const char *const *leave_out; /* delegated roles whose metadata may be missing for now; as above */
+	/* Called before a key at hand signs what is staged; an error ends it all with nothing changed. May be NULL. */
+	int (*review)(void *context, const struct repository_role *role);
+	void *review_context;
 	bool keys_are_elsewhere;      /* that nothing can be signed here is expected: PUBLISH_WAITS instead of -ENOKEY */
 };
 

@@ -10,6 +10,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "signing/client.h"
+#include "signing/difference.h"
 #include "signing/repository-private.h"
 #include "signing/signers.h"
 #include "signing/verified.h"
@@ -162,6 +163,13 @@ static int add_missing(const struct signers *signers, const struct repository_ro
 	return r;
 }
 
+/* What the role's signers look at before they sign. */
+static int add_changes(const struct repository_role *role, json_t *entry)
+{
+	return json_object_set_new(entry, "changes", difference_of(json_object_get(role->published, "signed"),
+								   json_object_get(role->staged, "signed"))) < 0 ? -ENOMEM : 0;
+}
+
 static int gather_staged(struct repository *repository, json_t *staged)
 {
 	int r = 0;
@@ -177,6 +185,8 @@ static int gather_staged(struct repository *repository, json_t *staged)
 			r = add_missing(&old, role, true, staged);
 		if (r == 0)
 			r = add_missing(&new, role, false, staged);
+		if (r == 0)
+			r = add_changes(role, json_array_get(staged, json_array_size(staged) - 1));
 	}
 	return r;
 }
@@ -377,6 +387,7 @@ static void print_staged(const json_t *staged)
 		for (size_t k = 0; !json_is_true(json_object_get(entry, "complete")) && k < json_array_size(missing); k++)
 			printf("%s %s", k ? "," : "", json_string_value(json_array_get(missing, k)));
 		printf("\n");
+		difference_print_changes(stdout, json_object_get(entry, "changes"));
 	}
 }
 
