@@ -39,22 +39,35 @@ static int check_kind(int fd)
 	return S_ISREG(info.st_mode) ? 0 : S_ISDIR(info.st_mode) ? -EISDIR : -EINVAL;
 }
 
-int file_load_at(int dirfd, const char *path, size_t most, struct buffer *ret_data)
+static int load_open(int fd, bool any_kind, size_t most, struct buffer *ret_data)
 {
-	/* Without waiting for somebody to write to a pipe. */
-	int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	int r;
+	int r = any_kind ? 0 : check_kind(fd);
 
-	*ret_data = (struct buffer){ 0 };
-	if (fd < 0)
-		return errno == ENXIO ? -EINVAL : -errno; /* a socket */
-	r = check_kind(fd);
 	if (r == 0)
 		r = load_fd(fd, most, ret_data);
 	close(fd);
 	if (r < 0)
 		buffer_release(ret_data);
 	return r;
+}
+
+int file_load_at(int dirfd, const char *path, size_t most, struct buffer *ret_data)
+{
+	/* Without waiting for somebody to write to a pipe. */
+	int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	*ret_data = (struct buffer){ 0 };
+	if (fd < 0)
+		return errno == ENXIO ? -EINVAL : -errno; /* a socket */
+	return load_open(fd, false, most, ret_data);
+}
+
+int file_load_any(const char *path, size_t most, struct buffer *ret_data)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	*ret_data = (struct buffer){ 0 };
+	return fd < 0 ? -errno : load_open(fd, true, most, ret_data);
 }
 
 int file_load(const char *path, size_t most, struct buffer *ret_data)

@@ -15,6 +15,9 @@
 int file_load(const char *path, size_t most, struct buffer *ret_data);
 /* The same below a directory; `dirfd` may be AT_FDCWD. */
 int file_load_at(int dirfd, const char *path, size_t most, struct buffer *ret_data);
+/* For what the caller's user named on his command line: pipes ("<(…)", /dev/stdin) and devices too, and they are waited
+ * for. Otherwise as file_load. */
+int file_load_any(const char *path, size_t most, struct buffer *ret_data);
 
 /* Writes `path` by way of a temporary file in the same folder, synced, renamed, folder synced: after
  * a power cut there is the old file or the new one. 0 or -errno; nothing is left behind on error. */

@@ -45,7 +45,7 @@ static json_t *config_member(struct change *change, const char *key, json_t *(*m
 
 static int load_text(const char *path, size_t most, struct buffer *ret_text)
 {
-	int r = file_load(path, most, ret_text);
+	int r = file_load_any(path, most, ret_text);
 
 	if (r < 0) {
 		fprintf(stderr, "repave: can't read %s: %s\n", path,

@@ -113,6 +113,23 @@ static void wake(int number)
 	(void)number;
 }
 
+static void test_pipe_that_the_user_named_is_read(void **state)
+{
+	struct buffer data;
+	char path[32];
+	int ends[2];
+
+	(void)state;
+	assert_return_code(pipe(ends), errno);
+	assert_int_equal(write(ends[1], "key", 3), 3);
+	close(ends[1]);
+	snprintf(path, sizeof(path), "/dev/fd/%d", ends[0]);
+	assert_return_code(file_load_any(path, 16, &data), errno);
+	assert_int_equal(data.size, 3);
+	buffer_release(&data);
+	close(ends[0]);
+}
+
 static void test_pipe_in_the_place_of_a_file_is_not_waited_for(void **state)
 {
 	char folder[] = "/tmp/common-test.XXXXXX", path[64];
@@ -200,6 +217,7 @@ int main(void)
 		cmocka_unit_test(test_sizes_read_as_people_do),
 		cmocka_unit_test(test_file_larger_than_allowed_is_refused),
 		cmocka_unit_test(test_pipe_in_the_place_of_a_file_is_not_waited_for),
+		cmocka_unit_test(test_pipe_that_the_user_named_is_read),
 		cmocka_unit_test(test_deep_or_ambiguous_json_is_refused),
 		cmocka_unit_test(test_seek_table_that_lies_is_refused),
 	};
