@@ -2,10 +2,10 @@
 # What runs before the OS: `provision` in stage 1, `stage2` as init of an OS's initrd.
 provisioner-pure := $(addprefix provisioner/,sentence.c gpt.c assignment.c cpio.c cmdline.c)
 provisioner-install := $(addprefix provisioner/,sentence.c plan.c frame.c donor.c install.c) common/seekable.c
-verity-src := signing/verity.c signing/sha256.c
+verity-src := signing/verity.c $(sha256-src)
 
 unit-tests += provisioner-formats-test
-provisioner-formats-test-src := provisioner/test/formats.c $(provisioner-pure) provisioner/state.c signing/sha256.c \
+provisioner-formats-test-src := provisioner/test/formats.c $(provisioner-pure) provisioner/state.c $(sha256-src) \
 	$(common-core)
 provisioner-formats-test-libs := -ljansson -lmbedcrypto
 
@@ -14,14 +14,14 @@ provisioner-install-test-src := provisioner/test/install.c $(provisioner-install
 provisioner-install-test-libs := -ljansson -lmbedcrypto -lzstd
 
 unit-tests += provisioner-machine-test
-provisioner-machine-test-src := provisioner/test/machine.c signing/sha256.c $(common-core) $(addprefix provisioner/,disk.c \
+provisioner-machine-test-src := provisioner/test/machine.c $(sha256-src) $(common-core) $(addprefix provisioner/,disk.c \
 	blockdev.c gpt.c dmverity.c cmdline.c identify.c config.c backoff.c sentence.c)
 provisioner-machine-test-libs := -ljansson -lmbedx509 -lmbedcrypto
 
 fuzz-targets += gpt state cmdline assignment
 gpt-src := provisioner/fuzz/gpt.c provisioner/gpt.c common/bytes.c
 gpt-corpus := provisioner/fuzz/corpus/gpt
-state-src := provisioner/fuzz/state.c provisioner/state.c signing/sha256.c $(common-core)
+state-src := provisioner/fuzz/state.c provisioner/state.c $(sha256-src) $(common-core)
 state-libs := -ljansson -lmbedcrypto
 state-corpus := provisioner/fuzz/corpus/state
 cmdline-src := provisioner/fuzz/cmdline.c provisioner/cmdline.c common/bytes.c

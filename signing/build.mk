@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What a node links: verification only. signing/test/no-signing-in-nodes checks these objects with nm.
-signing-verify := signing/sha256.c signing/verity.c signing/canonical.c signing/description.c signing/verified.c \
+signing-verify := signing/sha256.c signing/sha256-x86.c signing/sha256-lanes.c signing/verity.c signing/canonical.c signing/description.c signing/verified.c \
 	signing/format.c signing/client.c
+sha256-src := signing/sha256.c signing/sha256-x86.c signing/sha256-lanes.c
 signing-verify-libs := -lmbedcrypto -lsodium -ljansson
 
 signing-author := signing/keys.c signing/author.c signing/image-source.c signing/image-check.c signing/repository.c signing/publish.c \
@@ -12,6 +13,13 @@ signing-author-libs := $(signing-verify-libs) -lzstd
 host-programs += repave-sign
 repave-sign-src := signing/repave-sign.c $(signing-author) $(signing-verify) common/seekable.c $(common-core)
 repave-sign-libs := $(signing-author-libs)
+
+# The vectors' speed hangs on the compiler's scheduling: on a node too this file is for speed, not size.
+$(B)/obj/musl/signing/sha256-lanes.o: CFLAGS-musl += -O3
+
+unit-tests += signing-sha256-test
+signing-sha256-test-src := signing/test/sha256-test.c signing/verity.c $(sha256-src)
+signing-sha256-test-libs := -lmbedcrypto
 
 # Every test of this folder may forge, so all link the signing side too.
 signing-test-common := signing/test/forge.c $(signing-author) $(signing-verify) common/seekable.c $(common-core)
@@ -39,7 +47,7 @@ image-description-libs := $(signing-verify-libs)
 image-description-corpus := signing/fuzz/corpus/image-description
 
 # A small program for the script test verity-vectors; without arguments it isn't a test of its own.
-verity-check-objects := $(addprefix $(B)/obj/test/,signing/test/verity-check.o signing/verity.o signing/sha256.o \
+verity-check-objects := $(addprefix $(B)/obj/test/,signing/test/verity-check.o signing/verity.o $(sha256-src:.c=.o) \
 	common/bytes.o common/file.o)
 $(B)/test/verity-check: $(verity-check-objects) $(B)/obj/test.flags
 	$(call say,LINK,$@)
