@@ -27,11 +27,31 @@ static int target_url(const struct provision *p, const struct verified_image *im
 	return n > 0 && n < 1024 ? 0 : -ENAMETOOLONG;
 }
 
-static int remote_read(void *context, uint64_t offset, uint64_t size, http_sink sink, void *sink_context)
+struct one_range {
+	const struct wire_work *work;
+	const struct wire_range *range;
+};
+
+static int range_sink(void *context, const uint8_t *data, size_t size)
+{
+	const struct one_range *one = context;
+
+	return one->work->data(one->work->context, one->range->cookie, 0, data, size);
+}
+
+static int remote_run(void *context, const struct wire_work *work)
 {
 	struct remote *remote = context;
+	struct wire_range range;
+	int r = 0;
 
-	return http_get_range(remote->p->repository, remote->url, offset, size, sink, sink_context);
+	while (r == 0 && work->next(work->context, &range)) {
+		struct one_range one = { work, &range };
+
+		r = http_get_range(remote->p->repository, remote->url, range.offset, range.size, range_sink, &one);
+		work->end(work->context, range.cookie, r);
+	}
+	return r;
 }
 
 static const char *remote_error(void *context)
@@ -89,8 +109,9 @@ int fetch_volume(struct provision *p, struct volume *volume, enum part first_slo
 	const struct image_description *want = verified_image_description(volume->image);
 	const char *group = first_slot == PART_C0 ? "c" : "d";
 	struct remote remote = { .p = p };
-	struct wire_source source = { remote_read, remote_error, remote_pause, &remote };
+	struct wire_source source = { .run = remote_run, .error = remote_error, .pause = remote_pause, .context = &remote };
 	struct slot slots[2] = { { .fd = -1 }, { .fd = -1 } };
+	struct install_options options = { 0 };
 	struct progress progress;
 	struct install_progress shown = { show, &progress };
 	char paths[2][BLOCKDEV_NAME + 8], label[160], bytes[16];
@@ -106,7 +127,7 @@ int fetch_volume(struct provision *p, struct volume *volume, enum part first_slo
 	snprintf(volume->path, sizeof(volume->path), "%s", paths[slot]);
 	snprintf(label, sizeof(label), "%s %s", want->name, want->version);
 	progress_init(&progress, &p->stages, label);
-	r = install_image(volume->image, &slots[slot], &slots[1 - slot], &source, &shown, &volume->result, p->error);
+	r = install_image(volume->image, &slots[slot], &slots[1 - slot], &options, &source, &shown, &volume->result, p->error);
 	progress_end(&progress);
 	if (r < 0)
 		goto out;
