@@ -10,7 +10,7 @@
 #include "provisioner/sentence.h"
 
 #define RUN_MOST (2u << 20)     /* wire bytes per request */
-#define BATCHES (2 * WIRE_RANGES)
+#define BATCHES (2 * HTTP_RANGES_MOST)
 #define BAD_TRIES 3u            /* for bytes that aren't what was signed; and one more for each further server */
 #define NETWORK_TRIES 8u        /* in a row without any progress */
 
@@ -21,7 +21,7 @@ struct batch {
 	uint32_t frame;
 	uint32_t count;
 	size_t want, have; /* bytes */
-	unsigned server;
+	uint32_t servers;  /* a bit for each that sent some of it */
 	bool bad;          /* something in it wasn't what was signed */
 	uint8_t *wire;
 };
@@ -84,8 +84,10 @@ static void batch_give_back(struct batch *batch)
 	struct installer *in = batch->in;
 
 	pthread_mutex_lock(&in->lock);
-	if (batch->bad)
-		in->bad_servers |= 1u << batch->server % 32;
+	in->bad = in->bad || batch->bad;
+	/* Of two servers that sent a part each, nobody knows which one it was. */
+	if (batch->bad && (batch->servers & (batch->servers - 1)) == 0)
+		in->bad_servers |= batch->servers;
 	batch->next = in->batches;
 	in->batches = batch;
 	pthread_cond_signal(&in->batch_free);
@@ -191,7 +193,7 @@ struct arrival {
 	struct batch *batch;
 };
 
-static bool next_range(void *context, struct wire_range *ret_range)
+static bool next_range(void *context, struct http_range *ret_range)
 {
 	struct round *round = context;
 	struct arrival *arrival;
@@ -207,11 +209,11 @@ static bool next_range(void *context, struct wire_range *ret_range)
 	arrival->run = run;
 	arrival->frame = run.first;
 	round->next_frame = run.first + run.count;
-	*ret_range = (struct wire_range){ .offset = run.offset, .size = run.size, .cookie = arrival };
+	*ret_range = (struct http_range){ .offset = run.offset, .size = run.size, .cookie = arrival };
 	return true;
 }
 
-static void batch_begin(struct installer *in, struct arrival *arrival, unsigned server)
+static void batch_begin(struct installer *in, struct arrival *arrival)
 {
 	struct batch *batch = batch_take(in);
 	uint32_t left = arrival->run.first + arrival->run.count - arrival->frame;
@@ -220,7 +222,7 @@ static void batch_begin(struct installer *in, struct arrival *arrival, unsigned 
 	batch->count = left < batch_frames(in) ? left : batch_frames(in);
 	batch->want = (size_t)(in->table.starts[batch->frame + batch->count] - in->table.starts[batch->frame]);
 	batch->have = 0;
-	batch->server = server;
+	batch->servers = 0;
 	batch->bad = false;
 	arrival->frame += batch->count;
 	arrival->batch = batch;
@@ -242,12 +244,13 @@ static int range_data(void *context, void *cookie, unsigned server, const uint8_
 		if (arrival->batch == NULL) {
 			if (arrival->frame >= arrival->run.first + arrival->run.count)
 				return -EBADMSG;
-			batch_begin(in, arrival, server);
+			batch_begin(in, arrival);
 		}
 		batch = arrival->batch;
 		take = size < batch->want - batch->have ? size : batch->want - batch->have;
 		memcpy(batch->wire + batch->have, data, take);
 		batch->have += take;
+		batch->servers |= 1u << server;
 		data += take;
 		size -= take;
 		if (batch->have == batch->want) {
@@ -273,14 +276,14 @@ static void range_end(void *context, void *cookie, int result)
 /* ------------------------------------------------------------------ the seek table */
 struct gather {
 	struct installer *in;
-	struct wire_range range;
+	struct http_range range;
 	bool asked;
 	uint8_t *data;
 	uint64_t have;
 	unsigned server;
 };
 
-static bool gather_next(void *context, struct wire_range *ret_range)
+static bool gather_next(void *context, struct http_range *ret_range)
 {
 	struct gather *gather = context;
 
@@ -329,7 +332,7 @@ static void blame(struct installer *in, unsigned server)
 
 static int fetch_whole(struct installer *in, struct gather *gather)
 {
-	const struct wire_work work = { gather_next, gather_data, gather_end, gather };
+	const struct http_ranges work = { gather_next, gather_data, gather_end, gather };
 	int r = 0;
 
 	for (unsigned try = 1; try <= NETWORK_TRIES; try++) {
@@ -409,7 +412,7 @@ static void blame_bad(struct installer *in)
 		in->have_table = false;
 		return;
 	}
-	for (unsigned server = 0; server < 32; server++)
+	for (unsigned server = 0; server < HTTP_MIRRORS_MOST; server++)
 		if ((in->bad_servers >> server & 1) != 0)
 			blame(in, server);
 }
@@ -435,7 +438,7 @@ static int refused(struct installer *in)
 static int fetch_round(struct installer *in)
 {
 	struct round round = { .in = in };
-	const struct wire_work work = { next_range, range_data, range_end, &round };
+	const struct http_ranges work = { next_range, range_data, range_end, &round };
 	int r = plan_frames_init(&round.frames, &in->plan, &in->table, blocks_per_frame(in));
 
 	if (r < 0)
@@ -443,6 +446,7 @@ static int fetch_round(struct installer *in)
 	if (in->level == LEVEL_DATA)
 		show(in, INSTALL_FETCH, 0, plan_frames_bytes(&round.frames));
 	in->good_blocks = 0;
+	in->bad = false;
 	in->bad_servers = 0;
 	r = in->source->run(in->source->context, &work);
 	pool_drain(in->pool);
@@ -457,7 +461,7 @@ struct patience {
 /* After a round: 0 to go on with the next, or the error that ends the installation. */
 static int judge_round(struct installer *in, struct patience *patience, int result)
 {
-	if (in->bad_servers != 0) {
+	if (in->bad) {
 		blame_bad(in);
 		if (++patience->bad >= bad_tries(in))
 			return refused(in);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What runs before the OS: `provision` in stage 1, `stage2` as init of an OS's initrd.
-provisioner-pure := $(addprefix provisioner/,sentence.c gpt.c assignment.c cpio.c cmdline.c)
+provisioner-pure := $(addprefix provisioner/,sentence.c gpt.c assignment.c cpio.c cmdline.c) common/http-text.c
 provisioner-install := $(addprefix provisioner/,sentence.c plan.c frame.c donor.c pool.c slot-data.c arrival.c install.c) common/seekable.c
 verity-src := signing/verity.c $(sha256-src)
 
@@ -12,6 +12,20 @@ provisioner-formats-test-libs := -ljansson -lmbedcrypto
 unit-tests += provisioner-install-test
 provisioner-install-test-src := provisioner/test/install.c $(provisioner-install) $(verity-src) $(common-core)
 provisioner-install-test-libs := -ljansson -lmbedcrypto -lzstd
+
+# The same code over real connections, for the script test and the benchmark: static like what a node runs, and with sanitizers.
+install-slot-src := provisioner/test/install-slot.c $(provisioner-install) signing/description.c signing/canonical.c $(verity-src) $(common-core) \
+	$(common-mirrors)
+install-slot-libs := -lcurl -ljansson -lmbedtls -lmbedx509 -lmbedcrypto -lzstd
+$(B)/test/install-slot: $(addprefix $(B)/obj/musl/,$(install-slot-src:.c=.o)) $(B)/obj/musl.flags $(musl-lib-stamps)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC-musl) $(LDFLAGS-musl) -o $@ $(filter %.o,$^) $(install-slot-libs)
+$(B)/test/install-slot-checked: $(addprefix $(B)/obj/test/,$(install-slot-src:.c=.o)) $(B)/obj/test.flags
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC-test) $(LDFLAGS-test) -o $@ $(filter %.o,$^) $(install-slot-libs)
+objects += $(foreach t,musl test,$(addprefix $(B)/obj/$(t)/,$(install-slot-src:.c=.o)))
 
 unit-tests += provisioner-plan-test
 provisioner-plan-test-src := provisioner/test/plan.c provisioner/plan.c
@@ -29,7 +43,7 @@ state-libs := -ljansson -lmbedcrypto
 state-corpus := provisioner/fuzz/corpus/state
 cmdline-src := provisioner/fuzz/cmdline.c provisioner/cmdline.c common/bytes.c
 cmdline-corpus := provisioner/fuzz/corpus/cmdline
-assignment-src := provisioner/fuzz/assignment.c provisioner/assignment.c $(common-core)
+assignment-src := provisioner/fuzz/assignment.c provisioner/assignment.c common/http-text.c $(common-core)
 assignment-libs := -ljansson
 assignment-corpus := provisioner/fuzz/corpus/assignment
 
@@ -41,5 +55,5 @@ stage2-src := provisioner/stage2.c $(provisioner-disk) common/bytes.c common/fil
 musl-programs += provision
 provision-src := $(addprefix provisioner/,main.c console.c config.c identify.c control.c trust.c fetch.c boot.c disk.c \
 	backoff.c blockdev.c dmverity.c state.c plan.c frame.c donor.c pool.c slot-data.c arrival.c install.c) $(provisioner-pure) \
-	$(signing-verify) common/seekable.c $(common-core) $(common-http)
+	$(signing-verify) common/seekable.c $(common-core) $(common-http) common/http-mirrors.c
 provision-libs := -lcurl -lmbedtls -lmbedx509 -lmbedcrypto -ljansson -lsodium -lzstd

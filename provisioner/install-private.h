@@ -58,7 +58,8 @@ struct installer {
 	enum install_phase phase;
 	uint64_t done, total; /* of what is shown */
 	uint64_t good_blocks; /* accepted from the network in this round */
-	uint32_t bad_servers; /* a bit for each whose bytes weren't what was signed, in this round */
+	bool bad;             /* of it something wasn't what was signed … */
+	uint32_t bad_servers; /* … and a bit for each server that sent it */
 	uint64_t checked_from; /* next block for check_target's threads */
 };
 

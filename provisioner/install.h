@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/http-mirrors.h"
 #include "provisioner/sentence.h"
 #include "signing/verified.h"
 
@@ -23,28 +24,11 @@ struct slot {
 	const char *name;  /* "C0" */
 };
 
-/* Bytes of the wire file that are asked for at once. */
-struct wire_range {
-	uint64_t offset;
-	uint64_t size;
-	void *cookie; /* the asker's own */
-};
-
-/* Who asks. All is called from the thread that called `run`. */
-struct wire_work {
-	/* The next range to fetch; false: there are no more. */
-	bool (*next)(void *context, struct wire_range *ret_range);
-	/* Bytes of a range, in order; `server` is for blame(). A negative return value ends the run with that error. */
-	int (*data)(void *context, void *cookie, unsigned server, const uint8_t *data, size_t size);
-	/* The range ended: all of it came (0), or not (-errno). */
-	void (*end)(void *context, void *cookie, int result);
-	void *context;
-};
-
 /* Where the wire file comes from; untrusted. */
 struct wire_source {
-	/* Fetches what `work` asks for, several ranges at once. 0 when all came; -ENOENT when no server has such a file; otherwise the last -errno, after which it may be run again. */
-	int (*run)(void *context, const struct wire_work *work);
+	/* Fetches what `ranges` asks for, at most HTTP_RANGES_MOST at once. 0 when all came; -ENOENT when no server has such a file;
+	 * otherwise the last -errno, after which it may be run again. */
+	int (*run)(void *context, const struct http_ranges *ranges);
 	/* This server sent bytes that aren't what was signed; others are to be preferred. May be NULL. */
 	void (*blame)(void *context, unsigned server);
 	/* Cause of the last error in a sentence. */
@@ -54,9 +38,6 @@ struct wire_source {
 	void *context;
 	unsigned servers; /* how many there are; 0 counts as 1 */
 };
-
-/* Most ranges in flight. */
-#define WIRE_RANGES 6u
 
 enum install_phase { INSTALL_TREE, INSTALL_CHECK, INSTALL_COPY, INSTALL_FETCH, INSTALL_SYNC };
 

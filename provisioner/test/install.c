@@ -136,7 +136,7 @@ static void make_image(struct world *w, unsigned changed)
 	make_wire(w);
 }
 
-static int serve_range(struct world *w, const struct wire_range *range, const struct wire_work *work)
+static int serve_range(struct world *w, const struct http_range *range, const struct http_ranges *work)
 {
 	uint64_t middle = (w->table.starts[w->bad_frame] + w->table.starts[w->bad_frame + 1]) / 2;
 
@@ -168,9 +168,9 @@ static int serve_range(struct world *w, const struct wire_range *range, const st
 	return 0;
 }
 
-static int serve(void *context, const struct wire_work *work)
+static int serve(void *context, const struct http_ranges *work)
 {
-	struct wire_range range;
+	struct http_range range;
 	int r = 0;
 
 	while (work->next(work->context, &range)) {
