@@ -17,6 +17,7 @@
 #define RECEIVE_BUFFER (128L << 10)
 #define TOO_SLOW 8.0       /* a server so many times slower than the fastest isn't worth waiting for */
 #define REST_MOST 60.0
+#define MEASURE_LEAST (64u << 10) /* bytes; fewer tell more of the way than of the server */
 
 struct mirror {
 	char *base;
@@ -48,7 +49,8 @@ struct transfer {
 	bool range_sound;       /* Content-Range is what was asked for */
 	bool checked;           /* the answer's status and range */
 	int error;
-	char curl_error[CURL_ERROR_SIZE];
+	const char *why;        /* with `error` */
+	char curl_error[CURL_ERROR_SIZE]; /* curl's own reason */
 };
 
 struct http_mirrors {
@@ -62,6 +64,7 @@ struct http_mirrors {
 	long connect_seconds;
 	double stall_seconds;
 	double slowest;
+	int only;         /* number of a server, or -1 */
 	const struct http_ranges *ranges;
 	double held;      /* seconds that `data` took so far */
 	int fatal;        /* what `data` returned */
@@ -100,6 +103,7 @@ struct http_mirrors *http_mirrors_new(const char *const *bases, unsigned count, 
 
 	if (mirrors == NULL || count < 1 || count > HTTP_MIRRORS_MOST)
 		goto fail;
+	mirrors->only = -1;
 	mirrors->connect_seconds = options->connect_seconds > 0 ? (long)options->connect_seconds : 10;
 	mirrors->stall_seconds = options->stall_seconds > 0 ? options->stall_seconds : 15;
 	mirrors->slowest = options->slowest > 0 ? options->slowest : 1024;
@@ -149,9 +153,9 @@ static double best_speed(const struct http_mirrors *mirrors)
 	return best;
 }
 
-static bool usable(const struct mirror *mirror)
+static bool usable(const struct http_mirrors *mirrors, unsigned i)
 {
-	return !mirror->failed && !mirror->missing;
+	return !mirrors->mirror[i].failed && !mirrors->mirror[i].missing && (mirrors->only < 0 || mirrors->only == (int)i);
 }
 
 /* How good a choice: those that were never blamed before all others, then those that don't rest, then by what one more
@@ -175,7 +179,7 @@ static int choose(const struct http_mirrors *mirrors)
 	int best = -1;
 
 	for (unsigned i = 0; i < mirrors->count; i++)
-		if (usable(&mirrors->mirror[i]) && (best < 0 || better(&mirrors->mirror[i], &mirrors->mirror[best], now)))
+		if (usable(mirrors, i) && (best < 0 || better(&mirrors->mirror[i], &mirrors->mirror[best], now)))
 			best = (int)i;
 	if (best < 0 || mirrors->mirror[best].active < HTTP_RANGES_PER_MIRROR)
 		return best;
@@ -183,7 +187,7 @@ static int choose(const struct http_mirrors *mirrors)
 	for (unsigned i = 0; i < mirrors->count; i++) {
 		const struct mirror *other = &mirrors->mirror[i];
 
-		if (usable(other) && other->active < HTTP_RANGES_PER_MIRROR && other->rests_until <= now &&
+		if (usable(mirrors, i) && other->active < HTTP_RANGES_PER_MIRROR && other->rests_until <= now &&
 		    other->blames == mirrors->mirror[best].blames && (other->speed <= 0 || other->speed >= fast))
 			return (int)i;
 	}
@@ -194,7 +198,7 @@ static int choose(const struct http_mirrors *mirrors)
 static int refuse(struct transfer *transfer, int error, const char *why)
 {
 	transfer->error = error;
-	snprintf(transfer->curl_error, sizeof(transfer->curl_error), "%s", why);
+	transfer->why = why;
 	return 0;
 }
 
@@ -347,7 +351,7 @@ static int outcome(struct transfer *transfer, CURLcode code)
 		refuse(transfer, -EIO, "it ends before all bytes came");
 	} else {
 		snprintf(transfer->curl_error, sizeof(transfer->curl_error), "the server answered with status %ld", status);
-		transfer->error = status == 404 || status == 403 || status == 410 ? -ENOENT : -EPROTO;
+		return status == 404 || status == 403 || status == 410 ? -ENOENT : -EPROTO;
 	}
 	return transfer->error;
 }
@@ -368,7 +372,7 @@ static void note_speed(const struct transfer *transfer, struct mirror *mirror)
 {
 	double taken = seconds() - transfer->since, now;
 
-	if (transfer->have == transfer->had)
+	if (transfer->have - transfer->had < MEASURE_LEAST)
 		return;
 	now = (double)(transfer->have - transfer->had) / (taken > 1e-6 ? taken : 1e-6);
 	mirror->speed = mirror->speed > 0 ? 0.5 * mirror->speed + 0.5 * now : now;
@@ -397,7 +401,8 @@ static void finish(struct http_mirrors *mirrors, struct transfer *transfer, int 
 	mirror->failed = true;
 	mirror->missing = mirror->missing || r == -ENOENT;
 	mirrors->last_error = r;
-	snprintf(mirrors->error, sizeof(mirrors->error), "%s: %s", mirror->base, transfer->curl_error);
+	snprintf(mirrors->error, sizeof(mirrors->error), "%s: %s", mirror->base,
+		 transfer->error != 0 ? transfer->why : transfer->curl_error);
 	transfer->state = WAITING;
 }
 
@@ -445,7 +450,7 @@ static void end_slow(struct http_mirrors *mirrors, bool more)
 			transfer->window_since = now;
 			transfer->window_held = mirrors->held;
 			transfer->window_bytes = transfer->have;
-		} else if (!more && mirrors->count > 1 && taken > 1 &&
+		} else if (!more && mirrors->count > 1 && mirrors->only < 0 && taken > 1 &&
 			   (double)(transfer->have - transfer->had) / taken * TOO_SLOW < fastest) {
 			refuse(transfer, -ETIMEDOUT, "it is much slower than others");
 			finish(mirrors, transfer, transfer->error);
@@ -531,6 +536,11 @@ void http_mirrors_blame(struct http_mirrors *mirrors, unsigned server)
 	mirrors->mirror[server].blames++;
 	snprintf(mirrors->error, sizeof(mirrors->error), "%s: it sends bytes that aren't what was signed",
 		 mirrors->mirror[server].base);
+}
+
+void http_mirrors_only(struct http_mirrors *mirrors, int server)
+{
+	mirrors->only = server;
 }
 
 const char *http_mirrors_error(const struct http_mirrors *mirrors)

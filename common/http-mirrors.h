@@ -58,6 +58,9 @@ int http_mirrors_fetch(struct http_mirrors *mirrors, const struct http_ranges *r
 /* Server `server` sent wrong bytes: it is asked again only when there is no better one. */
 void http_mirrors_blame(struct http_mirrors *mirrors, unsigned server);
 
+/* From now on only `server` is asked, or with -1 all are again: to find out whom to blame. */
+void http_mirrors_only(struct http_mirrors *mirrors, int server);
+
 /* What went wrong last, in a sentence. */
 const char *http_mirrors_error(const struct http_mirrors *mirrors);
 

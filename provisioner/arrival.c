@@ -11,7 +11,7 @@
 
 #define RUN_MOST (2u << 20)     /* wire bytes per request */
 #define BATCHES (2 * HTTP_RANGES_MOST)
-#define BAD_TRIES 3u            /* for bytes that aren't what was signed; and one more for each further server */
+#define BAD_TRIES 3u            /* for bytes that aren't what was signed; and two more for each further server */
 #define NETWORK_TRIES 8u        /* in a row without any progress */
 
 /* Frames [frame, frame + count) of the wire file, as far as they came. */
@@ -330,6 +330,12 @@ static void blame(struct installer *in, unsigned server)
 		in->source->blame(in->source->context, server);
 }
 
+static void ask_only(struct installer *in, int server)
+{
+	if (in->source->only != NULL)
+		in->source->only(in->source->context, server);
+}
+
 static int fetch_whole(struct installer *in, struct gather *gather)
 {
 	const struct http_ranges work = { gather_next, gather_data, gather_end, gather };
@@ -368,7 +374,7 @@ static int table_parse(struct installer *in, const uint8_t *data, size_t size)
 
 static unsigned bad_tries(const struct installer *in)
 {
-	return BAD_TRIES + (in->source->servers > 1 ? in->source->servers - 1 : 0);
+	return BAD_TRIES + (in->source->servers > 1 ? 2 * (in->source->servers - 1) : 0);
 }
 
 static int load_table(struct installer *in)
@@ -384,6 +390,7 @@ static int load_table(struct installer *in)
 	gather.data = malloc(size);
 	if (gather.data == NULL)
 		return sentence(in->error, -ENOMEM, "out of memory for the seek table of %s", in->path);
+	ask_only(in, -1);
 	for (unsigned try = 0; try < bad_tries(in) && r == -EINVAL; try++) {
 		r = fetch_whole(in, &gather);
 		if (r < 0)
@@ -396,25 +403,62 @@ static int load_table(struct installer *in)
 		r = sentence(in->error, -EBADMSG, "%s: its seek table isn't the one that was signed for; refused", in->path);
 	in->have_table = r == 0;
 	in->table_server = gather.server;
+	sha256_once(gather.data, size, in->table_digest);
 out:
 	free(gather.data);
 	return r;
 }
 
 /* ------------------------------------------------------------------ whose fault it was */
-/* When nothing at all matched, the seek table may be what was wrong: then whoever sent that is blamed first. Else those whose
- * frames didn't match, by a table by which others did. */
-static void blame_bad(struct installer *in)
+static void blame_all(struct installer *in, uint32_t servers)
 {
-	if (in->good_blocks == 0 && in->source->servers > 1) {
-		blame(in, in->table_server);
-		seek_table_release(&in->table);
-		in->have_table = false;
-		return;
-	}
 	for (unsigned server = 0; server < HTTP_MIRRORS_MOST; server++)
-		if ((in->bad_servers >> server & 1) != 0)
+		if ((servers >> server & 1) != 0)
 			blame(in, server);
+}
+
+static void drop_table(struct installer *in)
+{
+	seek_table_release(&in->table);
+	in->have_table = false;
+}
+
+/* Nothing at all matched: either the table is wrong, or the frames. From now on one server at a time gives both, until
+ * something matches. */
+static void begin_doubt(struct installer *in)
+{
+	in->doubt = true;
+	memcpy(in->doubted_digest, in->table_digest, SHA256_SIZE);
+	in->doubted_server = in->table_server;
+	in->suspects = in->bad_servers;
+	drop_table(in);
+}
+
+/* A server that gave table and frames gave sound ones: by its table it shows who didn't. */
+static void end_doubt(struct installer *in)
+{
+	bool same = memcmp(in->doubted_digest, in->table_digest, SHA256_SIZE) == 0;
+
+	in->doubt = false;
+	ask_only(in, -1);
+	blame_all(in, same ? in->suspects : 1u << in->doubted_server);
+}
+
+/* After each round. */
+static void find_the_guilty(struct installer *in)
+{
+	if (in->doubt && in->good_blocks > 0)
+		end_doubt(in);
+	if (!in->bad)
+		return;
+	if (in->good_blocks > 0 || in->source->servers <= 1) {
+		blame_all(in, in->bad_servers);
+	} else if (in->doubt || in->bad_servers == 1u << in->table_server) {
+		blame(in, in->table_server);
+		drop_table(in);
+	} else {
+		begin_doubt(in);
+	}
 }
 
 static int refused(struct installer *in)
@@ -448,6 +492,7 @@ static int fetch_round(struct installer *in)
 	in->good_blocks = 0;
 	in->bad = false;
 	in->bad_servers = 0;
+	ask_only(in, in->doubt ? (int)in->table_server : -1);
 	r = in->source->run(in->source->context, &work);
 	pool_drain(in->pool);
 	plan_frames_release(&round.frames);
@@ -461,15 +506,16 @@ struct patience {
 /* After a round: 0 to go on with the next, or the error that ends the installation. */
 static int judge_round(struct installer *in, struct patience *patience, int result)
 {
-	if (in->bad) {
-		blame_bad(in);
-		if (++patience->bad >= bad_tries(in))
-			return refused(in);
-	}
+	find_the_guilty(in);
+	if (in->bad && ++patience->bad >= bad_tries(in))
+		return refused(in);
 	if (result == 0)
 		return 0;
 	if (result == -ENOMEM)
 		return sentence(in->error, result, "out of memory to fetch %s", in->path);
+	/* The one that was to stand for itself doesn't answer: another one will. */
+	if (in->doubt && in->have_table)
+		drop_table(in);
 	patience->network = in->good_blocks > 0 ? 1 : patience->network + 1;
 	if (result == -ENOENT || patience->network >= NETWORK_TRIES)
 		return network_error(in, result);

@@ -57,3 +57,6 @@ provision-src := $(addprefix provisioner/,main.c console.c config.c identify.c c
 	backoff.c blockdev.c dmverity.c state.c plan.c frame.c donor.c pool.c slot-data.c arrival.c install.c) $(provisioner-pure) \
 	$(signing-verify) common/seekable.c $(common-core) $(common-http) common/http-mirrors.c
 provision-libs := -lcurl -lmbedtls -lmbedx509 -lmbedcrypto -ljansson -lsodium -lzstd
+
+test-unit-needs += $(B)/test/install-slot-checked
+script-tests += provisioner/test/hostile-server-test

@@ -63,6 +63,11 @@ static void remote_blame(void *context, unsigned server)
 	console_line(&remote->p->stages, "%s", http_mirrors_error(remote->mirrors));
 }
 
+static void remote_only(void *context, int server)
+{
+	http_mirrors_only(((struct remote *)context)->mirrors, server);
+}
+
 static void remote_pause(void *context, unsigned next_try)
 {
 	struct remote *remote = context;
@@ -141,8 +146,8 @@ static void say_result(const struct provision *p, const struct volume *volume, c
 static int install(struct provision *p, struct volume *volume, const struct slot slots[2], unsigned slot, const char *label)
 {
 	struct remote remote = { .p = p };
-	struct wire_source source = { .run = remote_run, .blame = remote_blame, .error = remote_error, .pause = remote_pause,
-				      .context = &remote };
+	struct wire_source source = { .run = remote_run, .blame = remote_blame, .only = remote_only,
+				      .error = remote_error, .pause = remote_pause, .context = &remote };
 	struct install_options options = { .lazy = p->assignment.lazy };
 	struct progress progress;
 	struct install_progress shown = { show, &progress };

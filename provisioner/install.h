@@ -31,6 +31,8 @@ struct wire_source {
 	int (*run)(void *context, const struct http_ranges *ranges);
 	/* This server sent bytes that aren't what was signed; others are to be preferred. May be NULL. */
 	void (*blame)(void *context, unsigned server);
+	/* Only this server is to be asked, or with -1 all again. May be NULL, when there is only one. */
+	void (*only)(void *context, int server);
 	/* Cause of the last error in a sentence. */
 	const char *(*error)(void *context);
 	/* Waits before try number `next_try` (2, 3, …); may be NULL. */

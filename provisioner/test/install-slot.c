@@ -51,6 +51,11 @@ static void blame(void *context, unsigned server)
 	http_mirrors_blame(context, server);
 }
 
+static void only(void *context, int server)
+{
+	http_mirrors_only(context, server);
+}
+
 static void pause_shortly(void *context, unsigned next_try)
 {
 	const struct timespec moment = { .tv_nsec = 100 * 1000 * 1000 };
@@ -75,7 +80,7 @@ static void print_result(int r, const char *sentence, const struct install_resul
 			 const struct http_mirrors *mirrors)
 {
 	struct rusage usage;
-	json_t *servers = json_array();
+	json_t *servers = json_array(), *json;
 	char *text;
 
 	for (unsigned i = 0; i < http_mirrors_count(mirrors); i++) {
@@ -85,15 +90,18 @@ static void print_result(int r, const char *sentence, const struct install_resul
 							 (int)record.failures, "blames", (int)record.blames));
 	}
 	getrusage(RUSAGE_SELF, &usage);
-	text = json_format(json_pack("{s:i,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:I,s:o}", "errno", -r, "error", sentence,
+	json = json_pack("{s:i,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:I,s:o}", "errno", -r, "error", sentence,
 				     "blocks", (json_int_t)result->blocks, "kept", (json_int_t)result->kept, "copied",
 				     (json_int_t)result->copied, "fetched", (json_int_t)result->fetched, "wire_bytes",
 				     (json_int_t)result->wire_bytes, "repaired", (json_int_t)result->repaired, "seconds", taken,
 				     "cpu_seconds",
 				     (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
 					     (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
-				     "peak_kib", (json_int_t)usage.ru_maxrss, "servers", servers));
+				     "peak_kib", (json_int_t)usage.ru_maxrss, "servers", servers);
+	text = json_format(json);
 	puts(text != NULL ? text : "");
+	free(text);
+	json_decref(json);
 }
 
 static double now(void)
@@ -109,7 +117,7 @@ int main(int argc, char **argv)
 	struct http_mirrors_options fast = { 0 };
 	struct install_options options = { 0 };
 	struct install_result result = { 0 };
-	struct wire_source source = { run, blame, error, pause_shortly, NULL, 0 };
+	struct wire_source source = { run, blame, only, error, pause_shortly, NULL, 0 };
 	struct slot target, donor;
 	struct verified_image image;
 	struct buffer text = { 0 };
