@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # IMAGE: which image to measure with, such as IMAGE=os-debian.img.
 IMAGE ?=
-bench: all
+bench: all $(B)/test/install-slot
 	$(Q)B=$(abspath $(B)) $(PYTHON) bench/bench.py $(IMAGE)
+	$(Q)B=$(abspath $(B)) $(PYTHON) bench/provision $(IMAGE)

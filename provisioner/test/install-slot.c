@@ -76,6 +76,21 @@ static int open_slot(const char *path, int flags, struct slot *ret_slot)
 	return 0;
 }
 
+/* Most memory so far. getrusage would count that of whoever started this program. */
+static json_int_t peak_kib(void)
+{
+	struct buffer status = { 0 };
+	json_int_t peak = 0;
+
+	if (file_load("/proc/self/status", 1 << 16, &status) == 0) {
+		const char *line = strstr((const char *)status.data, "VmHWM:");
+
+		peak = line != NULL ? strtoll(line + strlen("VmHWM:"), NULL, 10) : 0;
+	}
+	buffer_release(&status);
+	return peak;
+}
+
 static void print_result(int r, const char *sentence, const struct install_result *result, double taken,
 			 const struct http_mirrors *mirrors)
 {
@@ -97,7 +112,7 @@ static void print_result(int r, const char *sentence, const struct install_resul
 				     "cpu_seconds",
 				     (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
 					     (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
-				     "peak_kib", (json_int_t)usage.ru_maxrss, "servers", servers);
+				     "peak_kib", peak_kib(), "servers", servers);
 	text = json_format(json);
 	puts(text != NULL ? text : "");
 	free(text);
