@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -58,6 +59,8 @@ static bool write_blocks(struct installer *in, uint32_t entry, uint32_t count, c
 		fail_install(in, r, "slot %s can't be written at byte %" PRIu64 ": %s", in->target->name, offset, strerror(-r));
 		return false;
 	}
+	/* The disk begins now and not when all has come; that it ended well is for fdatasync to say. */
+	sync_file_range(in->target->fd, (off_t)offset, (off_t)(count * BLOCK), SYNC_FILE_RANGE_WRITE);
 	if (in->level > 0)
 		memcpy(in->upper + offset - in->layout.tree_start * BLOCK, data, count * BLOCK);
 	for (uint32_t i = 0; i < count; i++)
@@ -136,6 +139,17 @@ static uint32_t check_chunk(struct installer *in, struct worker *worker, uint32_
 	return kept;
 }
 
+/* One bad sector doesn't spoil its neighbours. */
+static uint32_t check_singly(struct installer *in, struct worker *worker, uint32_t entry, uint32_t count, const uint8_t zero[32])
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (read_full_at(in->target->fd, worker->data, BLOCK, (uint64_t)(in->plan.first + entry + i) * BLOCK) == 0)
+			kept += check_chunk(in, worker, entry + i, 1, zero);
+	return kept;
+}
+
 /* Each thread takes the next chunk, so that the disk is read from front to back. */
 static void check_job(void *context, unsigned number)
 {
@@ -158,6 +172,8 @@ static void check_job(void *context, unsigned number)
 		/* What can't be read is fetched; whether it can be written shows then. */
 		if (read_full_at(in->target->fd, worker->data, count * BLOCK, (uint64_t)(in->plan.first + entry) * BLOCK) == 0)
 			kept = check_chunk(in, worker, entry, count, zero);
+		else
+			kept = check_singly(in, worker, entry, count, zero);
 		pthread_mutex_lock(&in->lock);
 		in->result->kept += kept;
 		pthread_mutex_unlock(&in->lock);
@@ -165,9 +181,25 @@ static void check_job(void *context, unsigned number)
 	}
 }
 
+/* An installation begins with the tree, and a finished one begins as a squashfs: a slot with neither needn't be read, which takes
+ * long on a large new disk. */
+static bool never_written(const struct installer *in)
+{
+	uint8_t first[VERITY_BLOCK];
+	uint64_t data_blocks;
+
+	return in->result->kept == 0 && read_full_at(in->target->fd, first, BLOCK, 0) == 0 &&
+	       donor_data_blocks(first, in->target->size, &data_blocks) < 0;
+}
+
 void check_target(struct installer *in)
 {
+	if (in->level == LEVEL_DATA && never_written(in)) {
+		show_more(in, INSTALL_CHECK, in->layout.data_blocks * BLOCK);
+		return;
+	}
 	in->checked_from = 0;
+	posix_fadvise(in->target->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	for (unsigned i = 0; i < pool_threads(in->pool); i++)
 		pool_add(in->pool, check_job, in);
 	pool_drain(in->pool);
@@ -215,6 +247,16 @@ int find_copies(struct installer *in)
 	return r;
 }
 
+static uint32_t copy_singly(struct installer *in, struct worker *worker, const struct plan_copy *copy)
+{
+	uint32_t written = 0;
+
+	for (uint32_t i = 0; i < copy->count; i++)
+		if (read_full_at(in->donor->fd, worker->data, BLOCK, (uint64_t)(copy->from + i) * BLOCK) == 0)
+			written += write_matching(in, worker, copy->entry + i, 1, worker->data, true);
+	return written;
+}
+
 void copy_job(void *context, unsigned number)
 {
 	struct installer *in = context;
@@ -227,6 +269,8 @@ void copy_job(void *context, unsigned number)
 		/* The donor's own digests are only its word: what doesn't match, or can't be read, is fetched. */
 		if (read_full_at(in->donor->fd, worker->data, copy.count * BLOCK, (uint64_t)copy.from * BLOCK) == 0)
 			written = write_matching(in, worker, copy.entry, copy.count, worker->data, true);
+		else
+			written = copy_singly(in, worker, &copy);
 		pthread_mutex_lock(&in->lock);
 		in->result->copied += written;
 		pthread_mutex_unlock(&in->lock);

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -437,6 +439,50 @@ static void test_slot_that_cannot_be_written_is_named(void **state)
 	w->slots[0].fd = fd;
 }
 
+/* Behind the end of a file reading gives an error, as on a disk that shrank or lost sectors. */
+static void test_unreadable_blocks_are_fetched_and_no_others(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(install_into(w, 0), 0);
+	w->options.complete = true;
+	/* The end of the data, and the tree behind it. */
+	assert_int_equal(ftruncate(w->slots[0].fd, 250 * BLOCK + 100), 0);
+	assert_int_equal(install_into(w, 0), 0);
+	assert_slot_is_image(w, 0);
+	assert_int_equal(w->result.kept, 250);
+	assert_int_equal(w->result.repaired, DATA_BLOCKS - 250 + w->layout.tree_blocks);
+}
+
+static void test_donor_that_lost_its_tree_is_no_donor(void **state)
+{
+	struct world *w = *state;
+	uint64_t tree = w->layout.tree_blocks;
+
+	assert_int_equal(install_into(w, 0), 0);
+	/* Without its tree nobody knows what it has. */
+	assert_int_equal(ftruncate(w->slots[0].fd, 250 * BLOCK + 100), 0);
+	assert_int_equal(install_into(w, 1), 0);
+	assert_slot_is_image(w, 1);
+	assert_int_equal(w->result.fetched, DATA_BLOCKS + tree);
+}
+
+static void test_full_disk_is_named(void **state)
+{
+	struct world *w = *state;
+	struct rlimit before, little = { 600 * 1024, RLIM_INFINITY };
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+	assert_int_equal(install_into(w, 0), -EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_non_null(strstr(w->error, "slot C0 can't be written at byte"));
+	/* With a disk that takes them it goes on. */
+	assert_int_equal(install_into(w, 0), 0);
+	assert_slot_is_image(w, 0);
+}
+
 static void test_one_thread_does_it_too(void **state)
 {
 	struct world *w = *state;
@@ -581,6 +627,9 @@ int main(void)
 		WITH_WORLD(test_lazy_means_nothing_for_an_unfinished_slot),
 		WITH_WORLD(test_bad_block_is_fetched_by_itself_and_counted),
 		WITH_WORLD(test_slot_that_cannot_be_written_is_named),
+		WITH_WORLD(test_unreadable_blocks_are_fetched_and_no_others),
+		WITH_WORLD(test_donor_that_lost_its_tree_is_no_donor),
+		WITH_WORLD(test_full_disk_is_named),
 		WITH_WORLD(test_one_thread_does_it_too),
 		WITH_WORLD(test_flipped_block_is_refetched),
 		WITH_WORLD(test_wrong_frame_is_refused_for_good),
