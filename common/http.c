@@ -7,14 +7,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+/* Of an answer with an unexpected status, what is read so that the connection can be kept; a longer one is cut. */
+#define REFUSAL_MOST 65536u
 
 struct http {
 	CURL *curl;
 	char *ca_file;
+	bool any_server;
 	char *authorization; /* the whole header line */
 	char *user_agent;
 	long connect_seconds;
 	long stall_seconds;
+	unsigned least_rate;
+	unsigned rate_seconds;
+	long answer_seconds;
 	char curl_error[CURL_ERROR_SIZE];
 	char error[CURL_ERROR_SIZE + 320];
 };
@@ -27,10 +35,25 @@ struct reception {
 	http_sink sink; /* or */
 	void *context;
 	long wanted_status;  /* bytes of an answer with another status are dropped; 0: any */
+	size_t dropped;
+	bool cut;            /* too many of them */
 	uint64_t left;       /* for a sink: bytes still to come */
+	bool open_ended;     /* for a sink: `left` is the most there may be */
 	bool from_middle;    /* asked for a range: the whole file is another answer */
+	unsigned least_rate; /* bytes per second, on the average of each window */
+	double window;       /* seconds */
+	double window_start; /* moved on by the time that the sink takes */
+	curl_off_t window_bytes; /* that had come when it began */
 	int error;
 };
+
+static double seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
 
 void http_free(struct http *http)
 {
@@ -54,6 +77,10 @@ struct http *http_new(const struct http_options *options)
 		return NULL;
 	http->connect_seconds = options->connect_seconds ? (long)options->connect_seconds : 10;
 	http->stall_seconds = options->stall_seconds ? (long)options->stall_seconds : 30;
+	http->any_server = options->any_server;
+	http->least_rate = options->least_rate ? options->least_rate : 8192;
+	http->rate_seconds = options->rate_seconds ? options->rate_seconds : 30;
+	http->answer_seconds = options->answer_seconds ? (long)options->answer_seconds : 300;
 	http->curl = curl_easy_init();
 	http->user_agent = strdup(options->user_agent ? options->user_agent : "repave");
 	if (!http->curl || !http->user_agent)
@@ -79,6 +106,20 @@ const char *http_error(const struct http *http)
 	return http->error;
 }
 
+static int give(struct reception *reception, const uint8_t *data, size_t size)
+{
+	double before = seconds_now();
+	int r;
+
+	if (size > reception->left)
+		return reception->open_ended ? -EFBIG : -EBADMSG;
+	r = reception->sink(reception->context, data, size);
+	if (r == 0)
+		reception->left -= size;
+	reception->window_start += seconds_now() - before;
+	return r;
+}
+
 static size_t receive(char *data, size_t one, size_t count, void *context)
 {
 	struct reception *reception = context;
@@ -86,22 +127,42 @@ static size_t receive(char *data, size_t one, size_t count, void *context)
 	long status = 0;
 
 	curl_easy_getinfo(reception->curl, CURLINFO_RESPONSE_CODE, &status);
-	if (reception->wanted_status && status != reception->wanted_status && status != 200)
-		return size;
+	if (reception->wanted_status && status != reception->wanted_status && status != 200) {
+		reception->cut = size > REFUSAL_MOST - reception->dropped;
+		reception->dropped += reception->cut ? 0 : size;
+		return reception->cut ? 0 : size;
+	}
 	if (reception->from_middle && status == 200) {
 		reception->error = -EPROTO;
 	} else if (reception->sink) {
-		if (size > reception->left)
-			reception->error = -EBADMSG;
-		else
-			reception->error = reception->sink(reception->context, (uint8_t *)data, size);
-		reception->left -= reception->error ? 0 : size;
+		reception->error = give(reception, (uint8_t *)data, size);
 	} else if (size > reception->most - reception->body->size) {
 		reception->error = -EFBIG;
 	} else {
 		reception->error = buffer_add(reception->body, data, size);
 	}
 	return reception->error ? 0 : size;
+}
+
+/* libcurl asks at least once a second. Its own low-speed limit looks at the last seconds only, so a burst in time would
+ * please it for ever. */
+static int check_rate(void *context, curl_off_t total, curl_off_t have, curl_off_t up_total, curl_off_t up)
+{
+	struct reception *reception = context;
+	double now = seconds_now();
+	curl_off_t moved = have + up;
+
+	(void)total;
+	(void)up_total;
+	if (now - reception->window_start < reception->window)
+		return 0;
+	if ((double)(moved - reception->window_bytes) < reception->least_rate * reception->window) {
+		reception->error = -ETIMEDOUT;
+		return 1;
+	}
+	reception->window_start = now;
+	reception->window_bytes = moved;
+	return 0;
 }
 
 static int error_of(CURLcode code)
@@ -181,6 +242,14 @@ static void set_common(struct http *http, struct reception *reception)
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, http->connect_seconds);
 	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
 	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, http->stall_seconds);
+	/* A sink bounds itself by its own length and the rate. */
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, reception->sink ? 0L : http->answer_seconds);
+	reception->least_rate = http->least_rate;
+	reception->window = http->rate_seconds;
+	reception->window_start = seconds_now();
+	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, check_rate);
+	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, reception);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, reception);
 }
@@ -194,11 +263,15 @@ static int perform(struct http *http, const char *url, struct curl_slist *header
 	int tls = strncmp(url, "https://", 8) == 0, r;
 	CURLcode code;
 
-	if (tls && !http->ca_file) {
+	if (tls && !http->ca_file && !http->any_server) {
 		snprintf(http->error, sizeof(http->error), "%s: no CA certificate to check the server with", url);
 		return -EACCES;
 	}
-	if (tls) {
+	if (http->any_server) {
+		curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
+		curl_easy_setopt(curl, CURLOPT_MAXREDIRS, 5L);
+		curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, tls ? "https" : "http,https");
+	} else if (tls) {
 		r = name_instead_of_address(url, &named, &connect);
 		if (r < 0) {
 			snprintf(http->error, sizeof(http->error), "%s: not an address", url);
@@ -216,9 +289,13 @@ static int perform(struct http *http, const char *url, struct curl_slist *header
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
 	curl_slist_free_all(connect);
 	free(named);
-	r = code == CURLE_OK ? 0 : reception->error ? reception->error : error_of(code);
+	/* A refusal that was cut is the status that came with it. */
+	r = code == CURLE_OK || reception->cut ? 0 : reception->error ? reception->error : error_of(code);
 	if (r == -EFBIG)
 		snprintf(http->error, sizeof(http->error), "%s: the answer is longer than allowed", url);
+	else if (reception->error == -ETIMEDOUT)
+		snprintf(http->error, sizeof(http->error), "%s: the server is too slow: less than %u bytes per second over %u s",
+			 url, http->least_rate, http->rate_seconds);
 	else if (r < 0)
 		snprintf(http->error, sizeof(http->error), "%s: %s", url,
 			 reception->error == -EBADMSG ? "the server sent other bytes than it was asked for"
@@ -249,6 +326,18 @@ int http_get(struct http *http, const char *url, size_t most, struct buffer *ret
 	if (r < 0)
 		buffer_release(ret_body);
 	return r;
+}
+
+int http_get_stream(struct http *http, const char *url, uint64_t most, http_sink sink, void *context)
+{
+	struct reception reception = { .sink = sink, .context = context, .wanted_status = 200, .left = most,
+				       .open_ended = true };
+	long status = 0;
+	int r;
+
+	set_common(http, &reception);
+	r = perform(http, url, NULL, &reception, &status);
+	return r < 0 ? r : check_status(http, url, status, 200);
 }
 
 int http_get_range(struct http *http, const char *url, uint64_t offset, uint64_t size, http_sink sink,

@@ -17,10 +17,18 @@ struct http; /* one client: connections are kept alive and reused; not for sever
 
 struct http_options {
 	const char *ca_file;       /* PEM; NULL: https is refused */
+	bool any_server;           /* for tools of a host: https by the URL's own name and this system's CAs, redirects followed */
 	const char *bearer_token;  /* sent as "Authorization: Bearer …" on https only; NULL: none */
 	const char *user_agent;
 	unsigned connect_seconds;  /* 0: 10 */
 	unsigned stall_seconds;    /* no byte for this long ends a transfer; 0: 30 */
+	/* A server that drips a byte now and then never stalls, and would hold its client for ever (TUF: slow retrieval). So
+	 * in each window of rate_seconds (0: 30) at least least_rate bytes per second (0: 8192) must come on the average, and
+	 * what is answered to http_get and http_request must be whole after answer_seconds (0: 300). A whole answer may be
+	 * as short as it likes, and time that the sink takes isn't the server's. */
+	unsigned least_rate;
+	unsigned rate_seconds;
+	unsigned answer_seconds;
 };
 
 /* NULL when out of memory. Strings are copied. */
@@ -36,8 +44,12 @@ const char *http_error(const struct http *http);
 /* GET of at most `most` bytes. `url` is http:// or https://; for https the certificate must carry
  * CONTROL_UNIT_NAME and the address in the URL is only where to connect.
  * 0; -ENOENT for 404/403/410; -EPROTO for another status; -EFBIG when the answer is longer than `most`;
- * -ECONNREFUSED/-ETIMEDOUT/-EHOSTUNREACH/-EIO by the network; -EACCES when TLS doesn't verify. */
+ * -ECONNREFUSED/-ETIMEDOUT/-EHOSTUNREACH/-EIO by the network (-ETIMEDOUT also when it is too slow); -EACCES when TLS
+ * doesn't verify. */
 int http_get(struct http *http, const char *url, size_t most, struct buffer *ret_body);
+
+/* The same, of any length up to `most` bytes, given to `sink` piece by piece; bounded by the rate, not by answer_seconds. */
+int http_get_stream(struct http *http, const char *url, uint64_t most, http_sink sink, void *context);
 
 /* GET of bytes [offset, offset+size): the server must answer 206 with just these (or 200 when the range is
  * the whole file). -EBADMSG when it answers other bytes than asked for, -EPROTO when it knows no ranges; else as http_get. */

@@ -22,6 +22,12 @@ int json_get_u64(const json_t *object, const char *key, uint64_t *ret_value);
 /* Exactly `size` bytes as 2 * size hexadecimal digits. 0, -ENOENT or -EINVAL. */
 int json_get_hex(const json_t *object, const char *key, uint8_t *ret_data, size_t size);
 
+/* jansson's iterators want a value that isn't const, and don't change it. */
+static inline json_t *json_iterable(const json_t *value)
+{
+	return (json_t *)(uintptr_t)value;
+}
+
 /* Compact text with sorted keys, malloc'd (the caller frees); NULL when out of memory. */
 char *json_format(const json_t *value);
 

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 control-api := control/names.c control/assignment.c control/node-request.c control/resolve.c control/model.c
 control-state := control/state.c control/pki.c control/store-sqlite.c
-control-core := $(control-api) control/fleet.c control/catalogue.c control/control.c control/route.c control/node-api.c \
+control-core := $(control-api) control/fleet.c control/served.c control/catalogue.c control/renewal.c \
+	control/online-keys.c control/keeper.c control/control.c control/route.c control/node-api.c \
 	control/operator-api.c control/repository.c control/http-server.c control/listener.c
 control-pki-libs := -lmbedx509 -lmbedcrypto
 
 host-programs += repaved repave
-repaved-src := control/repaved.c control/trust.c $(control-core) $(control-state) $(common-core) $(signing-verify)
-repaved-libs := -lmicrohttpd -lsqlite3 $(control-pki-libs) $(signing-verify-libs) -lpthread
+# The signing side for snapshot and timestamp; the keys of the other roles are elsewhere.
+repaved-src := control/repaved.c control/options.c control/trust.c $(control-core) $(control-state) common/seekable.c $(common-core) \
+	signing/folder.c $(signing-author) $(signing-verify)
+repaved-libs := -lmicrohttpd -lsqlite3 $(control-pki-libs) $(signing-author-libs) -lpthread
 repave-src := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c $(control-api) $(control-state) \
 	$(common-core) $(common-http)
 repave-libs := -lcurl -lsqlite3 $(control-pki-libs) -ljansson
@@ -37,3 +40,8 @@ control-node-request-corpus := control/fuzz/corpus/node-request
 control-assignment-src := control/fuzz/assignment.c control/assignment.c control/names.c $(common-core)
 control-assignment-libs := -ljansson
 control-assignment-corpus := control/fuzz/corpus/assignment
+
+unit-tests += control-renewal-test
+control-renewal-test-src := control/test/renewal-test.c control/renewal.c control/names.c $(signing-verify) $(common-core)
+control-renewal-test-libs := $(signing-verify-libs)
+script-tests += control/test/repository-kept

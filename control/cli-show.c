@@ -178,7 +178,7 @@ int cli_node_show(const struct cli *cli, int argc, char *argv[])
 
 int cli_images(const struct cli *cli, int argc, char *argv[])
 {
-	struct cli_table table = { .columns = 6 };
+	struct cli_table table = { .columns = 7 };
 	json_t *answer = NULL, *images, *image;
 	char size[16], wire[16];
 	size_t i;
@@ -193,14 +193,36 @@ int cli_images(const struct cli *cli, int argc, char *argv[])
 		json_decref(answer);
 		return CLI_OK;
 	}
-	cli_table_add(&table, (const char *[]){ "KIND", "NAME", "OS", "VERSION", "ON DISK", "ON THE WIRE" });
+	cli_table_add(&table, (const char *[]){ "KIND", "NAME", "OS", "VERSION", "SIGNED BY", "ON DISK", "ON THE WIRE" });
 	json_array_foreach(images, i, image)
 		cli_table_add(&table, (const char *[]){ cli_text(image, "kind"), cli_text(image, "name"),
 							cli_text(image, "requires_os"), cli_text(image, "version"),
-							cli_size(image, "size", size), cli_size(image, "wire_size", wire) });
+							cli_text(image, "signed_by"), cli_size(image, "size", size), cli_size(image, "wire_size", wire) });
 	cli_table_print(&table);
 	json_decref(answer);
 	return CLI_OK;
+}
+
+static void print_repository(const json_t *repository)
+{
+	const json_t *renewal = json_get_object(repository, "renewal");
+	json_t *role;
+	char when[32];
+	size_t i;
+
+	if (json_is_string(json_object_get(repository, "error")))
+		printf("  repository   REFUSED, not served: %s\n", cli_text(repository, "error"));
+	if (json_is_string(json_object_get(repository, "left_out")))
+		printf("  LEFT OUT     %s\n", cli_text(repository, "left_out"));
+	if (!json_is_true(json_object_get(renewal, "online")))
+		puts("  renewal      by hand (repave-sign refresh): repaved has no --online-keys");
+	else if (json_is_string(json_object_get(renewal, "error")))
+		printf("  renewal      FAILS: %s\n", cli_text(renewal, "error"));
+	else
+		printf("  renewal      next %s\n", cli_time(renewal, "due", when));
+	json_array_foreach(json_get_array(repository, "roles"), i, role)
+		if (json_is_string(json_object_get(role, "warning")))
+			printf("  WARNING      %s\n", cli_text(role, "warning"));
 }
 
 int cli_show_status(const struct cli *cli, int argc, char *argv[])
@@ -229,8 +251,7 @@ int cli_show_status(const struct cli *cli, int argc, char *argv[])
 		printf(", %lld %s", (long long)json_integer_value(count), name);
 	printf("\n  images       %lld (timestamp version %lld)\n", (long long)json_integer_value(json_object_get(status, "images")),
 	       (long long)json_integer_value(json_object_get(repository, "timestamp_version")));
-	if (json_is_string(json_object_get(repository, "error")))
-		printf("  repository   REFUSED: %s\n", cli_text(repository, "error"));
+	print_repository(repository);
 	if (initial)
 		printf("  new nodes    %s, application %s\n", cli_text(initial, "os"), cli_text(initial, "app"));
 	else

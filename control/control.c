@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <time.h>
 
-int64_t control_enter(struct control *control)
+int64_t control_enter(struct control *control, bool wait)
 {
 	int64_t now = time(NULL);
 
+	catalogue_follow(control->catalogue, now, wait);
 	pthread_mutex_lock(&control->lock);
-	catalogue_refresh(control->catalogue, now);
 	return now;
 }
 

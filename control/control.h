@@ -9,6 +9,7 @@
 #include "control/catalogue.h"
 #include "control/fleet.h"
 #include "control/http-server.h"
+#include "control/keeper.h"
 
 #define JOIN_TOKEN_SIZE 64u /* characters: 32 random bytes in hexadecimal */
 
@@ -16,12 +17,14 @@ struct control {
 	pthread_mutex_t lock; /* of fleet and catalogue */
 	struct fleet *fleet;
 	struct catalogue *catalogue;
+	struct keeper *keeper;
 	char join_token[JOIN_TOKEN_SIZE + 1];
 	int64_t started; /* seconds since 1970 */
 };
 
-/* Takes the lock and brings the catalogue up to date; the caller unlocks. Returns the time it is, in seconds since 1970. */
-int64_t control_enter(struct control *control);
+/* Takes the lock, for control_leave to give back, with the catalogue brought up to date: always for an operator, who has just
+ * published perhaps (`wait`); for a node unless that is being done already. Returns the time it is, in seconds since 1970. */
+int64_t control_enter(struct control *control, bool wait);
 void control_leave(struct control *control);
 
 /* Status for an error of fleet_*: 400, 404, 409 or 500. */

@@ -478,8 +478,8 @@ static bool worth_storing(const struct node *old, const struct node *new)
 	       !json_equal(old->slots, new->slots);
 }
 
-int fleet_boot(struct fleet *fleet, const struct image_list *images, const char *id, const struct boot_request *request,
-	       const char *address, int64_t now, json_t **ret_answer)
+int fleet_boot(struct fleet *fleet, const struct image_list *images, const char *refusal, const char *id,
+	       const struct boot_request *request, const char *address, int64_t now, json_t **ret_answer)
 {
 	const struct image *os = NULL, *app = NULL;
 	struct node *node = find_id(fleet, id), changed;
@@ -500,7 +500,7 @@ int fleet_boot(struct fleet *fleet, const struct image_list *images, const char 
 		drop_copy(&changed);
 		goto forget;
 	}
-	reason = must_wait(images, &changed, &os, &app, why);
+	reason = refusal ? refusal : must_wait(images, &changed, &os, &app, why);
 	if (reason) {
 		answer = format_wait(request->nonce, reason);
 	} else {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/bytes.h"
@@ -66,6 +67,7 @@ static void refuse(struct http_answer *answer, const struct http_call *call, con
 static void boot(struct control *control, const char *id, const struct http_call *call, struct http_answer *answer)
 {
 	struct boot_request request;
+	const char *refusal;
 	char why[ERROR_TEXT] = "";
 	int64_t now;
 	int r = boot_request_parse(call->body, call->body_size, id, &request, why);
@@ -74,8 +76,12 @@ static void boot(struct control *control, const char *id, const struct http_call
 		refuse(answer, call, id, r, why);
 		return;
 	}
-	now = control_enter(control);
-	r = fleet_boot(control->fleet, catalogue_images(control->catalogue), id, &request, call->peer, now, &answer->json);
+	now = control_enter(control, false);
+	refusal = catalogue_error(control->catalogue);
+	if (refusal)
+		snprintf(why, sizeof why, "the control unit refuses its repository: %.350s", refusal);
+	r = fleet_boot(control->fleet, catalogue_images(control->catalogue), refusal ? why : NULL, id, &request, call->peer, now,
+		       &answer->json);
 	control_leave(control);
 	boot_request_release(&request);
 	if (r < 0)
@@ -95,7 +101,7 @@ static void report(struct control *control, const char *id, const struct http_ca
 		refuse(answer, call, id, r, why);
 		return;
 	}
-	now = control_enter(control);
+	now = control_enter(control, false);
 	r = fleet_report(control->fleet, id, &parsed, now);
 	control_leave(control);
 	if (r == -ENOENT) {

@@ -80,9 +80,10 @@ static json_t *list_images(const struct control *control)
 		const struct image *image = &images->items[i];
 
 		hex_format(image->root_hash, sizeof image->root_hash, hash);
-		json_array_append_new(list, json_pack("{ss ss so ss ss sI sI ss}", "kind", image->kind == IMAGE_OS ? "os" : "app",
+		json_array_append_new(list, json_pack("{ss ss so ss ss ss sI sI ss}", "kind", image->kind == IMAGE_OS ? "os" : "app",
 						      "name", image->name, "requires_os", text_or_null(image->os), "version",
-						      image->version, "target", image->target, "size",
+						      image->version, "target", image->target, "signed_by",
+						      image->signed_by, "size",
 						      (json_int_t)image->image_size, "wire_size",
 						      (json_int_t)image->wire_size, "root_hash", hash));
 	}
@@ -96,7 +97,20 @@ static json_t *describe_default(const struct control *control)
 	return initial ? assignment_describe(initial) : json_null();
 }
 
-static json_t *show_status(const struct control *control)
+/* The keeper's account of the roles, with what the catalogue says of the whole. */
+static json_t *describe_repository(const struct control *control, int64_t now)
+{
+	const char *error = catalogue_error(control->catalogue);
+	json_t *repository = keeper_describe(control->keeper, now), *roles;
+
+	roles = json_incref(json_object_get(repository, "roles"));
+	json_object_del(repository, "roles");
+	return json_pack("{sI sb so so so so}", "timestamp_version", (json_int_t)catalogue_version(control->catalogue), "served",
+			 error == NULL, "error", text_or_null(error), "left_out",
+			 text_or_null(catalogue_left_out(control->catalogue)), "renewal", repository, "roles", roles);
+}
+
+static json_t *show_status(const struct control *control, int64_t now)
 {
 	json_t *states = json_pack("{si si si si}", "waiting", 0, "booting", 0, "booted", 0, "failed", 0);
 
@@ -105,11 +119,10 @@ static json_t *show_status(const struct control *control)
 
 		json_integer_set(count, json_integer_value(count) + 1);
 	}
-	return json_pack("{sI sI so sI s{sI so} so}", "started", (json_int_t)control->started, "nodes",
+	return json_pack("{sI sI so sI so so}", "started", (json_int_t)control->started, "nodes",
 			 (json_int_t)fleet_count(control->fleet), "states", states, "images",
-			 (json_int_t)catalogue_images(control->catalogue)->count, "repository", "timestamp_version",
-			 (json_int_t)catalogue_version(control->catalogue), "error",
-			 text_or_null(catalogue_error(control->catalogue)), "default_assignment", describe_default(control));
+			 (json_int_t)catalogue_images(control->catalogue)->count, "repository",
+			 describe_repository(control, now), "default_assignment", describe_default(control));
 }
 
 static void show_node(struct control *control, const char *text, struct http_answer *answer)
@@ -191,8 +204,7 @@ static bool refuse_without_images(const struct control *control, struct http_ans
 	if (catalogue_images(control->catalogue)->count || !error)
 		return false;
 	snprintf(why, sizeof why,
-		 "no image can be assigned: the repository's metadata is refused (%s); publish it again, or start repaved with --root"
-		 " when its keys are new", error);
+		 "no image can be assigned: the repository's metadata is refused (%s); start repaved with --root when its keys are new", error);
 	http_answer_error(answer, 409, why);
 	return true;
 }
@@ -219,9 +231,10 @@ void operator_api_answer(void *context, const struct http_call *call, struct htt
 {
 	char argument[ROUTE_ARGUMENT_MOST + 1];
 	struct control *control = context;
+	int64_t now;
 	int operation = route_find(routes, sizeof routes / sizeof routes[0], call->method, call->path, argument);
 
-	control_enter(control);
+	now = control_enter(control, true);
 	switch (operation) {
 	case LIST_NODES:
 		answer_json(answer, list_nodes(control));
@@ -233,7 +246,7 @@ void operator_api_answer(void *context, const struct http_call *call, struct htt
 		answer_json(answer, list_images(control));
 		break;
 	case SHOW_STATUS:
-		answer_json(answer, show_status(control));
+		answer_json(answer, show_status(control, now));
 		break;
 	case SHOW_DEFAULT:
 		answer_json(answer, json_pack("{so}", "assignment", describe_default(control)));

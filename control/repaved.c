@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The control unit: serves the repository, tells nodes what to boot, records what came of it. */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,28 +15,14 @@
 #include "control/control.h"
 #include "control/http-server.h"
 #include "control/listener.h"
+#include "control/keeper.h"
 #include "control/node-api.h"
 #include "control/operator-api.h"
+#include "control/options.h"
 #include "control/repository.h"
 #include "control/state.h"
 #include "control/trust.h"
-
-static const char usage[] =
-	"Usage: repaved --state DIR --repository DIR [option]...\n"
-	"The control unit of a fleet: runs in the foreground until SIGTERM or Ctrl-C.\n\n"
-	"  --state DIR             state folder, made by `repave init`\n"
-	"  --repository DIR        repository with metadata/ and targets/, made by repave-sign\n"
-	"  --address A             numeric address to listen on (default: all)\n"
-	"  --port N                port for nodes, TLS (default 8443)\n"
-	"  --repository-port N     port for the repository, plain HTTP (default 8080)\n"
-	"  --root FILE             trust this root.json from now on\n"
-	"                          (default at the first start: DIR/metadata/1.root.json of the repository)\n"
-	"  --help                  show this\n";
-
-struct options {
-	const char *state, *repository, *address, *root;
-	unsigned port, repository_port;
-};
+#include "signing/key-file.h"
 
 /* Bound sockets that no server has taken over; else -1. */
 struct sockets {
@@ -51,56 +36,9 @@ struct daemon {
 	int lock;
 	struct sockets sockets;
 	char *socket_path;
+	struct repository_files repository;
 	struct http_server *nodes, *files, *operator;
 };
-
-static int parse_port(const char *text, unsigned *ret_port)
-{
-	uint64_t port;
-
-	if (parse_u64(text, &port) < 0 || port < 1 || port > 65535) {
-		log_error(0, "\"%s\" is no port; give a number from 1 to 65535", text);
-		return -EINVAL;
-	}
-	*ret_port = (unsigned)port;
-	return 0;
-}
-
-/* 0 to go on, or the exit status + 1. */
-static int parse_options(int argc, char *argv[], struct options *ret_options)
-{
-	static const struct option table[] = {
-		{ "state", required_argument, NULL, 's' },   { "repository", required_argument, NULL, 'r' },
-		{ "address", required_argument, NULL, 'a' }, { "port", required_argument, NULL, 'p' },
-		{ "root", required_argument, NULL, 'R' },    { "repository-port", required_argument, NULL, 'P' },
-		{ "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
-	};
-	struct options *o = ret_options;
-	int letter, r = 0;
-
-	opterr = 0;
-	*o = (struct options){ .port = 8443, .repository_port = 8080 };
-	while (!r && (letter = getopt_long(argc, argv, "h", table, NULL)) != -1) {
-		switch (letter) {
-		case 's': o->state = optarg; break;
-		case 'r': o->repository = optarg; break;
-		case 'a': o->address = optarg; break;
-		case 'R': o->root = optarg; break;
-		case 'p': r = parse_port(optarg, &o->port); break;
-		case 'P': r = parse_port(optarg, &o->repository_port); break;
-		case 'h': fputs(usage, stdout); return 1;
-		default:
-			log_error(0, "\"%s\": no such option, or its value is missing; `repaved --help` shows the options", argv[optind - 1]);
-			r = -EINVAL;
-		}
-	}
-	if (!r && (optind != argc || !o->state || !o->repository)) {
-		log_error(0, "%s%s; `repaved --help` shows the options", optind != argc ? "unknown argument " :
-			  "--state and --repository are needed", optind != argc ? argv[optind] : "");
-		r = -EINVAL;
-	}
-	return r < 0 ? 3 : 0;
-}
 
 /* The state's root of trust: what --root names, what it has already, or the repository's first root. */
 static int choose_root(const struct options *options)
@@ -152,11 +90,36 @@ static int load(struct daemon *daemon, const struct options *options)
 	if (!r && mkdir(path, 0700) < 0 && errno != EEXIST)
 		r = log_error(-errno, "can't make %s", path);
 	free(path);
-	if (!r)
-		r = catalogue_new(options->state, options->repository, &daemon->control.catalogue);
-	if (!r)
-		catalogue_refresh(daemon->control.catalogue, time(NULL));
 	return r;
+}
+
+/* timestamp.json leads to all else: when it changed, nobody gets the new one before it was checked. */
+static bool refuse_file(void *context, const char *path, char ret_why[ERROR_TEXT])
+{
+	struct catalogue *catalogue = context;
+
+	if (!strcmp(path, "metadata/timestamp.json"))
+		catalogue_follow(catalogue, time(NULL), true);
+	return catalogue_refused(catalogue, ret_why);
+}
+
+/* Reads the repository, after what its online keys can mend was mended. */
+static int watch_repository(struct daemon *daemon, const struct options *options)
+{
+	struct control *control = &daemon->control;
+	struct keeper_options keeping = { .repository = options->repository, .keys = options->online_keys,
+					  .policy = options->renewal, .lock = &control->lock };
+	int r = catalogue_new(options->state, options->repository, &control->lock, &control->catalogue);
+
+	if (r < 0)
+		return r;
+	keeping.catalogue = control->catalogue;
+	r = keeper_new(&keeping, &control->keeper);
+	if (r < 0)
+		return r;
+	keeper_round(control->keeper);
+	daemon->repository = (struct repository_files){ options->repository, refuse_file, control->catalogue };
+	return 0;
 }
 
 /* Binds before anything is changed: a port in use is the commonest failure, and must cost nothing. */
@@ -213,7 +176,7 @@ static int start_nodes(struct daemon *daemon, const struct options *options)
 static int start_servers(struct daemon *daemon, const struct options *options)
 {
 	struct http_service files = { .admit = repository_admit, .answer = repository_answer,
-				      .context = (void *)(uintptr_t)options->repository };
+				      .context = &daemon->repository };
 	struct http_service operator = { .answer = operator_api_answer, .context = &daemon->control,
 					 .body_most = OPERATOR_BODY_MOST };
 	int r = start_nodes(daemon, options);
@@ -242,6 +205,7 @@ static void stop(struct daemon *daemon)
 	close_socket(daemon->sockets.files);
 	close_socket(daemon->sockets.nodes);
 	free(daemon->socket_path);
+	keeper_free(daemon->control.keeper);
 	catalogue_free(daemon->control.catalogue);
 	fleet_free(daemon->control.fleet);
 	store_close(daemon->store);
@@ -277,7 +241,8 @@ int main(int argc, char *argv[])
 	int signal_number, r;
 
 	log_program("repaved");
-	r = parse_options(argc, argv, &options);
+	key_file_setup();
+	r = options_parse(argc, argv, &options);
 	if (r)
 		return r - 1;
 	umask(0077);
@@ -292,9 +257,13 @@ int main(int argc, char *argv[])
 		r = choose_root(&options);
 	if (!r)
 		r = load(&daemon, &options);
+	if (!r)
+		r = watch_repository(&daemon, &options);
 	daemon.control.started = time(NULL);
 	if (!r)
 		r = start_servers(&daemon, &options);
+	if (!r)
+		r = keeper_start(daemon.control.keeper);
 	if (!r) {
 		log_info("ready on %s: nodes on port %u, repository on port %u", options.address ? options.address : "all addresses",
 			 options.port, options.repository_port);

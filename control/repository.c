@@ -131,14 +131,34 @@ void repository_admit(void *context, const struct http_call *call, struct http_a
 		http_answer_error(answer, 405, "the repository is read-only");
 }
 
+/* True when the answer was made. */
+static bool refuse(const struct repository_files *files, const char *path, struct http_answer *answer)
+{
+	char why[ERROR_TEXT], sentence[ERROR_TEXT + 80];
+
+	if (!files->refuse || !files->refuse(files->context, path, why))
+		return false;
+	snprintf(sentence, sizeof sentence, "the repository isn't served, because it is refused: %s", why);
+	http_answer_error(answer, 503, sentence);
+	return true;
+}
+
 void repository_answer(void *context, const struct http_call *call, struct http_answer *answer)
 {
+	const struct repository_files *files = context;
 	char path[REPOSITORY_PATH_MOST + 1];
 	uint64_t offset = 0, length;
 	struct stat info;
 	int fd, r;
 
-	if (repository_path_parse(call->path, path) < 0 || (fd = open_below(context, path)) < 0) {
+	if (repository_path_parse(call->path, path) < 0) {
+		http_answer_error(answer, 404, "no such file in the repository");
+		return;
+	}
+	if (refuse(files, path, answer))
+		return;
+	fd = open_below(files->folder, path);
+	if (fd < 0) {
 		http_answer_error(answer, 404, "no such file in the repository");
 		return;
 	}

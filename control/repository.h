@@ -3,9 +3,11 @@
 #ifndef CONTROL_REPOSITORY_H
 #define CONTROL_REPOSITORY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "control/http-server.h"
+#include "control/names.h"
 
 #define REPOSITORY_PATH_MOST 512u
 
@@ -20,8 +22,15 @@ int range_parse(const char *header, uint64_t size, uint64_t *ret_offset, uint64_
 /* Cache-Control for a path below the repository. Names with a version or hash never change what they hold. */
 const char *repository_cache_control(const char *path);
 
-/* The HTTP service; `context` is the repository's path (const char *). The folder is opened anew for each request, so
- * it may be replaced while the daemon runs. */
+struct repository_files {
+	const char *folder;
+	/* Whether the file at `path` (below the folder) must not be served now, with the reason. May be NULL. */
+	bool (*refuse)(void *context, const char *path, char ret_why[ERROR_TEXT]);
+	void *context;
+};
+
+/* The HTTP service; `context` is a struct repository_files. The folder is opened anew for each request, so it may be replaced
+ * while the daemon runs. What is refused gets 503 and the reason. */
 void repository_admit(void *context, const struct http_call *call, struct http_answer *answer);
 void repository_answer(void *context, const struct http_call *call, struct http_answer *answer);
 

@@ -14,7 +14,7 @@ provisioner-install-test-src := provisioner/test/install.c $(provisioner-install
 provisioner-install-test-libs := -ljansson -lmbedcrypto -lzstd
 
 # The same code over real connections, for the script test and the benchmark: static like what a node runs, and with sanitizers.
-install-slot-src := provisioner/test/install-slot.c $(provisioner-install) signing/description.c signing/canonical.c $(verity-src) $(common-core) \
+install-slot-src := provisioner/test/install-slot.c $(provisioner-install) signing/description.c signing/canonical.c signing/json.c $(verity-src) $(common-core) \
 	$(common-mirrors)
 install-slot-libs := -lcurl -ljansson -lmbedtls -lmbedx509 -lmbedcrypto -lzstd
 $(B)/test/install-slot: $(addprefix $(B)/obj/musl/,$(install-slot-src:.c=.o)) $(B)/obj/musl.flags $(musl-lib-stamps)

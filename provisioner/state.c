@@ -41,26 +41,39 @@ int state_record_parse(const uint8_t *data, size_t size, uint64_t *ret_sequence,
 	return 0;
 }
 
+struct growing {
+	struct buffer *record;
+	size_t most;
+};
+
+static int add_text(const char *text, size_t size, void *context)
+{
+	struct growing *growing = context;
+
+	return size > growing->most - growing->record->size || buffer_add(growing->record, text, size) < 0 ? -1 : 0;
+}
+
+/* Straight into the record: another copy of a long list of images would be too much for a small server. */
 int state_record_format(uint64_t sequence, const json_t *content, struct buffer *ret_record)
 {
+	struct growing growing = { ret_record, ret_record->size + STATE_HEADER + STATE_PAYLOAD_MOST };
 	uint8_t header[STATE_HEADER] = MAGIC;
-	char *text = json_format(content);
-	size_t length;
-	int r;
+	size_t start = ret_record->size, length;
+	uint8_t *record;
+	int r = buffer_add(ret_record, header, sizeof(header));
 
-	if (text == NULL)
-		return -ENOMEM;
-	length = strlen(text);
-	r = length > STATE_PAYLOAD_MOST ? -EFBIG : 0;
-	put_le64(header + AT_SEQUENCE, sequence);
-	put_le32(header + AT_LENGTH, (uint32_t)length);
-	sha256_once(text, length, header + AT_SHA256);
-	if (r == 0)
-		r = buffer_add(ret_record, header, sizeof(header));
-	if (r == 0)
-		r = buffer_add(ret_record, text, length);
-	free(text);
-	return r;
+	if (r < 0)
+		return r;
+	if (json_dump_callback(content, add_text, &growing, JSON_COMPACT | JSON_SORT_KEYS) < 0) {
+		ret_record->size = start;
+		return -EFBIG;
+	}
+	record = ret_record->data + start;
+	length = ret_record->size - start - STATE_HEADER;
+	put_le64(record + AT_SEQUENCE, sequence);
+	put_le32(record + AT_LENGTH, (uint32_t)length);
+	sha256_once(record + STATE_HEADER, length, record + AT_SHA256);
+	return 0;
 }
 
 /* ------------------------------------------------------------------ the partition */
@@ -149,30 +162,52 @@ static int format_in_half(const struct state *state, const json_t *content, stru
 	return r;
 }
 
-static json_t *without_targets(const json_t *content)
+static bool is_top_level(const char *role)
+{
+	return strcmp(role, "root") == 0 || strcmp(role, "timestamp") == 0 || strcmp(role, "snapshot") == 0 ||
+	       strcmp(role, "targets") == 0;
+}
+
+/* Removes the roles that accounts sign. Where an application comes from one of them, it is fetched again. */
+static void forget_delegated(json_t *tuf)
+{
+	const char *role;
+	json_t *text;
+	void *next;
+
+	json_object_foreach_safe(tuf, next, role, text)
+		if (!is_top_level(role))
+			json_object_del(tuf, role);
+}
+
+/* The content with less trusted metadata. NULL when out of memory. */
+static json_t *without(const json_t *content, bool targets)
 {
 	/* jansson's copies take a non-const value and don't change it. */
 	json_t *less = json_copy((json_t *)(uintptr_t)content), *tuf = json_copy(json_object_get(less, "tuf"));
 
-	json_object_del(tuf, "targets");
+	forget_delegated(tuf);
+	if (targets)
+		json_object_del(tuf, "targets");
 	if (json_object_set_new(less, "tuf", tuf) == 0)
 		return less;
 	json_decref(less);
 	return NULL;
 }
 
-/* The snapshot metadata holds the version of the targets metadata, so without the latter a roll-back is still seen. */
+/* The snapshot metadata holds the versions of all targets metadata, so without the latter a roll-back is still seen. */
 static int format_what_fits(const struct state *state, struct buffer *ret_record)
 {
 	int r = format_in_half(state, state->content, ret_record);
-	json_t *less;
 
-	if (r != -EFBIG)
-		return r;
-	less = without_targets(state->content);
-	if (less != NULL)
+	for (unsigned targets = 0; r == -EFBIG && targets < 2; targets++) {
+		json_t *less = without(state->content, targets);
+
+		if (less == NULL)
+			return -ENOMEM;
 		r = format_in_half(state, less, ret_record);
-	json_decref(less);
+		json_decref(less);
+	}
 	return r;
 }
 
@@ -277,6 +312,9 @@ static int tuf_store_role(void *context, const char *role, const void *data, siz
 	/* The same again needs no write: flash wears. */
 	if (json_is_string(old) && json_string_length(old) == size && memcmp(json_string_value(old), data, size) == 0)
 		return 0;
+	/* Roles of applications that this server no longer has would gather. */
+	if (old == NULL && !is_top_level(role) && json_object_size(tuf) >= STATE_ROLES_MOST)
+		forget_delegated(tuf);
 	text = json_stringn(data, size);
 	if (text == NULL || json_object_set_new(tuf, role, text) < 0)
 		return -EINVAL;

@@ -79,11 +79,28 @@ int refresh_trust(struct provision *p)
 }
 
 /* ------------------------------------------------------------------ images */
+/* What an account signs for is fetched only now, so the network may fail once more; for long, it is a failed boot. */
+#define TARGET_TRIES 5u
+
+static int find_target(struct provision *p, const char *path, struct verified_target **ret_target)
+{
+	for (unsigned try = 1;; try++) {
+		int r = tuf_client_target(p->tuf, path, ret_target);
+		unsigned seconds;
+
+		if (!is_network(r) || try == TARGET_TRIES)
+			return r;
+		seconds = backoff_seconds(try);
+		console_line(&p->stages, "%s; next try in %u s", http_error(p->repository), seconds);
+		sleep(seconds);
+	}
+}
+
 static int resolve(struct provision *p, const char *path, enum image_kind kind, struct verified_image **ret_image)
 {
 	struct verified_target *target = NULL;
 	char detail[160];
-	int r = tuf_client_target(p->tuf, path, &target);
+	int r = find_target(p, path, &target);
 
 	if (r < 0)
 		return sentence(p->error, r, "assigned image %s: %s", path,

@@ -2,119 +2,194 @@
 #include "signing/canonical.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "signing/sha256.h"
 
-#define DEPTH_MOST 64u
+/* Where the text goes: there is room for the longest that it can get. Or, to compare, where it should stand already. */
+struct writer {
+	uint8_t *at, *end;
+	const char *same, *same_end; /* NULL: write */
+};
 
-static int add_text(struct buffer *text, const char *s)
+static int put(struct writer *writer, const void *data, size_t size)
 {
-	return buffer_add(text, s, strlen(s));
-}
-
-static int format_string(const char *s, size_t size, struct buffer *text)
-{
-	size_t start = 0;
-	int r = add_text(text, "\"");
-
-	for (size_t i = 0; r == 0 && i < size; i++) {
-		if (s[i] != '"' && s[i] != '\\')
-			continue;
-		r = buffer_add(text, s + start, i - start);
-		if (r == 0)
-			r = add_text(text, "\\");
-		start = i;
+	if (writer->same) {
+		if ((size_t)(writer->same_end - writer->same) < size || memcmp(writer->same, data, size) != 0)
+			return -EINVAL;
+		writer->same += size;
+		return 0;
 	}
-	if (r == 0 && size > start)
-		r = buffer_add(text, s + start, size - start);
-	return r < 0 ? r : add_text(text, "\"");
+	if ((size_t)(writer->end - writer->at) < size)
+		return -EINVAL;
+	memcpy(writer->at, data, size);
+	writer->at += size;
+	return 0;
 }
 
-static int format_value(const json_t *value, unsigned depth, struct buffer *text);
-
-static int format_array(const json_t *array, unsigned depth, struct buffer *text)
+static int put_string(struct writer *writer, struct tree string)
 {
-	int r = add_text(text, "[");
+	size_t span = tree_span(string);
+	struct tree_bytes bytes = tree_bytes_begin(string);
+	int r, c;
 
-	for (size_t i = 0; r == 0 && i < json_array_size(array); i++) {
-		if (i > 0)
-			r = add_text(text, ",");
-		if (r == 0)
-			r = format_value(json_array_get(array, i), depth + 1, text);
+	/* As in most strings, there is nothing to resolve. */
+	if (!memchr(string.text, '\\', span))
+		return put(writer, string.text, span);
+	r = put(writer, "\"", 1);
+	while (r == 0 && (c = tree_bytes_next(&bytes)) >= 0) {
+		char pair[2] = { '\\', (char)c };
+
+		r = c == '"' || c == '\\' ? put(writer, pair, 2) : put(writer, pair + 1, 1);
 	}
-	return r < 0 ? r : add_text(text, "]");
+	return r < 0 ? r : put(writer, "\"", 1);
 }
 
-/* Byte order of UTF-8 is the order of code points. */
+static int put_value(struct writer *writer, struct tree value);
+
+static int put_array(struct writer *writer, struct tree array)
+{
+	struct tree_steps steps = tree_begin(array);
+	int r = put(writer, "[", 1);
+
+	for (bool first = true; r == 0 && tree_next(&steps); first = false) {
+		if (!first)
+			r = put(writer, ",", 1);
+		if (r == 0)
+			r = put_value(writer, steps.value);
+	}
+	return r < 0 ? r : put(writer, "]", 1);
+}
+
+static int put_member(struct writer *writer, struct tree key, bool first)
+{
+	int r = first ? 0 : put(writer, ",", 1);
+
+	if (r == 0)
+		r = put_string(writer, key);
+	if (r == 0)
+		r = put(writer, ":", 1);
+	return r < 0 ? r : put_value(writer, tree_value_of(key));
+}
+
+static bool is_sorted(struct tree object)
+{
+	struct tree_steps steps = tree_begin(object);
+	struct tree before = { 0 };
+
+	while (tree_next(&steps)) {
+		if (!tree_is_none(before) && tree_compare(before, steps.key) > 0)
+			return false;
+		before = steps.key;
+	}
+	return true;
+}
+
 static int compare_keys(const void *a, const void *b)
 {
-	const char *const *left = a, *const *right = b;
+	const struct tree *left = a, *right = b;
 
-	return strcmp(*left, *right);
+	return tree_compare(*left, *right);
 }
 
-static int format_object(const json_t *object, unsigned depth, struct buffer *text)
+static int put_unsorted(struct writer *writer, struct tree object)
 {
-	size_t n = json_object_size(object), count = 0;
-	const char **keys = calloc(n + 1, sizeof(*keys));
-	const char *key;
-	json_t *value, *mutable = json_iterable(object);
-	int r;
+	struct tree_steps steps = tree_begin(object);
+	size_t count = tree_count(object), at = 0;
+	struct tree *keys = calloc(count, sizeof(*keys));
+	int r = keys ? 0 : -ENOMEM;
 
-	if (!keys)
-		return -ENOMEM;
-	json_object_foreach(mutable, key, value)
-		keys[count++] = key;
-	qsort(keys, count, sizeof(*keys), compare_keys);
-	r = add_text(text, "{");
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		if (i > 0)
-			r = add_text(text, ",");
-		if (r == 0)
-			r = format_string(keys[i], strlen(keys[i]), text);
-		if (r == 0)
-			r = add_text(text, ":");
-		if (r == 0)
-			r = format_value(json_object_get(object, keys[i]), depth + 1, text);
-	}
+	while (keys && tree_next(&steps))
+		keys[at++] = steps.key;
+	if (keys)
+		qsort(keys, count, sizeof(*keys), compare_keys);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = put_member(writer, keys[i], i == 0);
 	free(keys);
-	return r < 0 ? r : add_text(text, "}");
+	return r;
 }
 
-static int format_value(const json_t *value, unsigned depth, struct buffer *text)
+static int put_object(struct writer *writer, struct tree object)
 {
-	if (depth > DEPTH_MOST)
-		return -EINVAL;
-	switch (json_typeof(value)) {
-	case JSON_OBJECT:
-		return format_object(value, depth, text);
-	case JSON_ARRAY:
-		return format_array(value, depth, text);
-	case JSON_STRING:
-		return format_string(json_string_value(value), json_string_length(value), text);
-	case JSON_INTEGER:
-		return buffer_printf(text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-	case JSON_TRUE:
-		return add_text(text, "true");
-	case JSON_FALSE:
-		return add_text(text, "false");
-	case JSON_NULL:
-		return add_text(text, "null");
-	case JSON_REAL:
+	struct tree_steps steps = tree_begin(object);
+	struct tree before = { 0 };
+	int r = put(writer, "{", 1);
+
+	if (r == 0 && !writer->same && !is_sorted(object)) {
+		r = put_unsorted(writer, object);
+		return r < 0 ? r : put(writer, "}", 1);
+	}
+	for (; r == 0 && tree_next(&steps); before = steps.key) {
+		bool first = tree_is_none(before);
+
+		/* To compare, the order is looked at on the way. */
+		if (writer->same && !first && tree_compare(before, steps.key) > 0)
+			return -EINVAL;
+		r = put_member(writer, steps.key, first);
+	}
+	return r < 0 ? r : put(writer, "}", 1);
+}
+
+/* As deep as tree_parse lets a text be. */
+static int put_value(struct writer *writer, struct tree value)
+{
+	size_t span;
+
+	switch (tree_kind(value)) {
+	case TREE_OBJECT:
+		return put_object(writer, value);
+	case TREE_ARRAY:
+		return put_array(writer, value);
+	case TREE_STRING:
+		return put_string(writer, value);
+	case TREE_INTEGER:
+		span = tree_span(value);
+		/* The reference knows no negative zero. */
+		return span == 2 && memcmp(value.text, "-0", 2) == 0 ? put(writer, "0", 1) : put(writer, value.text, span);
+	case TREE_TRUE:
+	case TREE_FALSE:
+	case TREE_NULL:
+		return put(writer, value.text, tree_span(value));
+	case TREE_REAL:
+	case TREE_NONE:
 		break;
 	}
 	return -EINVAL;
 }
 
-int canonical_format(const json_t *value, struct buffer *ret_text)
+int canonical_format(struct tree value, struct buffer *ret_text)
 {
-	return format_value(value, 0, ret_text);
+	/* Exactly, not by doubling: of the largest documents this is a third of all memory. */
+	size_t room = ret_text->size + tree_span(value) + 1;
+	uint8_t *data = ret_text->data;
+	struct writer writer;
+	int r;
+
+	if (room > ret_text->room) {
+		data = realloc(data, room);
+		if (!data)
+			return -ENOMEM;
+		ret_text->data = data;
+		ret_text->room = room;
+	}
+	writer = (struct writer){ .at = data + ret_text->size, .end = data + ret_text->room - 1 };
+	r = put_value(&writer, value);
+	if (r == 0)
+		ret_text->size = (size_t)(writer.at - data);
+	data[ret_text->size] = '\0';
+	return r;
 }
 
-int canonical_sha256(const json_t *value, uint8_t ret_digest[32])
+bool canonical_is_text(struct tree value)
+{
+	size_t span = tree_span(value);
+	struct writer writer = { .same = value.text, .same_end = value.text + span };
+
+	return span > 0 && put_value(&writer, value) == 0 && writer.same == writer.same_end;
+}
+
+int canonical_sha256(struct tree value, uint8_t ret_digest[32])
 {
 	struct buffer text = { 0 };
 	int r = canonical_format(value, &text);

@@ -7,7 +7,6 @@
 
 #include "common/bytes.h"
 #include "common/json.h"
-#include "signing/canonical.h"
 #include "signing/verified.h"
 #include "signing/verity.h"
 

@@ -4,24 +4,18 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <sodium/crypto_hash_sha512.h>
-#include <sodium/crypto_sign_ed25519.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "common/bytes.h"
-#include "common/json.h"
-#include "signing/canonical.h"
+#include "signing/format-private.h"
 #include "signing/sha256.h"
-
-#define PUBLIC_SIZE crypto_sign_ed25519_PUBLICKEYBYTES
-#define SIGNATURE_SIZE crypto_sign_ed25519_BYTES
 
 static const char *const type_names[] = { "root", "timestamp", "snapshot", "targets" };
 
-__attribute__((format(printf, 2, 3))) static int bad(char *error, const char *format, ...)
+int tuf_bad(char *error, const char *format, ...)
 {
 	va_list arguments;
 
@@ -34,6 +28,14 @@ __attribute__((format(printf, 2, 3))) static int bad(char *error, const char *fo
 const char *tuf_type_name(enum tuf_type type)
 {
 	return type_names[type];
+}
+
+bool tuf_is_top_level(const char *role)
+{
+	for (size_t i = 0; i < sizeof(type_names) / sizeof(*type_names); i++)
+		if (strcmp(role, type_names[i]) == 0)
+			return true;
+	return false;
 }
 
 /* ------------------------------------------------------------------ time */
@@ -76,370 +78,244 @@ int tuf_time_format(int64_t time, char ret_text[24])
 	return 0;
 }
 
-/* ------------------------------------------------------------------ form */
+/* ------------------------------------------------------------------ names of files */
 
-/* "1.N" or "1.N.M": other major versions may mean something else by the same fields. */
-static bool is_known_spec(const char *text)
+static bool is_unreserved(char c)
 {
-	size_t digits;
-
-	if (!text || strncmp(text, "1.", 2) != 0)
-		return false;
-	text += 2;
-	digits = strspn(text, "0123456789");
-	if (digits == 0)
-		return false;
-	if (text[digits] == '\0')
-		return true;
-	text += digits + 1;
-	digits = strspn(text, "0123456789");
-	return text[-1] == '.' && digits > 0 && text[digits] == '\0';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("_.-~", c));
 }
 
-/* Positive and at most INT64_MAX. */
-static bool get_positive(const json_t *object, const char *key, uint64_t *ret_value)
+void tuf_role_file_name(const char *role, uint64_t version, char ret_name[TUF_FILE_NAME_SIZE])
 {
-	return json_get_u64(object, key, ret_value) == 0 && *ret_value > 0;
-}
+	static const char digits[] = "0123456789ABCDEF";
+	char *p = ret_name, *most = ret_name + TUF_FILE_NAME_SIZE - sizeof("%00.json");
 
-static int check_signature_list(const json_t *signatures, char *error)
-{
-	for (size_t i = 0; i < json_array_size(signatures); i++) {
-		const json_t *signature = json_array_get(signatures, i);
+	if (version > 0)
+		p += snprintf(p, 22, "%" PRIu64 ".", version);
+	for (; *role && p <= most; role++) {
+		unsigned char c = (unsigned char)*role;
 
-		if (!json_get_string(signature, "keyid") || !json_get_string(signature, "sig"))
-			return bad(error, "signatures[%zu] needs \"keyid\" and \"sig\"", i);
+		if (is_unreserved(*role)) {
+			*p++ = *role;
+		} else {
+			*p++ = '%';
+			*p++ = digits[c >> 4];
+			*p++ = digits[c & 15];
+		}
 	}
+	memcpy(p, ".json", sizeof(".json"));
+}
+
+/* ------------------------------------------------------------------ documents */
+
+/* The entries of targets, snapshot and timestamp are looked up by name, by the thousand. */
+static struct tree entries_of(enum tuf_type type, struct tree body)
+{
+	return type == TUF_ROOT ? (struct tree){ 0 } : tree_get(body, type == TUF_TARGETS ? "targets" : "meta");
+}
+
+static struct tree entry_key(const struct tuf_document *document, size_t n)
+{
+	const char *text = (const char *)document->data.data;
+
+	return (struct tree){ text + document->index[n], text + document->data.size };
+}
+
+static int compare_places(const void *a, const void *b, void *context)
+{
+	const struct buffer *data = context;
+	const char *text = (const char *)data->data, *end = text + data->size;
+	const uint32_t *left = a, *right = b;
+
+	return tree_compare((struct tree){ text + *left, end }, (struct tree){ text + *right, end });
+}
+
+static int make_index(struct tuf_document *document)
+{
+	struct tree entries = entries_of(document->type, document->body);
+	struct tree_steps steps = tree_begin(entries);
+	const char *text = (const char *)document->data.data;
+	size_t count = tree_count(entries);
+
+	document->index = calloc(count + 1, sizeof(*document->index));
+	if (!document->index)
+		return -ENOMEM;
+	while (document->count < count && tree_next(&steps))
+		document->index[document->count++] = (uint32_t)(steps.key.text - text);
+	if (count > 1)
+		qsort_r(document->index, count, sizeof(*document->index), compare_places, &document->data);
 	return 0;
 }
 
-static int check_keys(const json_t *keys, char *error)
+int tuf_document_take(enum tuf_type type, struct buffer *data, struct tuf_document *ret_document, char *ret_error)
 {
-	const char *keyid;
-	json_t *key;
+	struct tuf_document document = { .type = type };
+	char error[TREE_ERROR_SIZE] = "";
+	struct tree whole = { 0 };
+	int r = tree_parse(data->data, data->size, &whole, error);
 
-	if (!json_is_object(keys))
-		return bad(error, "\"keys\" must be an object");
-	json_object_foreach(json_iterable(keys), keyid, key) {
-		if (!json_get_string(key, "keytype") || !json_get_string(key, "scheme") || !json_get_object(key, "keyval"))
-			return bad(error, "key %.16s… needs \"keytype\", \"scheme\" and \"keyval\"", keyid);
+	if (r < 0) {
+		tuf_bad(ret_error, "%s", error);
+		return r;
 	}
-	return 0;
-}
-
-static int check_signers(const json_t *role, const char *name, char *error)
-{
-	const json_t *keyids = json_get_array(role, "keyids");
-	uint64_t threshold;
-
-	if (!keyids)
-		return bad(error, "role %.64s needs a list \"keyids\"", name);
-	for (size_t i = 0; i < json_array_size(keyids); i++)
-		if (!json_is_string(json_array_get(keyids, i)))
-			return bad(error, "role %.64s: \"keyids\" must be strings", name);
-	if (!get_positive(role, "threshold", &threshold))
-		return bad(error, "role %.64s: \"threshold\" must be a number of at least 1", name);
-	return 0;
-}
-
-static int check_root(const json_t *body, char *error)
-{
-	const json_t *roles = json_get_object(body, "roles"), *consistent = json_object_get(body, "consistent_snapshot");
-	int r = check_keys(json_object_get(body, "keys"), error);
-
-	if (consistent && !json_is_boolean(consistent))
-		return bad(error, "\"consistent_snapshot\" must be true or false");
-	for (size_t i = 0; r == 0 && i < sizeof(type_names) / sizeof(*type_names); i++)
-		r = check_signers(json_object_get(roles, type_names[i]), type_names[i], error);
-	return r;
-}
-
-static int check_hashes(const json_t *hashes, const char *name, char *error)
-{
-	const char *algorithm;
-	json_t *digest;
-
-	if (!json_is_object(hashes) || json_object_size(hashes) == 0)
-		return bad(error, "%.100s: \"hashes\" must be an object with at least one hash", name);
-	json_object_foreach(json_iterable(hashes), algorithm, digest) {
-		if (!json_is_string(digest))
-			return bad(error, "%.100s: hash %.32s must be a string", name, algorithm);
+	r = tuf_check_form(whole, &document, ret_error);
+	if (r < 0)
+		return r;
+	document.data = *data;
+	r = make_index(&document);
+	if (r < 0) {
+		tuf_bad(ret_error, "out of memory");
+		return r;
 	}
+	*data = (struct buffer){ 0 };
+	*ret_document = document;
 	return 0;
-}
-
-/* "meta" of timestamp and snapshot; `needed` must be in it. */
-static int check_meta(const json_t *body, const char *needed, char *error)
-{
-	json_t *meta = json_get_object(body, "meta"), *file;
-	const char *name;
-	uint64_t number;
-
-	if (!json_object_get(meta, needed))
-		return bad(error, "\"meta\" must name %s", needed);
-	json_object_foreach(meta, name, file) {
-		int r;
-
-		if (!get_positive(file, "version", &number))
-			return bad(error, "%.100s: \"version\" must be a number of at least 1", name);
-		r = json_get_u64(file, "length", &number);
-		if (r < 0 && r != -ENOENT)
-			return bad(error, "%.100s: \"length\" must be a number", name);
-		if (json_object_get(file, "hashes") && check_hashes(json_object_get(file, "hashes"), name, error) < 0)
-			return -EBADMSG;
-	}
-	return 0;
-}
-
-static int check_targets(const json_t *body, char *error)
-{
-	json_t *targets = json_get_object(body, "targets"), *target;
-	const char *path;
-	uint64_t length;
-
-	if (!targets)
-		return bad(error, "\"targets\" must be an object");
-	json_object_foreach(targets, path, target) {
-		if (json_get_u64(target, "length", &length) < 0)
-			return bad(error, "target %.100s: \"length\" must be a number", path);
-		if (check_hashes(json_object_get(target, "hashes"), path, error) < 0)
-			return -EBADMSG;
-		if (json_object_get(target, "custom") && !json_get_object(target, "custom"))
-			return bad(error, "target %.100s: \"custom\" must be an object", path);
-	}
-	return 0;
-}
-
-static int check_body(enum tuf_type type, const json_t *body, char *error)
-{
-	switch (type) {
-	case TUF_ROOT:
-		return check_root(body, error);
-	case TUF_TIMESTAMP:
-		return check_meta(body, "snapshot.json", error);
-	case TUF_SNAPSHOT:
-		return check_meta(body, "targets.json", error);
-	case TUF_TARGETS:
-		return check_targets(body, error);
-	}
-	return -EBADMSG;
-}
-
-static int check_envelope(struct tuf_document *document, char *error)
-{
-	const char *type, *expires, *spec;
-
-	document->body = json_get_object(document->json, "signed");
-	document->signatures = json_get_array(document->json, "signatures");
-	if (!document->body || !document->signatures)
-		return bad(error, "isn't TUF metadata: no \"signed\" or no \"signatures\"");
-	type = json_get_string(document->body, "_type");
-	if (!type || strcmp(type, type_names[document->type]) != 0)
-		return bad(error, "has type \"%.32s\", not \"%s\"", type ? type : "", type_names[document->type]);
-	spec = json_get_string(document->body, "spec_version");
-	if (!is_known_spec(spec))
-		return bad(error, "has specification version \"%.32s\"; only 1.x is known", spec ? spec : "");
-	if (!get_positive(document->body, "version", &document->version))
-		return bad(error, "\"version\" must be a number of at least 1");
-	expires = json_get_string(document->body, "expires");
-	if (!expires || tuf_time_parse(expires, &document->expires) < 0)
-		return bad(error, "\"expires\" must be a time such as 2030-01-01T00:00:00Z");
-	return check_signature_list(document->signatures, error);
 }
 
 int tuf_document_parse(enum tuf_type type, const void *data, size_t size, struct tuf_document *ret_document,
 		       char *ret_error)
 {
-	struct tuf_document document = { .type = type };
-	int r;
+	struct buffer copy = { 0 };
+	int r = buffer_add(&copy, data, size);
 
-	document.json = json_parse(data, size, ret_error);
-	if (!document.json)
-		return -EBADMSG;
-	r = check_envelope(&document, ret_error);
-	if (r == 0)
-		r = check_body(type, document.body, ret_error);
-	if (r < 0) {
-		tuf_document_release(&document);
-		return r;
-	}
-	*ret_document = document;
-	return 0;
+	if (r < 0)
+		tuf_bad(ret_error, "out of memory");
+	else
+		r = tuf_document_take(type, &copy, ret_document, ret_error);
+	buffer_release(&copy);
+	return r;
 }
 
 void tuf_document_release(struct tuf_document *document)
 {
-	json_decref(document->json);
+	buffer_release(&document->data);
+	free(document->index);
 	memset(document, 0, sizeof(*document));
 }
 
-/* ------------------------------------------------------------------ signatures */
+/* ------------------------------------------------------------------ entries */
 
-void tuf_root_signers(const struct tuf_document *root, enum tuf_type role, struct tuf_signers *ret_signers)
+/* The entry of that name, or TREE_NONE. */
+static struct tree find_entry(const struct tuf_document *document, const char *name)
 {
-	const json_t *signers = json_object_get(json_object_get(root->body, "roles"), type_names[role]);
+	size_t low = 0, high = document->count;
 
-	ret_signers->keys = json_object_get(root->body, "keys");
-	ret_signers->keyids = json_object_get(signers, "keyids");
-	ret_signers->threshold = 0;
-	json_get_u64(signers, "threshold", &ret_signers->threshold);
-}
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		struct tree key = entry_key(document, middle);
+		int order = tree_compare_text(key, name);
 
-int tuf_keyid(const json_t *key, char ret_keyid[65])
-{
-	uint8_t digest[SHA256_SIZE];
-	int r = canonical_sha256(key, digest);
-
-	if (r == 0)
-		hex_format(digest, sizeof(digest), ret_keyid);
-	return r;
-}
-
-/* The public key behind a key id, if it is one that this build can check. */
-static bool get_public(const struct tuf_signers *signers, const char *keyid, uint8_t ret_public[PUBLIC_SIZE])
-{
-	const json_t *key = json_object_get(signers->keys, keyid);
-	const char *type = json_get_string(key, "keytype"), *scheme = json_get_string(key, "scheme");
-	char own[65];
-
-	return type && strcmp(type, "ed25519") == 0 && scheme && strcmp(scheme, "ed25519") == 0 &&
-	       json_get_hex(json_get_object(key, "keyval"), "public", ret_public, PUBLIC_SIZE) == 0 &&
-	       tuf_keyid(key, own) == 0 && strcmp(own, keyid) == 0;
-}
-
-static bool has_signed(const struct tuf_document *document, const struct buffer *text, const char *keyid,
-		       const uint8_t public[PUBLIC_SIZE])
-{
-	for (size_t i = 0; i < json_array_size(document->signatures); i++) {
-		const json_t *signature = json_array_get(document->signatures, i);
-		uint8_t bytes[SIGNATURE_SIZE];
-
-		if (strcmp(json_get_string(signature, "keyid"), keyid) == 0 &&
-		    json_get_hex(signature, "sig", bytes, sizeof(bytes)) == 0 &&
-		    crypto_sign_ed25519_verify_detached(bytes, text->data, text->size, public) == 0)
-			return true;
+		if (order == 0)
+			return tree_value_of(key);
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return false;
+	return (struct tree){ 0 };
 }
 
-static bool is_counted(const uint8_t *counted, uint64_t count, const uint8_t *public)
+static struct tuf_file read_entry(struct tree entry)
 {
-	for (uint64_t i = 0; i < count; i++)
-		if (memcmp(counted + i * PUBLIC_SIZE, public, PUBLIC_SIZE) == 0)
-			return true;
-	return false;
+	struct tuf_file file = { .hashes = tree_get(entry, "hashes"), .custom = tree_get(entry, "custom") };
+
+	tree_u64(tree_get(entry, "version"), &file.version);
+	file.has_length = tree_u64(tree_get(entry, "length"), &file.length) == 0;
+	return file;
 }
 
-int tuf_count_signatures(const struct tuf_document *document, const struct tuf_signers *signers, uint64_t *ret_count)
+static int find_file(const struct tuf_document *document, const char *name, struct tuf_file *ret_file)
 {
-	size_t n = json_array_size(signers->keyids);
-	uint8_t *counted = calloc(n + 1, PUBLIC_SIZE), public[PUBLIC_SIZE];
-	struct buffer text = { 0 };
-	uint64_t count = 0;
-	int r;
+	struct tree entry = find_entry(document, name);
 
-	*ret_count = 0;
-	if (!counted)
-		return -ENOMEM;
-	r = canonical_format(document->body, &text);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		const char *keyid = json_string_value(json_array_get(signers->keyids, i));
-
-		if (get_public(signers, keyid, public) && !is_counted(counted, count, public) &&
-		    has_signed(document, &text, keyid, public))
-			memcpy(counted + count++ * PUBLIC_SIZE, public, PUBLIC_SIZE);
-	}
-	buffer_release(&text);
-	free(counted);
-	*ret_count = count;
-	/* What has no canonical form can't have been signed. */
-	return r == -EINVAL ? 0 : r;
-}
-
-int tuf_check_signatures(const struct tuf_document *document, const struct tuf_signers *signers, char *ret_error)
-{
-	uint64_t count;
-	int r = tuf_count_signatures(document, signers, &count);
-
-	if (r < 0) {
-		bad(ret_error, "out of memory");
-		return r;
-	}
-	if (signers->threshold == 0 || count < signers->threshold)
-		return bad(ret_error, "has %" PRIu64 " valid signature%s of trusted keys, but %" PRIu64 " %s needed", count,
-			   count == 1 ? "" : "s", signers->threshold, signers->threshold == 1 ? "is" : "are");
+	if (tree_is_none(entry))
+		return -ENOENT;
+	*ret_file = read_entry(entry);
 	return 0;
 }
 
-/* A set: keyids in another order, or listed twice, are the same signers. */
-static bool is_subset(const json_t *keyids, const json_t *of)
+int tuf_file_of(const struct tuf_document *document, const char *name, struct tuf_file *ret_file)
 {
-	for (size_t i = 0; i < json_array_size(keyids); i++) {
-		bool found = false;
-
-		for (size_t k = 0; !found && k < json_array_size(of); k++)
-			found = json_equal(json_array_get(keyids, i), json_array_get(of, k));
-		if (!found)
-			return false;
-	}
-	return true;
+	return document->type == TUF_TARGETS ? -ENOENT : find_file(document, name, ret_file);
 }
 
-bool tuf_signers_equal(const struct tuf_signers *a, const struct tuf_signers *b)
+int tuf_target_of(const struct tuf_document *targets, const char *path, struct tuf_file *ret_file)
 {
-	return a->threshold == b->threshold && is_subset(a->keyids, b->keyids) && is_subset(b->keyids, a->keyids);
+	return targets->type == TUF_TARGETS ? find_file(targets, path, ret_file) : -ENOENT;
+}
+
+void tuf_target_at(const struct tuf_document *targets, size_t n, struct tree *ret_path, struct tuf_file *ret_file)
+{
+	*ret_path = entry_key(targets, n);
+	*ret_file = read_entry(tree_value_of(*ret_path));
+}
+
+int tuf_check_snapshot_rollback(const struct tuf_document *old, const struct tuf_document *new, char *ret_error)
+{
+	char label[100];
+	size_t at = 0;
+
+	/* Both are in the same order, so one walk over each is enough. */
+	for (size_t i = 0; i < old->count; i++) {
+		struct tree name = entry_key(old, i);
+		struct tuf_file before = read_entry(tree_value_of(name)), after;
+
+		while (at < new->count && tree_compare(entry_key(new, at), name) < 0)
+			at++;
+		tree_label(name, label, sizeof(label));
+		if (at == new->count || tree_compare(entry_key(new, at), name) != 0)
+			return tuf_bad(ret_error, "no longer names %s, which was seen before", label);
+		after = read_entry(tree_value_of(entry_key(new, at)));
+		if (after.version < before.version)
+			return tuf_bad(ret_error, "names version %" PRIu64 " of %s, older than version %" PRIu64
+				       ", which was seen before: this repository was rolled back", after.version, label,
+				       before.version);
+	}
+	return 0;
 }
 
 /* ------------------------------------------------------------------ files named by metadata */
 
-int tuf_file_of(const struct tuf_document *document, const char *name, struct tuf_file *ret_file)
+static int hash_sha256(const void *data, size_t size, uint8_t *ret_digest)
 {
-	const json_t *file = json_object_get(json_object_get(document->body, "meta"), name);
-	struct tuf_file found = { 0 };
-
-	if (!file || json_get_u64(file, "version", &found.version) < 0)
-		return -ENOENT;
-	found.has_length = json_get_u64(file, "length", &found.length) == 0;
-	found.hashes = json_object_get(file, "hashes");
-	*ret_file = found;
-	return 0;
+	sha256_once(data, size, ret_digest);
+	return SHA256_SIZE;
 }
 
-static int check_hash(const json_t *hashes, const char *algorithm, const uint8_t *digest, size_t size, unsigned *known,
-		      char *error)
+static int hash_sha512(const void *data, size_t size, uint8_t *ret_digest)
 {
-	uint8_t signed_digest[crypto_hash_sha512_BYTES];
-	int r = json_get_hex(hashes, algorithm, signed_digest, size);
-
-	if (r == -ENOENT)
-		return 0;
-	if (r < 0 || memcmp(signed_digest, digest, size) != 0)
-		return bad(error, "isn't the file that was signed: its %s differs", algorithm);
-	(*known)++;
-	return 0;
+	crypto_hash_sha512(ret_digest, data, size);
+	return crypto_hash_sha512_BYTES;
 }
 
 int tuf_check_file(const struct tuf_file *file, const void *data, size_t size, char *ret_error)
 {
-	uint8_t sha256[SHA256_SIZE], sha512[crypto_hash_sha512_BYTES];
+	static const struct {
+		const char *name;
+		int (*hash)(const void *data, size_t size, uint8_t *ret_digest);
+	} kinds[] = { { "sha256", hash_sha256 }, { "sha512", hash_sha512 } };
+	uint8_t wanted[crypto_hash_sha512_BYTES], digest[crypto_hash_sha512_BYTES];
 	unsigned known = 0;
-	int r;
 
 	if (file->has_length && size != file->length)
-		return bad(ret_error, "has %zu bytes, but %" PRIu64 " are signed", size, file->length);
-	if (!file->hashes)
+		return tuf_bad(ret_error, "has %zu bytes, but %" PRIu64 " are signed", size, file->length);
+	if (tree_is_none(file->hashes))
 		return 0;
-	sha256_once(data, size, sha256);
-	crypto_hash_sha512(sha512, data, size);
-	r = check_hash(file->hashes, "sha256", sha256, sizeof(sha256), &known, ret_error);
-	if (r == 0)
-		r = check_hash(file->hashes, "sha512", sha512, sizeof(sha512), &known, ret_error);
-	if (r == 0 && known == 0)
-		return bad(ret_error, "is signed with hashes of unknown kinds only");
-	return r;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		struct tree hash = tree_get(file->hashes, kinds[i].name);
+		size_t length;
+
+		if (tree_is_none(hash))
+			continue;
+		known++;
+		length = (size_t)kinds[i].hash(data, size, digest);
+		if (tree_hex(hash, wanted, length) < 0 || memcmp(wanted, digest, length) != 0)
+			return tuf_bad(ret_error, "isn't the file that was signed: its %s differs", kinds[i].name);
+	}
+	return known > 0 ? 0 : tuf_bad(ret_error, "is signed with hashes of unknown kinds only");
 }
 
 bool tuf_root_consistent(const struct tuf_document *root)
 {
-	return json_is_true(json_object_get(root->body, "consistent_snapshot"));
+	return tree_kind(tree_get(root->body, "consistent_snapshot")) == TREE_TRUE;
 }

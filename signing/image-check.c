@@ -11,7 +11,7 @@
 #include "common/file.h"
 #include "common/json.h"
 #include "common/log.h"
-#include "signing/canonical.h"
+#include "signing/document-json.h"
 #include "signing/image-source.h"
 #include "signing/sha256.h"
 #include "signing/verity.h"
@@ -201,7 +201,7 @@ static int load_description(struct checked_image *image)
 		return log_error(r, "can't read the image description %s", image->description_file);
 	image->json = json_parse(data.data, data.size, error);
 	r = image->json ? image_description_parse(image->json, &image->description, error) : -EINVAL;
-	if (r == 0 && canonical_sha256(image->json, digest) < 0) {
+	if (r == 0 && json_canonical_sha256(image->json, digest) < 0) {
 		snprintf(error, sizeof(error), "it holds a number that isn't whole");
 		r = -EINVAL;
 	}

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/json.h"
 #include "signing/verified-private.h"
 
 struct verified_image {
@@ -16,26 +15,51 @@ struct verified_image {
 	struct image_description description;
 };
 
-int verified_target_new(const char *path, const json_t *entry, struct verified_target **ret_target)
+/* A custom field is any JSON: a NUL or a number that is too large for jansson is no reason to refuse the target. */
+static int parse_custom(struct tree custom, json_t **ret_custom)
+{
+	json_error_t error;
+
+	if (tree_is_none(custom))
+		return 0;
+	*ret_custom = json_loadb(custom.text, tree_span(custom), 0, &error);
+	return !*ret_custom && json_error_code(&error) == json_error_out_of_memory ? -ENOMEM : 0;
+}
+
+/* false when there is one that isn't hexadecimal or has another length. */
+static bool get_hashes(struct tree hashes, struct verified_target *target)
+{
+	int sha256 = tree_hex(tree_get(hashes, "sha256"), target->sha256, sizeof(target->sha256));
+	int sha512 = tree_hex(tree_get(hashes, "sha512"), target->sha512, sizeof(target->sha512));
+
+	target->has_sha256 = sha256 == 0;
+	target->has_sha512 = sha512 == 0;
+	return (sha256 == 0 || sha256 == -ENOENT) && (sha512 == 0 || sha512 == -ENOENT) &&
+	       (target->has_sha256 || target->has_sha512);
+}
+
+int verified_target_new(const char *path, const char *role, const struct tuf_file *file,
+			struct verified_target **ret_target)
 {
 	struct verified_target *target;
-	const json_t *custom = json_get_object(entry, "custom");
+	int r;
 
 	*ret_target = NULL;
 	target = calloc(1, sizeof(*target));
 	if (!target)
 		return -ENOMEM;
-	if (json_get_u64(entry, "length", &target->length) < 0 ||
-	    json_get_hex(json_get_object(entry, "hashes"), "sha256", target->sha256, 32) < 0) {
-		verified_target_free(target);
-		return -EBADMSG;
+	target->length = file->length;
+	r = get_hashes(file->hashes, target) ? 0 : -EBADMSG;
+	if (r == 0)
+		r = parse_custom(file->custom, &target->custom);
+	if (r == 0) {
+		target->path = strdup(path);
+		target->role = strdup(role);
+		r = target->path && target->role ? 0 : -ENOMEM;
 	}
-	target->path = strdup(path);
-	if (custom)
-		target->custom = json_deep_copy(custom);
-	if (!target->path || (custom && !target->custom)) {
+	if (r < 0) {
 		verified_target_free(target);
-		return -ENOMEM;
+		return r;
 	}
 	*ret_target = target;
 	return 0;
@@ -46,6 +70,11 @@ const char *verified_target_path(const struct verified_target *target)
 	return target->path;
 }
 
+const char *verified_target_role(const struct verified_target *target)
+{
+	return target->role;
+}
+
 uint64_t verified_target_length(const struct verified_target *target)
 {
 	return target->length;
@@ -53,7 +82,12 @@ uint64_t verified_target_length(const struct verified_target *target)
 
 const uint8_t *verified_target_sha256(const struct verified_target *target)
 {
-	return target->sha256;
+	return target->has_sha256 ? target->sha256 : NULL;
+}
+
+const uint8_t *verified_target_sha512(const struct verified_target *target)
+{
+	return target->has_sha512 ? target->sha512 : NULL;
 }
 
 const json_t *verified_target_custom(const struct verified_target *target)
@@ -66,6 +100,7 @@ void verified_target_free(struct verified_target *target)
 	if (!target)
 		return;
 	free(target->path);
+	free(target->role);
 	json_decref(target->custom);
 	free(target);
 }
@@ -98,6 +133,10 @@ int verified_image_of(const struct verified_target *target, struct verified_imag
 	*ret_image = NULL;
 	if (!target->custom) {
 		snprintf(ret_error, 160, "the target has no image description");
+		return -EINVAL;
+	}
+	if (!target->has_sha256) {
+		snprintf(ret_error, 160, "the target is signed without a SHA-256");
 		return -EINVAL;
 	}
 	image = calloc(1, sizeof(*image));

@@ -36,6 +36,50 @@ static const struct {
 	{ "/cut", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n012" },
 };
 
+/* The head at once, then a byte five times a second, and "burst" bytes every second time; ends with the reader. */
+static void drip(int fd, const char *status, size_t burst)
+{
+	char bytes[4096];
+	ssize_t n;
+
+	memset(bytes, '.', sizeof(bytes));
+	n = write(fd, status, strlen(status));
+	for (unsigned i = 0; n > 0 && i < 100; i++) {
+		usleep(200000);
+		n = send(fd, bytes, i % 2 ? burst : 1, MSG_NOSIGNAL);
+	}
+}
+
+/* 16 MiB, and then nothing until the reader goes. */
+static void flood(int fd, const char *status)
+{
+	static const char bytes[4096];
+	char byte;
+	ssize_t n = write(fd, status, strlen(status));
+
+	for (unsigned i = 0; n > 0 && i < 4096; i++)
+		n = send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL);
+	while (n > 0)
+		n = read(fd, &byte, 1);
+}
+
+static bool answer_slowly(int fd, const char *question)
+{
+	if (strncmp(question + 4, "/drip ", 6) == 0)
+		drip(fd, "HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n", 1);
+	else if (strncmp(question + 4, "/drip-range ", 12) == 0)
+		drip(fd, "HTTP/1.1 206 Partial Content\r\nContent-Length: 4000\r\n\r\n", 1);
+	else if (strncmp(question + 4, "/steady ", 8) == 0)
+		drip(fd, "HTTP/1.1 200 OK\r\n\r\n", 1000);
+	else if (strncmp(question + 4, "/no-head ", 9) == 0)
+		drip(fd, "HTTP/1.1 200 OK\r\nX: ", 1);
+	else if (strncmp(question + 4, "/flood-of-404 ", 14) == 0)
+		flood(fd, "HTTP/1.1 404 Not Found\r\n\r\n");
+	else
+		return false;
+	return true;
+}
+
 static void answer(int fd)
 {
 	char question[4096] = "", echo[4300];
@@ -44,6 +88,8 @@ static void answer(int fd)
 
 	while (!strstr(question, "\r\n\r\n") && (n = read(fd, question + have, sizeof(question) - 1 - have)) > 0)
 		have += (size_t)n;
+	if (answer_slowly(fd, question))
+		return;
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
 		size_t size = strlen(answers[i].path);
 
@@ -200,6 +246,96 @@ static void test_https_needs_the_fleets_ca(void **state)
 	http_free(http);
 }
 
+/* Slow retrieval: never stalling, never done. */
+static struct http *impatient(unsigned rate, unsigned answer_seconds)
+{
+	struct http_options options = { .least_rate = rate, .rate_seconds = 1, .answer_seconds = answer_seconds };
+	struct http *http = http_new(&options);
+
+	assert_non_null(http);
+	return http;
+}
+
+static void check_slow(const char *path, unsigned rate, unsigned answer_seconds, const char *says)
+{
+	struct http *http = impatient(rate, answer_seconds);
+	struct buffer body;
+
+	assert_int_equal(http_get(http, url_of(path), 100000, &body), -ETIMEDOUT);
+	if (!strstr(http_error(http), says))
+		fail_msg("\"%s\" doesn't say \"%s\"", http_error(http), says);
+	assert_int_equal(body.size, 0);
+	http_free(http);
+}
+
+static void test_slow_retrieval_ends_by_the_rate(void **state)
+{
+	(void)state;
+	check_slow("/drip", 500, 60, "too slow: less than 500 bytes per second over 1 s");
+	check_slow("/no-head", 500, 60, "too slow");
+}
+
+static void test_slow_retrieval_ends_by_the_deadline(void **state)
+{
+	(void)state;
+	/* Fast enough at every moment. */
+	check_slow("/steady", 500, 3, "timed out");
+}
+
+static void test_slow_range_ends_by_the_rate(void **state)
+{
+	struct http *http = impatient(500, 60);
+	struct buffer body = { 0 };
+
+	(void)state;
+	assert_int_equal(http_get_range(http, url_of("/drip-range"), 7, 4000, collect, &body), -ETIMEDOUT);
+	assert_non_null(strstr(http_error(http), "too slow"));
+	buffer_release(&body);
+	http_free(http);
+}
+
+static int dawdle(void *context, const uint8_t *data, size_t size)
+{
+	usleep(1300000);
+	return collect(context, data, size);
+}
+
+static void test_slow_sink_is_not_the_servers_fault(void **state)
+{
+	struct http *http = impatient(5000, 60);
+	struct buffer body = { 0 };
+
+	(void)state;
+	assert_int_equal(http_get_stream(http, url_of("/ten"), 10, dawdle, &body), 0);
+	assert_int_equal(body.size, 10);
+	buffer_release(&body);
+	http_free(http);
+}
+
+static void test_stream_is_bounded(void **state)
+{
+	struct http *http = client();
+	struct buffer body = { 0 };
+
+	(void)state;
+	assert_int_equal(http_get_stream(http, url_of("/ten"), 9, collect, &body), -EFBIG);
+	assert_int_equal(http_get_stream(http, url_of("/gone"), 9, collect, &body), -ENOENT);
+	assert_int_equal(http_get_stream(http, url_of("/cut"), 9, collect, &body), -EIO);
+	buffer_release(&body);
+	http_free(http);
+}
+
+static void test_endless_refusal_is_cut(void **state)
+{
+	struct http *http = impatient(1, 60);
+	struct buffer body = { 0 };
+
+	(void)state;
+	assert_int_equal(http_get_range(http, url_of("/flood-of-404"), 7, 4000, collect, &body), -ENOENT);
+	assert_int_equal(body.size, 0);
+	http_free(http);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +346,12 @@ int main(void)
 		cmocka_unit_test(test_body_is_bounded_and_redirects_are_not_followed),
 		cmocka_unit_test(test_token_stays_off_plain_http),
 		cmocka_unit_test(test_https_needs_the_fleets_ca),
+		cmocka_unit_test(test_slow_retrieval_ends_by_the_rate),
+		cmocka_unit_test(test_slow_retrieval_ends_by_the_deadline),
+		cmocka_unit_test(test_slow_range_ends_by_the_rate),
+		cmocka_unit_test(test_slow_sink_is_not_the_servers_fault),
+		cmocka_unit_test(test_stream_is_bounded),
+		cmocka_unit_test(test_endless_refusal_is_cut),
 	};
 
 	return cmocka_run_group_tests(tests, start_server, stop_server);

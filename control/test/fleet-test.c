@@ -91,7 +91,7 @@ static uint64_t ask(struct fixture *f, const char *id, const char *nonce, json_t
 	uint64_t number = 0;
 
 	strcpy(request.nonce, nonce);
-	assert_int_equal(fleet_boot(f->fleet, &images, id, &request, "127.0.0.1", 1000, &answer), 0);
+	assert_int_equal(fleet_boot(f->fleet, &images, NULL, id, &request, "127.0.0.1", 1000, &answer), 0);
 	boot_request_release(&request);
 	assert_string_equal(json_get_string(answer, "nonce"), nonce);
 	json_get_u64(answer, "assignment", &number);

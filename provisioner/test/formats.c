@@ -304,6 +304,97 @@ static void test_metadata_at_its_bounds_leaves_state_usable(void **unused)
 	close(fd);
 }
 
+/* Delegated roles are called anything. */
+static void test_roles_of_accounts_are_kept_under_any_name(void **unused)
+{
+	static const char *const roles[] = { "acme", "../../root", "a\"b\\c", "\xc3\xa4 / %2F", "" };
+	struct buffer data = { 0 };
+	struct state state;
+	int fd = state_file();
+
+	(void)unused;
+	assert_int_equal(state_init(&state), 0);
+	assert_int_equal(state_load(&state, fd, 1 << 20), 0);
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+		struct tuf_store store = state_tuf_store(&state);
+
+		assert_int_equal(store.store(store.context, roles[i], roles[i], strlen(roles[i])), 0);
+	}
+	state_release(&state);
+	assert_int_equal(state_init(&state), 0);
+	assert_int_equal(state_load(&state, fd, 1 << 20), 0);
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+		struct tuf_store store = state_tuf_store(&state);
+
+		assert_int_equal(store.load(store.context, roles[i], 100, &data), 0);
+		assert_int_equal(data.size, strlen(roles[i]));
+		assert_memory_equal(data.data ? (const char *)data.data : "", roles[i], data.size);
+		buffer_release(&data);
+	}
+	state_release(&state);
+	close(fd);
+}
+
+static int stored_size(struct state *state, const char *role)
+{
+	struct tuf_store store = state_tuf_store(state);
+	struct buffer data = { 0 };
+	int r = store.load(store.context, role, TUF_TARGETS_MOST, &data);
+	int size = r < 0 ? r : (int)data.size;
+
+	buffer_release(&data);
+	return size;
+}
+
+static void test_roles_of_accounts_make_room_before_top_level_ones(void **unused)
+{
+	static const char *const roles[] = { "root", "timestamp", "snapshot", "targets", "acme", "zebra" };
+	static const int sizes[] = { 1000, 500, 2000, 100000, 200000, 300000 };
+	char *text = malloc(300000);
+	struct state state;
+	int fd = state_file();
+
+	(void)unused;
+	memset(text, 'x', 300000);
+	assert_int_equal(state_init(&state), 0);
+	assert_int_equal(state_load(&state, fd, 1 << 20), 0);
+	for (size_t i = 0; i < 6; i++) {
+		struct tuf_store store = state_tuf_store(&state);
+
+		assert_int_equal(store.store(store.context, roles[i], text, (size_t)sizes[i]), 0);
+	}
+	assert_int_equal(state.error, 0);
+	assert_int_equal(stored_size(&state, "acme"), 200000); /* in RAM, for this boot */
+	state_release(&state);
+	assert_int_equal(state_init(&state), 0);
+	assert_int_equal(state_load(&state, fd, 1 << 20), 0);
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(stored_size(&state, roles[i]), i < 4 ? sizes[i] : -ENOENT);
+	state_release(&state);
+	free(text);
+	close(fd);
+}
+
+static void test_roles_of_accounts_do_not_gather(void **unused)
+{
+	struct tuf_store store;
+	struct state state;
+	char role[16];
+
+	(void)unused;
+	assert_int_equal(state_init(&state), 0);
+	store = state_tuf_store(&state);
+	assert_int_equal(store.store(store.context, "root", "{}", 2), 0);
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(role, sizeof(role), "account%u", i);
+		assert_int_equal(store.store(store.context, role, "{}", 2), 0);
+		assert_true(json_object_size(json_object_get(state.content, "tuf")) <= STATE_ROLES_MOST);
+	}
+	assert_int_equal(stored_size(&state, "root"), 2);
+	assert_int_equal(stored_size(&state, "account99"), 2);
+	state_release(&state);
+}
+
 static void test_state_that_cant_be_written_is_noted_and_no_error(void **unused)
 {
 	struct buffer data = { 0 };
@@ -568,6 +659,9 @@ int main(void)
 		cmocka_unit_test(test_record_longer_than_its_half_is_ignored),
 		cmocka_unit_test(test_metadata_is_kept_by_role),
 		cmocka_unit_test(test_metadata_at_its_bounds_leaves_state_usable),
+		cmocka_unit_test(test_roles_of_accounts_are_kept_under_any_name),
+		cmocka_unit_test(test_roles_of_accounts_make_room_before_top_level_ones),
+		cmocka_unit_test(test_roles_of_accounts_do_not_gather),
 		cmocka_unit_test(test_state_that_cant_be_written_is_noted_and_no_error),
 		cmocka_unit_test(test_planted_highest_sequence_is_overwritten),
 		cmocka_unit_test(test_assignment_is_understood),

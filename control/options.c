@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "control/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+
+#include "common/bytes.h"
+#include "common/log.h"
+
+static const char usage[] =
+	"Usage: repaved --state DIR --repository DIR [option]...\n"
+	"The control unit of a fleet: runs in the foreground until SIGTERM or Ctrl-C.\n\n"
+	"  --state DIR             state folder, made by `repave init`\n"
+	"  --repository DIR        repository with metadata/ and targets/, made by repave-sign\n"
+	"  --online-keys DIR       folder with the snapshot and timestamp keys, mode 0700: both roles are signed\n"
+	"                          anew in time (default: somebody runs repave-sign refresh)\n"
+	"  --expires-snapshot T    life of a new snapshot, such as 14d, 12h, 30m (default 14d)\n"
+	"  --expires-timestamp T   life of a new timestamp (default 7d): as long may somebody on the way to a\n"
+	"                          server keep it from newer images unnoticed\n"
+	"  --warn T,...            warn so long before any other role expires (default 30d,7d)\n"
+	"  --address A             numeric address to listen on (default: all)\n"
+	"  --port N                port for nodes, TLS (default 8443)\n"
+	"  --repository-port N     port for the repository, plain HTTP (default 8080)\n"
+	"  --root FILE             trust this root.json from now on\n"
+	"                          (default at the first start: DIR/metadata/1.root.json of the repository)\n"
+	"  --help                  show this\n";
+
+enum { SNAPSHOT_LIFE, TIMESTAMP_LIFE }; /* of renewal_policy.life */
+
+static int parse_port(const char *text, unsigned *ret_port)
+{
+	uint64_t port;
+
+	if (parse_u64(text, &port) < 0 || port < 1 || port > 65535) {
+		log_error(0, "\"%s\" is no port; give a number from 1 to 65535", text);
+		return -EINVAL;
+	}
+	*ret_port = (unsigned)port;
+	return 0;
+}
+
+static int parse_life(const char *text, int64_t *ret_seconds)
+{
+	char why[ERROR_TEXT];
+	int r = renewal_duration_parse(text, ret_seconds, why);
+
+	return r < 0 ? (log_error(0, "%s", why), r) : 0;
+}
+
+static int parse_warnings(const char *text, struct renewal_policy *policy)
+{
+	char why[ERROR_TEXT];
+	int r = renewal_warnings_parse(text, policy, why);
+
+	return r < 0 ? (log_error(0, "%s", why), r) : 0;
+}
+
+/* 0; -EINVAL after a line that says why; 1 after --help. */
+static int take(struct options *o, int letter, const char *written)
+{
+	switch (letter) {
+	case 's': o->state = optarg; return 0;
+	case 'r': o->repository = optarg; return 0;
+	case 'a': o->address = optarg; return 0;
+	case 'R': o->root = optarg; return 0;
+	case 'k': o->online_keys = optarg; return 0;
+	case 'p': return parse_port(optarg, &o->port);
+	case 'P': return parse_port(optarg, &o->repository_port);
+	case 'S': return parse_life(optarg, &o->renewal.life[SNAPSHOT_LIFE]);
+	case 'T': return parse_life(optarg, &o->renewal.life[TIMESTAMP_LIFE]);
+	case 'w': return parse_warnings(optarg, &o->renewal);
+	case 'h': fputs(usage, stdout); return 1;
+	}
+	log_error(0, "\"%s\": no such option, or its value is missing; `repaved --help` shows the options", written);
+	return -EINVAL;
+}
+
+int options_parse(int argc, char *argv[], struct options *ret_options)
+{
+	static const struct option table[] = {
+		{ "state", required_argument, NULL, 's' },   { "repository", required_argument, NULL, 'r' },
+		{ "address", required_argument, NULL, 'a' }, { "port", required_argument, NULL, 'p' },
+		{ "root", required_argument, NULL, 'R' },    { "repository-port", required_argument, NULL, 'P' },
+		{ "online-keys", required_argument, NULL, 'k' }, { "expires-snapshot", required_argument, NULL, 'S' },
+		{ "expires-timestamp", required_argument, NULL, 'T' }, { "warn", required_argument, NULL, 'w' },
+		{ "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
+	};
+	struct options *o = ret_options;
+	int letter, r = 0;
+
+	opterr = 0;
+	*o = (struct options){ .port = 8443, .repository_port = 8080, .renewal = renewal_policy_default };
+	while (!r && (letter = getopt_long(argc, argv, "h", table, NULL)) != -1)
+		r = take(o, letter, argv[optind - 1]);
+	if (!r && (optind != argc || !o->state || !o->repository)) {
+		log_error(0, "%s%s; `repaved --help` shows the options", optind != argc ? "unknown argument " :
+			  "--state and --repository are needed", optind != argc ? argv[optind] : "");
+		r = -EINVAL;
+	}
+	return r < 0 ? 3 : r;
+}

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Starts the real repaved on loopback and speaks to it as nodes and operators do. For the scripts of this folder."""
+import http.client
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+BUILD = Path(os.environ["B"]).resolve()
+NODE = "5e70a7e0-0000-4000-8000-0000000000{:02x}"
+failures = []
+checked = []
+
+
+def check(what, ok, got=""):
+    checked.append(what)
+    if not ok:
+        failures.append(what)
+        print(f"FAILED: {what}: {got}")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def tool(name, *words):
+    return subprocess.run([BUILD / "bin" / name, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, check=False, timeout=60)
+
+
+def must(done):
+    if done.returncode:
+        sys.exit(f"{' '.join(map(str, done.args))}: status {done.returncode}: {done.stdout}")
+    return done.stdout
+
+
+class Daemon:
+    def __init__(self, folder, state, repository, port=None, repository_port=None):
+        self.port, self.repository_port = port or free_port(), repository_port or free_port()
+        self.log = folder / "repaved.log"
+        self.words = [BUILD / "bin/repaved", "--state", state, "--repository", repository, "--address", "127.0.0.1",
+                      "--port", str(self.port), "--repository-port", str(self.repository_port)]
+        self.state = state
+        self.process = None
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(self.words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        end = time.monotonic() + 20
+        starts = self.log.read_text().count("ready on") + 1
+        while self.log.read_text().count("ready on") < starts:
+            if self.process.poll() is not None or time.monotonic() > end:
+                sys.exit(f"repaved isn't ready: {self.log.read_text()}")
+            time.sleep(0.02)
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        return self.process.wait(20)
+
+    def node(self, method, path, body=b"", token=None, headers=None):
+        """(status, JSON or None) of a call as a node makes it: TLS 1.2, the fleet's CA, the name in the certificate."""
+        context = ssl.create_default_context(cafile=self.state / "ca.pem")
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        connection = http.client.HTTPSConnection("control.repave.internal", self.port, timeout=20)
+        raw = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        connection.sock = context.wrap_socket(raw, server_hostname="control.repave.internal")
+        self.cipher = connection.sock.cipher()
+        headers = dict(headers or {})
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        data = answer.read()
+        connection.close()
+        return answer.status, json.loads(data) if data else None
+
+    def file(self, path, method="GET", headers=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.repository_port, timeout=20)
+        connection.request(method, path, headers=headers or {})
+        answer = connection.getresponse()
+        data = answer.read()
+        connection.close()
+        return answer.status, data, dict(answer.getheaders())
+
+    def repave(self, *words):
+        return tool("repave", "--state", self.state, *words)
+
+    def repave_json(self, *words):
+        return json.loads(must(self.repave(*words, "--json")))
+
+
+def boot_body(node, nonce, **more):
+    return json.dumps({
+        "format": 1, "nonce": nonce, "stage1_version": "test",
+        "inventory": {"uuid": node, "serial": "S1", "vendor": "QEMU", "product": "q35", "macs": ["52:54:00:00:01:01"],
+                      "memory_bytes": 536870912, "cpus": 1, "firmware": "bios",
+                      "disks": [{"name": "vda", "size_bytes": 8589934592}]},
+        "slots": {"C0": None, "C1": None, "D0": None, "D1": None}, **more}).encode()
+
+
+def report_body(nonce, assignment, event, stage, **more):
+    return json.dumps({"format": 1, "nonce": nonce, "assignment": assignment, "event": event, "stage": stage,
+                       "stages": [{"name": "identify", "seconds": 0.02}], "images": [], **more}).encode()
+
+
+def add_images(folder, images):
+    made = []
+    for image in images:
+        path = folder / "-".join(image)
+        subprocess.run([HERE / "../../signing/test/make-image", path, *image], check=True)
+        made.append(f"{path}.json")
+    must(tool("repave-sign", "add", "--repository", folder / "repository", "--keys", folder / "keys", *made))
+    must(tool("repave-sign", "publish", "--repository", folder / "repository", "--keys", folder / "keys"))
