@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # IMAGE: which image to measure with, such as IMAGE=os-debian.img.
 IMAGE ?=
-bench: all
+bench: all $(B)/test/install-slot
 	$(Q)B=$(abspath $(B)) $(PYTHON) bench/bench.py $(IMAGE)
+	$(Q)B=$(abspath $(B)) $(PYTHON) bench/provision $(IMAGE)
 	$(Q)$(MAKE) bench-signing
 
 # What verification costs a node: a static program that does nothing else, and the provisioner linked without it.
 tuf-verify-objects := $(addprefix $(B)/obj/musl/,$(patsubst %.c,%.o,bench/tuf-verify.c $(signing-verify) $(common-core)))
-without-objects := $(addprefix $(B)/obj/musl/,$(patsubst %.c,%.o,bench/without-verification.c signing/sha256.c signing/verity.c \
+without-objects := $(addprefix $(B)/obj/musl/,$(patsubst %.c,%.o,bench/without-verification.c $(sha256-src) signing/verity.c \
 	$(filter-out $(signing-verify),$(provision-src))))
 objects += $(tuf-verify-objects) $(without-objects)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 common-core := common/bytes.c common/file.c common/log.c common/json.c
 common-http := common/http.c
+common-mirrors := common/http-mirrors.c common/http-text.c
 
 unit-tests += common-test
 common-test-src := common/test/common-test.c common/seekable.c $(common-core)
@@ -13,3 +14,7 @@ common-http-test-libs := -lcurl
 fuzz-targets += seekable
 seekable-src := common/fuzz/seekable.c common/seekable.c
 seekable-corpus := common/fuzz/corpus/seekable
+
+fuzz-targets += content-range
+content-range-src := common/fuzz/content-range.c common/http-text.c common/bytes.c
+content-range-corpus := common/fuzz/corpus/content-range

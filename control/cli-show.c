@@ -138,6 +138,13 @@ static void print_boot(const json_t *boot)
 							numbers[3], cli_size(item, "wire_bytes", wire) });
 	}
 	cli_table_print(&table);
+	json_array_foreach(json_get_array(boot, "images"), i, item) {
+		long long repaired = json_integer_value(json_object_get(item, "repaired"));
+
+		if (repaired > 0)
+			printf("  %.12s: %lld blocks had changed on the disk since the image was complete, and were repaired\n",
+			       cli_text(item, "slot"), repaired);
+	}
 }
 
 int cli_node_show(const struct cli *cli, int argc, char *argv[])

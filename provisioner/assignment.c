@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/http-text.h"
 #include "common/json.h"
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -148,6 +149,29 @@ static int wait_parse(struct assignment *assignment, char ret_error[160])
 	return 0;
 }
 
+/* How the images are fetched and checked. */
+static int way_parse(struct assignment *assignment, char ret_error[160])
+{
+	const json_t *verify = json_object_get(assignment->json, "verify"), *mirror;
+	const char *policy = json_string_value(verify);
+	size_t i;
+
+	if (verify != NULL && !json_is_null(verify) &&
+	    (policy == NULL || (strcmp(policy, "full") != 0 && strcmp(policy, "lazy") != 0)))
+		return bad(ret_error, "verify is neither \"full\" nor \"lazy\"");
+	assignment->lazy = policy != NULL && strcmp(policy, "lazy") == 0;
+	if (optional(assignment->json, "mirrors", JSON_ARRAY, &assignment->mirrors) < 0 ||
+	    json_array_size(assignment->mirrors) > MIRRORS_MOST)
+		return bad(ret_error, "mirrors must be a list of at most 15 addresses");
+	json_array_foreach(assignment->mirrors, i, mirror) {
+		const char *base = json_string_value(mirror);
+
+		if (base == NULL || strlen(base) != json_string_length(mirror) || !http_mirror_ok(base))
+			return bad(ret_error, "one of its mirrors isn't http://host[:port]/path without a slash at the end");
+	}
+	return 0;
+}
+
 static int content_parse(struct assignment *assignment, const char *nonce, char ret_error[160])
 {
 	const json_t *json = assignment->json, *wipe;
@@ -170,6 +194,8 @@ static int content_parse(struct assignment *assignment, const char *nonce, char 
 	if (wipe != NULL && !json_is_boolean(wipe))
 		return bad(ret_error, "wipe isn't true or false");
 	assignment->wipe = json_is_true(wipe);
+	if (way_parse(assignment, ret_error) < 0)
+		return -EINVAL;
 	return config_parse(assignment, ret_error);
 }
 

@@ -13,6 +13,7 @@
 #define CONFIG_BYTES_MOST (256u << 10)
 #define SSH_KEYS_MOST 64u
 #define SSH_KEY_MOST 8192u
+#define MIRRORS_MOST 15u
 #define WAIT_MOST 3600u
 
 struct assignment {
@@ -24,6 +25,8 @@ struct assignment {
 	const char *os_target;
 	const char *app_target; /* NULL: none */
 	bool wipe;
+	bool lazy;              /* leave the data of a complete slot to dm-verity */
+	json_t *mirrors;        /* array of sound bases besides the control unit's own repository, or NULL */
 	const char *hostname;   /* NULL: none given */
 	json_t *ssh_keys;       /* array of one-line strings, or NULL */
 	json_t *files;          /* object of sound names to text, or NULL */

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What runs before the OS: `provision` in stage 1, `stage2` as init of an OS's initrd.
-provisioner-pure := $(addprefix provisioner/,sentence.c gpt.c assignment.c cpio.c cmdline.c)
-provisioner-install := $(addprefix provisioner/,sentence.c plan.c frame.c donor.c install.c) common/seekable.c
-verity-src := signing/verity.c signing/sha256.c
+provisioner-pure := $(addprefix provisioner/,sentence.c gpt.c assignment.c cpio.c cmdline.c) common/http-text.c
+provisioner-install := $(addprefix provisioner/,sentence.c plan.c frame.c donor.c pool.c slot-data.c arrival.c install.c) common/seekable.c
+verity-src := signing/verity.c $(sha256-src)
 
 unit-tests += provisioner-formats-test
-provisioner-formats-test-src := provisioner/test/formats.c $(provisioner-pure) provisioner/state.c signing/sha256.c \
+provisioner-formats-test-src := provisioner/test/formats.c $(provisioner-pure) provisioner/state.c $(sha256-src) \
 	$(common-core)
 provisioner-formats-test-libs := -ljansson -lmbedcrypto
 
@@ -13,20 +13,37 @@ unit-tests += provisioner-install-test
 provisioner-install-test-src := provisioner/test/install.c $(provisioner-install) $(verity-src) $(common-core)
 provisioner-install-test-libs := -ljansson -lmbedcrypto -lzstd
 
+# The same code over real connections, for the script test and the benchmark: static like what a node runs, and with sanitizers.
+install-slot-src := provisioner/test/install-slot.c $(provisioner-install) signing/description.c signing/canonical.c signing/json.c $(verity-src) $(common-core) \
+	$(common-mirrors)
+install-slot-libs := -lcurl -ljansson -lmbedtls -lmbedx509 -lmbedcrypto -lzstd
+$(B)/test/install-slot: $(addprefix $(B)/obj/musl/,$(install-slot-src:.c=.o)) $(B)/obj/musl.flags $(musl-lib-stamps)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC-musl) $(LDFLAGS-musl) -o $@ $(filter %.o,$^) $(install-slot-libs)
+$(B)/test/install-slot-checked: $(addprefix $(B)/obj/test/,$(install-slot-src:.c=.o)) $(B)/obj/test.flags
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC-test) $(LDFLAGS-test) -o $@ $(filter %.o,$^) $(install-slot-libs)
+objects += $(foreach t,musl test,$(addprefix $(B)/obj/$(t)/,$(install-slot-src:.c=.o)))
+
+unit-tests += provisioner-plan-test
+provisioner-plan-test-src := provisioner/test/plan.c provisioner/plan.c
+
 unit-tests += provisioner-machine-test
-provisioner-machine-test-src := provisioner/test/machine.c signing/sha256.c $(common-core) $(addprefix provisioner/,disk.c \
+provisioner-machine-test-src := provisioner/test/machine.c $(sha256-src) $(common-core) $(addprefix provisioner/,disk.c \
 	blockdev.c gpt.c dmverity.c cmdline.c identify.c config.c backoff.c sentence.c)
 provisioner-machine-test-libs := -ljansson -lmbedx509 -lmbedcrypto
 
 fuzz-targets += gpt state cmdline assignment
 gpt-src := provisioner/fuzz/gpt.c provisioner/gpt.c common/bytes.c
 gpt-corpus := provisioner/fuzz/corpus/gpt
-state-src := provisioner/fuzz/state.c provisioner/state.c signing/sha256.c $(common-core)
+state-src := provisioner/fuzz/state.c provisioner/state.c $(sha256-src) $(common-core)
 state-libs := -ljansson -lmbedcrypto
 state-corpus := provisioner/fuzz/corpus/state
 cmdline-src := provisioner/fuzz/cmdline.c provisioner/cmdline.c common/bytes.c
 cmdline-corpus := provisioner/fuzz/corpus/cmdline
-assignment-src := provisioner/fuzz/assignment.c provisioner/assignment.c $(common-core)
+assignment-src := provisioner/fuzz/assignment.c provisioner/assignment.c common/http-text.c $(common-core)
 assignment-libs := -ljansson
 assignment-corpus := provisioner/fuzz/corpus/assignment
 
@@ -37,6 +54,9 @@ stage2-src := provisioner/stage2.c $(provisioner-disk) common/bytes.c common/fil
 
 musl-programs += provision
 provision-src := $(addprefix provisioner/,main.c console.c config.c identify.c control.c trust.c fetch.c boot.c disk.c \
-	backoff.c blockdev.c dmverity.c state.c plan.c frame.c donor.c install.c) $(provisioner-pure) \
-	$(signing-verify) common/seekable.c $(common-core) $(common-http)
+	backoff.c blockdev.c dmverity.c state.c plan.c frame.c donor.c pool.c slot-data.c arrival.c install.c) $(provisioner-pure) \
+	$(signing-verify) common/seekable.c $(common-core) $(common-http) common/http-mirrors.c
 provision-libs := -lcurl -lmbedtls -lmbedx509 -lmbedcrypto -ljansson -lsodium -lzstd
+
+test-unit-needs += $(B)/test/install-slot-checked
+script-tests += provisioner/test/hostile-server-test

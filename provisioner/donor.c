@@ -2,13 +2,11 @@
 #include "provisioner/donor.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/bytes.h"
 #include "common/file.h"
 #include "provisioner/plan.h"
-#include "signing/verity.h"
 
 #define BLOCK 4096u
 #define SQUASHFS_MAGIC 0x73717368u
@@ -41,35 +39,36 @@ int donor_superblock_check(const uint8_t block[4096], uint64_t data_blocks, cons
 	return 0;
 }
 
-int donor_leaves_load(int fd, uint64_t size, const uint8_t *salt, size_t salt_size, struct donor_leaves *ret_leaves)
+int donor_open(struct donor *ret_donor, int fd, uint64_t size, const uint8_t *salt, size_t salt_size)
 {
 	uint8_t block[BLOCK];
-	struct verity_layout layout;
 	uint64_t data_blocks;
 
-	*ret_leaves = (struct donor_leaves){ 0 };
+	ret_donor->fd = fd;
 	if (size < BLOCK || read_full_at(fd, block, BLOCK, 0) < 0)
 		return -EIO;
-	if (donor_data_blocks(block, size, &data_blocks) < 0 || verity_layout_init(&layout, data_blocks) < 0 ||
-	    layout.image_blocks > size / BLOCK)
+	if (donor_data_blocks(block, size, &data_blocks) < 0 || verity_layout_init(&ret_donor->layout, data_blocks) < 0 ||
+	    ret_donor->layout.image_blocks > size / BLOCK)
 		return -EBADMSG;
 	if (read_full_at(fd, block, BLOCK, data_blocks * BLOCK) < 0)
 		return -EIO;
-	if (donor_superblock_check(block, data_blocks, salt, salt_size) < 0)
-		return -EBADMSG;
-	ret_leaves->digests = malloc(layout.level_blocks[0] * BLOCK);
-	if (ret_leaves->digests == NULL)
-		return -ENOMEM;
-	ret_leaves->count = (uint32_t)data_blocks;
-	if (read_full_at(fd, ret_leaves->digests, layout.level_blocks[0] * BLOCK, layout.level_start[0] * BLOCK) < 0) {
-		donor_leaves_release(ret_leaves);
-		return -EIO;
-	}
-	return 0;
+	return donor_superblock_check(block, data_blocks, salt, salt_size);
 }
 
-void donor_leaves_release(struct donor_leaves *leaves)
+uint64_t donor_level_first(const struct donor *donor, int level)
 {
-	free(leaves->digests);
-	*leaves = (struct donor_leaves){ 0 };
+	return level < 0 ? 0 : donor->layout.level_start[level];
+}
+
+uint64_t donor_level_blocks(const struct donor *donor, int level)
+{
+	return level < 0 ? donor->layout.data_blocks : donor->layout.level_blocks[level];
+}
+
+int donor_digests(const struct donor *donor, int level, uint64_t index, uint32_t count, uint8_t *ret_digests)
+{
+	uint64_t block = donor->layout.level_start[level + 1] + index / VERITY_FANOUT;
+	size_t size = (count + VERITY_FANOUT - 1) / VERITY_FANOUT * BLOCK;
+
+	return read_full_at(donor->fd, ret_digests, size, block * BLOCK);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The leaves of the image in another slot, as that slot tells them. They are hints: whoever copies a block checks it.
+/* The image in another slot, as that slot tells it. All of it are hints: whoever copies a block checks it.
  *
  *   squashfs superblock at 0 tells where the data ends | dm-verity superblock | tree, leaves last */
 #ifndef PROVISIONER_DONOR_H
@@ -8,9 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct donor_leaves {
-	uint8_t *digests; /* 32 bytes each */
-	uint32_t count;
+#include "signing/verity.h"
+
+struct donor {
+	int fd; /* the caller's */
+	struct verity_layout layout;
 };
 
 /* Pure: the number of data blocks told by the first block of a slot of `size` bytes. 0 or -EBADMSG. */
@@ -18,9 +20,15 @@ int donor_data_blocks(const uint8_t first[4096], uint64_t size, uint64_t *ret_da
 /* Pure: is this the dm-verity superblock of such an image, with this salt? 0 or -EBADMSG. */
 int donor_superblock_check(const uint8_t block[4096], uint64_t data_blocks, const uint8_t *salt, size_t salt_size);
 
-/* 0; -EBADMSG when there is no such image or its salt is another one; -EIO, -ENOMEM.
- * The caller calls donor_leaves_release. */
-int donor_leaves_load(int fd, uint64_t size, const uint8_t *salt, size_t salt_size, struct donor_leaves *ret_leaves);
-void donor_leaves_release(struct donor_leaves *leaves);
+/* 0; -EBADMSG when there is no such image or its salt is another one; -EIO. Nothing to release. */
+int donor_open(struct donor *ret_donor, int fd, uint64_t size, const uint8_t *salt, size_t salt_size);
+
+/* First block and number of blocks of a level of its tree, or of the data (`level` -1). */
+uint64_t donor_level_first(const struct donor *donor, int level);
+uint64_t donor_level_blocks(const struct donor *donor, int level);
+
+/* Reads the digests of blocks [index, index + count) of a level that isn't the top: `index` is a multiple of VERITY_FANOUT, and
+ * `ret_digests` has room for whole blocks of digests. 0 or -EIO. */
+int donor_digests(const struct donor *donor, int level, uint64_t index, uint32_t count, uint8_t *ret_digests);
 
 #endif

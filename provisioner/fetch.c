@@ -5,16 +5,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/http-mirrors.h"
+#include "common/http-text.h"
 #include "provisioner/backoff.h"
 #include "provisioner/provision.h"
 
 struct remote {
 	struct provision *p;
-	char url[1024];
+	struct http_mirrors *mirrors;
 };
 
-/* targets/<folder>/<sha256>.<file>: consistent snapshots of TUF. */
-static int target_url(const struct provision *p, const struct verified_image *image, char url[1024])
+/* /targets/<folder>/<sha256>.<file>: consistent snapshots of TUF, so a name never stands for other bytes, and caches may keep them. */
+static int target_path(const struct verified_image *image, char ret_path[512])
 {
 	const char *path = verified_image_path(image), *file = strrchr(path, '/');
 	char hash[65];
@@ -22,21 +24,48 @@ static int target_url(const struct provision *p, const struct verified_image *im
 
 	hex_format(verified_image_wire_sha256(image), 32, hash);
 	file = file != NULL ? file + 1 : path;
-	n = snprintf(url, 1024, "http://%s:%u/repository/targets/%.*s%s.%s", p->config.host, p->config.repository_port,
-		     (int)(file - path), path, hash, file);
-	return n > 0 && n < 1024 ? 0 : -ENAMETOOLONG;
+	n = snprintf(ret_path, 512, "/targets/%.*s%s.%s", (int)(file - path), path, hash, file);
+	return n > 0 && n < 512 ? 0 : -ENAMETOOLONG;
 }
 
-static int remote_read(void *context, uint64_t offset, uint64_t size, http_sink sink, void *sink_context)
+/* The mirrors of the assignment, and the control unit's own repository after them. */
+static struct http_mirrors *open_mirrors(const struct provision *p, char ret_own[HTTP_BASE_MOST])
 {
-	struct remote *remote = context;
+	struct http_mirrors_options options = { .user_agent = "repave-provision", .connect_seconds = 5 };
+	const char *bases[HTTP_MIRRORS_MOST];
+	unsigned count = 0;
+	const json_t *mirror;
+	size_t i;
 
-	return http_get_range(remote->p->repository, remote->url, offset, size, sink, sink_context);
+	json_array_foreach(p->assignment.mirrors, i, mirror)
+		if (count < HTTP_MIRRORS_MOST - 1)
+			bases[count++] = json_string_value(mirror);
+	snprintf(ret_own, HTTP_BASE_MOST, "http://%s:%u/repository", p->config.host, p->config.repository_port);
+	bases[count++] = ret_own;
+	return http_mirrors_new(bases, count, &options);
+}
+
+static int remote_run(void *context, const struct http_ranges *ranges)
+{
+	return http_mirrors_fetch(((struct remote *)context)->mirrors, ranges);
 }
 
 static const char *remote_error(void *context)
 {
-	return http_error(((struct remote *)context)->p->repository);
+	return http_mirrors_error(((struct remote *)context)->mirrors);
+}
+
+static void remote_blame(void *context, unsigned server)
+{
+	struct remote *remote = context;
+
+	http_mirrors_blame(remote->mirrors, server);
+	console_line(&remote->p->stages, "%s", http_mirrors_error(remote->mirrors));
+}
+
+static void remote_only(void *context, int server)
+{
+	http_mirrors_only(((struct remote *)context)->mirrors, server);
 }
 
 static void remote_pause(void *context, unsigned next_try)
@@ -44,7 +73,7 @@ static void remote_pause(void *context, unsigned next_try)
 	struct remote *remote = context;
 	unsigned seconds = backoff_seconds(next_try - 1);
 
-	console_line(&remote->p->stages, "%s; next try in %u s", http_error(remote->p->repository), seconds);
+	console_line(&remote->p->stages, "%s; next try in %u s", http_mirrors_error(remote->mirrors), seconds);
 	sleep(seconds);
 }
 
@@ -84,36 +113,86 @@ static int record(struct provision *p, const struct volume *volume, const char *
 	return 0;
 }
 
+/* Whether the slot's record says that just this image is in it, to its end. If not, the record goes before the first byte is
+ * written: a slot that is half of something is not to be taken for complete after a cut. */
+static int begin_slot(struct provision *p, const struct volume *volume, bool *ret_complete)
+{
+	const char *recorded = state_slot(&p->state, part_name(volume->part));
+	char root[65];
+
+	hex_format(verified_image_description(volume->image)->root_hash, 32, root);
+	*ret_complete = recorded != NULL && strcmp(recorded, root) == 0;
+	if (*ret_complete || recorded == NULL)
+		return 0;
+	if (state_set_slot(&p->state, part_name(volume->part), NULL, NULL) < 0)
+		return sentence(p->error, -ENOMEM, "out of memory");
+	save_state(p);
+	return 0;
+}
+
+static void say_result(const struct provision *p, const struct volume *volume, const char *label)
+{
+	const struct install_result *result = &volume->result;
+	char bytes[16];
+
+	console_line(&p->stages, "%s in %s: %" PRIu64 " blocks, %" PRIu64 " kept, %" PRIu64 " copied, %" PRIu64 " fetched (%s)",
+		     label, part_name(volume->part), result->blocks, result->kept, result->copied, result->fetched,
+		     format_size(result->wire_bytes, bytes));
+	if (result->repaired > 0)
+		console_line(&p->stages, "%s in %s: %" PRIu64 " blocks had changed on the disk since it was complete; repaired",
+			     label, part_name(volume->part), result->repaired);
+}
+
+static int install(struct provision *p, struct volume *volume, const struct slot slots[2], unsigned slot, const char *label)
+{
+	struct remote remote = { .p = p };
+	struct wire_source source = { .run = remote_run, .blame = remote_blame, .only = remote_only,
+				      .error = remote_error, .pause = remote_pause, .context = &remote };
+	struct install_options options = { .lazy = p->assignment.lazy };
+	struct progress progress;
+	struct install_progress shown = { show, &progress };
+	char path[512], own[HTTP_BASE_MOST];
+	int r = target_path(volume->image, path);
+
+	if (r < 0)
+		return sentence(p->error, r, "the address of %s is too long", verified_image_path(volume->image));
+	r = begin_slot(p, volume, &options.complete);
+	if (r < 0)
+		return r;
+	remote.mirrors = open_mirrors(p, own);
+	if (remote.mirrors == NULL ||
+	    http_mirrors_file(remote.mirrors, path, verified_image_description(volume->image)->wire_size) < 0) {
+		http_mirrors_free(remote.mirrors);
+		return sentence(p->error, -ENOMEM, "out of memory for the HTTP clients");
+	}
+	source.servers = http_mirrors_count(remote.mirrors);
+	progress_init(&progress, &p->stages, label);
+	r = install_image(volume->image, &slots[slot], &slots[1 - slot], &options, &source, &shown, &volume->result, p->error);
+	progress_end(&progress);
+	http_mirrors_free(remote.mirrors);
+	return r;
+}
+
 int fetch_volume(struct provision *p, struct volume *volume, enum part first_slot)
 {
 	const struct image_description *want = verified_image_description(volume->image);
 	const char *group = first_slot == PART_C0 ? "c" : "d";
-	struct remote remote = { .p = p };
-	struct wire_source source = { remote_read, remote_error, remote_pause, &remote };
 	struct slot slots[2] = { { .fd = -1 }, { .fd = -1 } };
-	struct progress progress;
-	struct install_progress shown = { show, &progress };
-	char paths[2][BLOCKDEV_NAME + 8], label[160], bytes[16];
+	char paths[2][BLOCKDEV_NAME + 8], label[160];
 	unsigned slot;
 	int r = open_slots(p, first_slot, slots, paths);
 
-	if (r == 0 && target_url(p, volume->image, remote.url) < 0)
-		r = sentence(p->error, -ENAMETOOLONG, "the address of %s is too long", verified_image_path(volume->image));
 	if (r < 0)
 		goto out;
 	slot = install_choose(volume->image, slots, state_good(&p->state, group));
 	volume->part = (enum part)(first_slot + slot);
 	snprintf(volume->path, sizeof(volume->path), "%s", paths[slot]);
 	snprintf(label, sizeof(label), "%s %s", want->name, want->version);
-	progress_init(&progress, &p->stages, label);
-	r = install_image(volume->image, &slots[slot], &slots[1 - slot], &source, &shown, &volume->result, p->error);
-	progress_end(&progress);
+	r = install(p, volume, slots, slot, label);
 	if (r < 0)
 		goto out;
 	volume->installed = true;
-	console_line(&p->stages, "%s in %s: %" PRIu64 " blocks, %" PRIu64 " kept, %" PRIu64 " copied, %" PRIu64 " fetched (%s)",
-		     label, slots[slot].name, volume->result.blocks, volume->result.kept, volume->result.copied,
-		     volume->result.fetched, format_size(volume->result.wire_bytes, bytes));
+	say_result(p, volume, label);
 	r = record(p, volume, group);
 out:
 	for (unsigned i = 0; i < 2; i++)

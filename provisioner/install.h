@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* "Make this slot equal to this tree": idempotent, so it installs, updates, resumes and repairs.
  *
- * Order: the tree (checked to the signed root hash) | every data block the slot has, checked | copies out of the
- * other slot | frames from the network. A block is written only after its digest equals its leaf in the checked tree.
- * The tree is written before the data: what the slot holds is checked anew at each boot, and so a cut
- * costs only the blocks in flight. */
+ * Level by level, from the top of the tree down and the data last, and in each: what the slot has, checked | copies out of the
+ * other slot | frames from the network. A block is written only after its digest equals the one in the level above, and
+ * that one is checked up to the signed root hash. So only subtrees that differ are asked for; what the slot holds is its own
+ * journal, and a cut costs only the blocks in flight.
+ *
+ * Memory doesn't grow with the image but for 4 bytes per block, 8 per block of the other slot while copies are looked for, and the seek
+ * table: the leaves are read back from the slot, and checked, wherever they are needed. */
 #ifndef PROVISIONER_INSTALL_H
 #define PROVISIONER_INSTALL_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/http.h"
+#include "common/http-mirrors.h"
 #include "provisioner/sentence.h"
 #include "signing/verified.h"
 
@@ -23,19 +26,24 @@ struct slot {
 
 /* Where the wire file comes from; untrusted. */
 struct wire_source {
-	/* Passes bytes [offset, offset + size) of the wire file to `sink` in order. 0; -ENOENT when there is no such
-	 * file; otherwise -errno, after which it may be asked again. */
-	int (*read)(void *context, uint64_t offset, uint64_t size, http_sink sink, void *sink_context);
+	/* Fetches what `ranges` asks for, at most HTTP_RANGES_MOST at once. 0 when all came; -ENOENT when no server has such a file;
+	 * otherwise the last -errno, after which it may be run again. */
+	int (*run)(void *context, const struct http_ranges *ranges);
+	/* This server sent bytes that aren't what was signed; others are to be preferred. May be NULL. */
+	void (*blame)(void *context, unsigned server);
+	/* Only this server is to be asked, or with -1 all again. May be NULL, when there is only one. */
+	void (*only)(void *context, int server);
 	/* Cause of the last error in a sentence. */
 	const char *(*error)(void *context);
 	/* Waits before try number `next_try` (2, 3, …); may be NULL. */
 	void (*pause)(void *context, unsigned next_try);
 	void *context;
+	unsigned servers; /* how many there are; 0 counts as 1 */
 };
 
 enum install_phase { INSTALL_TREE, INSTALL_CHECK, INSTALL_COPY, INSTALL_FETCH, INSTALL_SYNC };
 
-/* Called often; `done` and `total` in bytes of that phase. */
+/* Called often, by any thread but never by two at once; `done` and `total` in bytes of that phase. */
 struct install_progress {
 	void (*show)(void *context, enum install_phase phase, uint64_t done, uint64_t total);
 	void *context;
@@ -48,6 +56,14 @@ struct install_result {
 	uint64_t copied;
 	uint64_t fetched;
 	uint64_t wire_bytes;
+	uint64_t repaired; /* of a slot that was complete: blocks that had changed and were made good */
+};
+
+/* What is known of the target slot, and what is to be done about it. */
+struct install_options {
+	bool complete;    /* the image was installed here before, to its end */
+	bool lazy;        /* then the data aren't read: dm-verity checks them when they are used */
+	unsigned threads; /* 0: one per CPU */
 };
 
 /* Which of the two `slots` to make equal to the image: the one that already holds its tree, else the one
@@ -57,7 +73,7 @@ unsigned install_choose(const struct verified_image *image, const struct slot *s
 /* `donor` (may be NULL) is only read. 0; -EFBIG: the image doesn't fit; -EBADMSG: the server's bytes aren't what was signed, and
  * they were refused; -ENOENT, -EIO, -ENOMEM or an error of the network. `ret_error` says it in a sentence. */
 int install_image(const struct verified_image *image, const struct slot *target, const struct slot *donor,
-		  const struct wire_source *source, const struct install_progress *progress,
-		  struct install_result *ret_result, char ret_error[SENTENCE]);
+		  const struct install_options *options, const struct wire_source *source,
+		  const struct install_progress *progress, struct install_result *ret_result, char ret_error[SENTENCE]);
 
 #endif

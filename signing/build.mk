@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What a node links: verification only. signing/test/no-signing-in-nodes checks these objects with nm.
-signing-verify := signing/sha256.c signing/verity.c signing/description.c signing/verified.c signing/json.c \
+signing-verify := signing/sha256.c signing/sha256-x86.c signing/sha256-lanes.c signing/verity.c signing/description.c signing/verified.c signing/json.c \
 	signing/canonical.c signing/verify-key.c signing/format.c signing/form.c signing/signatures.c signing/delegation.c \
 	signing/glob.c signing/client.c signing/search.c
+sha256-src := signing/sha256.c signing/sha256-x86.c signing/sha256-lanes.c
 signing-verify-libs := -lmbedcrypto -lsodium -ljansson
 
 signing-author := signing/document-json.c signing/keys.c signing/key-file.c signing/keyring.c signing/passphrase.c signing/author.c \
@@ -15,6 +16,13 @@ host-programs += repave-sign
 repave-sign-src := signing/repave-sign.c signing/command-repository.c signing/command-roles.c signing/command-key.c \
 	signing/edit.c signing/payload.c signing/show.c signing/difference.c signing/check.c signing/prune.c $(signing-author) $(signing-verify) common/seekable.c $(common-core)
 repave-sign-libs := $(signing-author-libs)
+
+# The vectors' speed hangs on the compiler's scheduling: on a node too this file is for speed, not size.
+$(B)/obj/musl/signing/sha256-lanes.o: CFLAGS-musl += -O3
+
+unit-tests += signing-sha256-test
+signing-sha256-test-src := signing/test/sha256-test.c signing/verity.c $(sha256-src)
+signing-sha256-test-libs := -lmbedcrypto
 
 # A plain TUF client for the command line.
 signing-fetch := signing/folder.c signing/download.c
@@ -85,7 +93,7 @@ image-description-libs := $(signing-verify-libs)
 image-description-corpus := signing/fuzz/corpus/image-description
 
 # A small program for the script test verity-vectors; without arguments it isn't a test of its own.
-verity-check-objects := $(addprefix $(B)/obj/test/,signing/test/verity-check.o signing/verity.o signing/sha256.o \
+verity-check-objects := $(addprefix $(B)/obj/test/,signing/test/verity-check.o signing/verity.o $(sha256-src:.c=.o) \
 	common/bytes.o common/file.o)
 $(B)/test/verity-check: $(verity-check-objects) $(B)/obj/test.flags
 	$(call say,LINK,$@)

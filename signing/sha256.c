@@ -1,31 +1,137 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "signing/sha256.h"
 
+#include <mbedtls/sha256.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "signing/sha256-engine.h"
+
+/* ------------------------------------------------------------------ engines */
+static bool always(void)
+{
+	return true;
+}
 
 /* mbedTLS can only fail here when a hardware driver does, and none is built in. A wrong digest must never
  * leave this file, so such a failure ends the program. */
-static void must(int r)
+static void portable_compress(uint32_t state[8], const uint8_t *data, size_t blocks)
 {
-	if (r != 0)
-		abort();
+	mbedtls_sha256_context context;
+
+	mbedtls_sha256_init(&context);
+	memcpy(context.state, state, sizeof(context.state));
+	for (size_t i = 0; i < blocks; i++)
+		if (mbedtls_internal_sha256_process(&context, data + i * SHA256_BLOCK) != 0)
+			abort();
+	memcpy(state, context.state, sizeof(context.state));
+	mbedtls_sha256_free(&context);
 }
 
+static const struct sha256_engine engines[] = {
+	{ "sha-ni", sha256_ni_usable, sha256_ni_compress, sha256_ni_compress_two, 2 },
+	{ "avx2", sha256_avx2_usable, portable_compress, sha256_avx2_compress_eight, 8 },
+	{ "lanes", always, portable_compress, sha256_compress_four, 4 },
+	{ "portable", always, portable_compress, NULL, 1 },
+};
+
+static _Atomic(const struct sha256_engine *) chosen;
+
+const struct sha256_engine *sha256_engine(void)
+{
+	const struct sha256_engine *engine = atomic_load_explicit(&chosen, memory_order_relaxed);
+
+	if (engine != NULL)
+		return engine;
+	engine = engines;
+	while (!engine->usable())
+		engine++;
+	/* Two threads that get here at once find the same. */
+	atomic_store_explicit(&chosen, engine, memory_order_relaxed);
+	return engine;
+}
+
+const struct sha256_engine *sha256_engine_at(unsigned index)
+{
+	return index < sizeof(engines) / sizeof(engines[0]) ? &engines[index] : NULL;
+}
+
+void sha256_engine_force(const struct sha256_engine *engine)
+{
+	atomic_store_explicit(&chosen, engine, memory_order_relaxed);
+}
+
+/* ------------------------------------------------------------------ a stream */
 void sha256_init(struct sha256 *sha)
 {
-	mbedtls_sha256_init(&sha->context);
-	must(mbedtls_sha256_starts_ret(&sha->context, 0));
+	static const uint32_t first[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+					   0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 }; /* FIPS 180-4, 5.3.3 */
+
+	*sha = (struct sha256){ 0 };
+	memcpy(sha->state, first, sizeof(first));
 }
 
 void sha256_update(struct sha256 *sha, const void *data, size_t size)
 {
-	if (size > 0)
-		must(mbedtls_sha256_update_ret(&sha->context, data, size));
+	const uint8_t *bytes = data;
+	size_t have = sha->size % SHA256_BLOCK, blocks;
+
+	if (size == 0)
+		return;
+	sha->size += size;
+	if (have > 0) {
+		size_t take = size < SHA256_BLOCK - have ? size : SHA256_BLOCK - have;
+
+		memcpy(sha->tail + have, bytes, take);
+		bytes += take;
+		size -= take;
+		if (have + take < SHA256_BLOCK)
+			return;
+		sha256_engine()->compress(sha->state, sha->tail, 1);
+	}
+	blocks = size / SHA256_BLOCK;
+	if (blocks > 0)
+		sha256_engine()->compress(sha->state, bytes, blocks);
+	memcpy(sha->tail, bytes + blocks * SHA256_BLOCK, size % SHA256_BLOCK);
+}
+
+static void put_be32(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 24);
+	p[1] = (uint8_t)(v >> 16);
+	p[2] = (uint8_t)(v >> 8);
+	p[3] = (uint8_t)v;
+}
+
+/* The end of a message of `size` bytes whose last size % 64 are in `blocks`: 0x80, zeros, the length in bits (FIPS 180-4, 5.1.1). Returns
+ * whether that is one block or two. */
+static size_t pad(uint8_t blocks[2 * SHA256_BLOCK], uint64_t size)
+{
+	size_t have = size % SHA256_BLOCK, count = have < SHA256_BLOCK - 8 ? 1 : 2;
+
+	blocks[have] = 0x80;
+	memset(blocks + have + 1, 0, count * SHA256_BLOCK - have - 1);
+	put_be32(blocks + count * SHA256_BLOCK - 8, (uint32_t)(size >> 29));
+	put_be32(blocks + count * SHA256_BLOCK - 4, (uint32_t)(size << 3));
+	return count;
+}
+
+static void put_digest(const uint32_t state[8], uint8_t ret_digest[SHA256_SIZE])
+{
+	for (unsigned i = 0; i < 8; i++)
+		put_be32(ret_digest + 4 * i, state[i]);
 }
 
 void sha256_final(struct sha256 *sha, uint8_t ret_digest[SHA256_SIZE])
 {
-	must(mbedtls_sha256_finish_ret(&sha->context, ret_digest));
+	uint8_t end[2 * SHA256_BLOCK];
+	size_t blocks;
+
+	memcpy(end, sha->tail, SHA256_BLOCK);
+	blocks = pad(end, sha->size);
+	sha256_engine()->compress(sha->state, end, blocks);
+	put_digest(sha->state, ret_digest);
 }
 
 void sha256_once(const void *data, size_t size, uint8_t ret_digest[SHA256_SIZE])
@@ -35,4 +141,55 @@ void sha256_once(const void *data, size_t size, uint8_t ret_digest[SHA256_SIZE])
 	sha256_init(&sha);
 	sha256_update(&sha, data, size);
 	sha256_final(&sha, ret_digest);
+}
+
+/* ------------------------------------------------------------------ many messages */
+/* One message per lane, all of `size` bytes after the prefix:
+ *   prefix's tail + first bytes | whole blocks, read where they lie | last bytes + padding */
+static void lanes_digest(const struct sha256_engine *engine, const struct sha256 *prefix, const uint8_t *data, size_t size,
+			 uint8_t *ret_digests)
+{
+	uint32_t states[SHA256_LANES_MOST][8];
+	uint8_t ends[SHA256_LANES_MOST][2 * SHA256_BLOCK];
+	const uint8_t *in_ends[SHA256_LANES_MOST], *in_data[SHA256_LANES_MOST];
+	size_t have = prefix->size % SHA256_BLOCK, head = have > 0 ? SHA256_BLOCK - have : 0;
+	size_t blocks = (size - head) / SHA256_BLOCK, rest = (size - head) % SHA256_BLOCK, end_blocks = 0;
+
+	for (unsigned i = 0; i < engine->lanes; i++) {
+		memcpy(states[i], prefix->state, sizeof(states[i]));
+		memcpy(ends[i], prefix->tail, have);
+		memcpy(ends[i] + have, data + i * size, head);
+		in_ends[i] = ends[i];
+		in_data[i] = data + i * size + head;
+	}
+	if (head > 0)
+		engine->compress_lanes(states, in_ends, 1);
+	engine->compress_lanes(states, in_data, blocks);
+	for (unsigned i = 0; i < engine->lanes; i++) {
+		memcpy(ends[i], in_data[i] + blocks * SHA256_BLOCK, rest);
+		end_blocks = pad(ends[i], prefix->size + size);
+	}
+	engine->compress_lanes(states, in_ends, end_blocks);
+	for (unsigned i = 0; i < engine->lanes; i++)
+		put_digest(states[i], ret_digests + i * SHA256_SIZE);
+}
+
+void sha256_many(const struct sha256 *prefix, const uint8_t *data, size_t size, size_t count, uint8_t *ret_digests)
+{
+	const struct sha256_engine *engine = sha256_engine();
+
+	while (engine->lanes > 1 && count >= engine->lanes && size >= SHA256_BLOCK) {
+		lanes_digest(engine, prefix, data, size, ret_digests);
+		data += engine->lanes * size;
+		ret_digests += engine->lanes * SHA256_SIZE;
+		count -= engine->lanes;
+	}
+	for (; count > 0; count--) {
+		struct sha256 sha = *prefix;
+
+		sha256_update(&sha, data, size);
+		sha256_final(&sha, ret_digests);
+		data += size;
+		ret_digests += SHA256_SIZE;
+	}
 }

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "common/bytes.h"
-#include "signing/sha256.h"
 
 #define BLOCK 4096u
+#define AT_ONCE 64u /* digests */
 #define DATA_BLOCKS_MOST (UINT64_C(1) << 40)
 
 int verity_layout_init(struct verity_layout *ret_layout, uint64_t data_blocks)
@@ -33,14 +33,23 @@ int verity_layout_init(struct verity_layout *ret_layout, uint64_t data_blocks)
 	return 0;
 }
 
+void verity_hasher_init(struct verity_hasher *ret_hasher, const uint8_t *salt, size_t salt_size)
+{
+	sha256_init(&ret_hasher->salted);
+	sha256_update(&ret_hasher->salted, salt, salt_size);
+}
+
+void verity_digests(const struct verity_hasher *hasher, const uint8_t *blocks, size_t count, uint8_t *ret_digests)
+{
+	sha256_many(&hasher->salted, blocks, BLOCK, count, ret_digests);
+}
+
 void verity_digest(const uint8_t *salt, size_t salt_size, const uint8_t block[4096], uint8_t ret_digest[32])
 {
-	struct sha256 sha;
+	struct verity_hasher hasher;
 
-	sha256_init(&sha);
-	sha256_update(&sha, salt, salt_size);
-	sha256_update(&sha, block, BLOCK);
-	sha256_final(&sha, ret_digest);
+	verity_hasher_init(&hasher, salt, salt_size);
+	verity_digests(&hasher, block, 1, ret_digest);
 }
 
 /* The part of a level that holds no digest must be zeros: otherwise two trees would have one meaning. It is covered
@@ -53,22 +62,33 @@ static int check_padding(const uint8_t *level, uint64_t blocks, uint64_t digests
 	return 0;
 }
 
+static int check_level(const struct verity_hasher *hasher, const uint8_t *blocks, uint64_t count, const uint8_t *wanted)
+{
+	uint8_t digests[AT_ONCE * VERITY_DIGEST];
+
+	for (uint64_t i = 0; i < count; i += AT_ONCE) {
+		size_t n = count - i < AT_ONCE ? (size_t)(count - i) : AT_ONCE;
+
+		verity_digests(hasher, blocks + i * BLOCK, n, digests);
+		if (memcmp(digests, wanted + i * VERITY_DIGEST, n * VERITY_DIGEST) != 0)
+			return -EBADMSG;
+	}
+	return 0;
+}
+
 int verity_tree_check(const struct verity_layout *layout, const uint8_t *salt, size_t salt_size,
 		      const uint8_t root_hash[32], const uint8_t *tree)
 {
-	uint8_t digest[VERITY_DIGEST];
 	const uint8_t *above = root_hash;
+	struct verity_hasher hasher;
 
+	verity_hasher_init(&hasher, salt, salt_size);
 	for (unsigned level = layout->levels; level-- > 0;) {
 		const uint8_t *blocks = tree + (layout->level_start[level] - layout->tree_start) * BLOCK;
 		uint64_t below = level > 0 ? layout->level_blocks[level - 1] : layout->data_blocks;
 
-		for (uint64_t i = 0; i < layout->level_blocks[level]; i++) {
-			verity_digest(salt, salt_size, blocks + i * BLOCK, digest);
-			if (memcmp(digest, above + i * VERITY_DIGEST, VERITY_DIGEST) != 0)
-				return -EBADMSG;
-		}
-		if (check_padding(blocks, layout->level_blocks[level], below) < 0)
+		if (check_level(&hasher, blocks, layout->level_blocks[level], above) < 0 ||
+		    check_padding(blocks, layout->level_blocks[level], below) < 0)
 			return -EBADMSG;
 		above = blocks;
 	}

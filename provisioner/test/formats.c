@@ -589,6 +589,38 @@ static void test_answer_to_another_question_is_refused(void **state)
 	assert_int_equal(parse("{\"format\":1,\"wait_seconds\":1}", &a), -EINVAL);
 }
 
+static void test_mirrors_and_policy_are_understood(void **state)
+{
+	struct assignment a;
+
+	(void)state;
+	assert_int_equal(parse(RUN "\"mirrors\":[\"http://10.0.0.5:8080/repository\",\"http://[fd00::1]/r\"],\"verify\":\"lazy\"}", &a), 0);
+	assert_int_equal(json_array_size(a.mirrors), 2);
+	assert_true(a.lazy);
+	assignment_release(&a);
+	assert_int_equal(parse(RUN "\"mirrors\":null,\"verify\":\"full\"}", &a), 0);
+	assert_null(a.mirrors);
+	assert_false(a.lazy);
+	assignment_release(&a);
+}
+
+static void test_unsound_mirrors_are_refused(void **state)
+{
+	static const char *const mirrors[] = { "\"http://a/r\"", "[1]", "[\"https://a/r\"]", "[\"http://\"]", "[\"http:///r\"]",
+					       "[\"http://a/r/\"]", "[\"http://user@a/r\"]", "[\"http://a/r?x=1\"]",
+					       "[\"http://a/r b\"]", "[\"file:///etc\"]", "[\"http://a/\\u0000\"]" };
+	struct assignment a;
+	char text[1024];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(mirrors) / sizeof(mirrors[0]); i++) {
+		snprintf(text, sizeof(text), RUN "\"mirrors\":%s}", mirrors[i]);
+		assert_int_equal(parse(text, &a), -EINVAL);
+	}
+	assert_int_equal(parse(RUN "\"verify\":\"never\"}", &a), -EINVAL);
+	assert_int_equal(parse(RUN "\"verify\":false}", &a), -EINVAL);
+}
+
 static void test_unsound_assignments_are_refused(void **state)
 {
 	static const char *const unsound[] = {
@@ -738,6 +770,8 @@ int main(void)
 		cmocka_unit_test(test_planted_highest_sequence_is_overwritten),
 		cmocka_unit_test(test_assignment_is_understood),
 		cmocka_unit_test(test_answer_to_another_question_is_refused),
+		cmocka_unit_test(test_mirrors_and_policy_are_understood),
+		cmocka_unit_test(test_unsound_mirrors_are_refused),
 		cmocka_unit_test(test_unsound_assignments_are_refused),
 		cmocka_unit_test(test_configuration_larger_than_agreed_is_refused),
 		cmocka_unit_test(test_archive_is_read_by_cpio),

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* "Make this slot equal to this tree", with files as slots and a server in memory that can lie. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -56,6 +59,7 @@ struct world {
 	unsigned refuse;     /* so many reads from now on fail at once */
 	unsigned reads;
 	uint64_t sent;
+	struct install_options options;
 	struct install_result result;
 	char error[SENTENCE];
 };
@@ -134,36 +138,51 @@ static void make_image(struct world *w, unsigned changed)
 	make_wire(w);
 }
 
-static int serve(void *context, uint64_t offset, uint64_t size, http_sink sink, void *sink_context)
+static int serve_range(struct world *w, const struct http_range *range, const struct http_ranges *work)
 {
-	struct world *w = context;
 	uint64_t middle = (w->table.starts[w->bad_frame] + w->table.starts[w->bad_frame + 1]) / 2;
 
 	w->reads++;
-	assert_true(offset + size <= w->wire.size);
+	assert_true(range->offset + range->size <= w->wire.size);
 	if (w->refuse > 0) {
 		w->refuse--;
 		return -ECONNREFUSED;
 	}
-	for (uint64_t done = 0; done < size;) {
+	for (uint64_t done = 0; done < range->size;) {
+		uint64_t at = range->offset + done;
 		uint8_t piece[1000];
-		size_t n = size - done < sizeof(piece) ? (size_t)(size - done) : sizeof(piece);
+		size_t n = range->size - done < sizeof(piece) ? (size_t)(range->size - done) : sizeof(piece);
 		int r;
 
 		if (w->cut_after > 0 && w->sent >= w->cut_after)
 			return -EIO;
-		memcpy(piece, w->wire.data + offset + done, n);
-		if (w->bad_reads > 0 && middle >= offset + done && middle < offset + done + n) {
-			piece[middle - offset - done] ^= 0x10;
+		memcpy(piece, w->wire.data + at, n);
+		if (w->bad_reads > 0 && middle >= at && middle < at + n) {
+			piece[middle - at] ^= 0x10;
 			w->bad_reads--;
 		}
-		r = sink(sink_context, piece, n);
+		r = work->data(work->context, range->cookie, 0, piece, n);
 		if (r < 0)
 			return r;
 		done += n;
 		w->sent += n;
 	}
 	return 0;
+}
+
+static int serve(void *context, const struct http_ranges *work)
+{
+	struct http_range range;
+	int r = 0;
+
+	while (work->next(work->context, &range)) {
+		int failed = serve_range(context, &range, work);
+
+		work->end(work->context, range.cookie, failed);
+		if (failed < 0)
+			r = failed;
+	}
+	return r;
 }
 
 static const char *serve_error(void *context)
@@ -174,12 +193,12 @@ static const char *serve_error(void *context)
 
 static int install_into(struct world *w, unsigned target)
 {
-	struct wire_source source = { .read = serve, .error = serve_error, .context = w };
+	struct wire_source source = { .run = serve, .error = serve_error, .context = w };
 
 	w->reads = 0;
 	w->sent = 0;
 	w->error[0] = '\0';
-	return install_image(&w->image, &w->slots[target], &w->slots[1 - target], &source, NULL, &w->result, w->error);
+	return install_image(&w->image, &w->slots[target], &w->slots[1 - target], &w->options, &source, NULL, &w->result, w->error);
 }
 
 static void assert_slot_is_image(const struct world *w, unsigned slot)
@@ -320,6 +339,161 @@ static void test_network_error_is_tried_again(void **state)
 	assert_slot_is_image(w, 0);
 }
 
+/* 300 leaves in three blocks: only the one whose data changed, and what is above it, comes over the wire. */
+static void test_unchanged_subtree_is_not_fetched(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(install_into(w, 0), 0);
+	make_image(w, DATA_BLOCKS); /* block 0 only */
+	assert_int_equal(install_into(w, 1), 0);
+	assert_slot_is_image(w, 1);
+	/* Block 300 lies in the frame in which the tree begins, and so comes along. */
+	assert_int_equal(w->result.fetched, 1 + 2 + 1);
+	assert_int_equal(w->result.copied, w->result.blocks - 4);
+	assert_int_equal(w->reads, 3); /* seek table, tree, data */
+}
+
+/* The slot that is written still holds the image before last, and the other one something without this file. */
+static void test_blocks_of_the_old_image_in_place_are_kept(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(install_into(w, 0), 0);
+	make_image(w, 10);
+	assert_int_equal(install_into(w, 0), 0);
+	assert_slot_is_image(w, 0);
+	assert_int_equal(w->result.kept, DATA_BLOCKS - 31);
+}
+
+/* A first try was cut, then another image was assigned: what was fetched then needn't be fetched again. */
+static void test_unfinished_slot_is_a_seed_of_another_image(void **state)
+{
+	struct world *w = *state;
+	uint64_t had;
+
+	w->cut_after = w->wire.size / 2;
+	assert_int_equal(install_into(w, 0), -EIO);
+	had = w->result.fetched - w->layout.tree_blocks;
+	w->cut_after = 0;
+	make_image(w, 10);
+	assert_int_equal(install_into(w, 1), 0);
+	assert_slot_is_image(w, 1);
+	assert_in_range(w->result.copied, had - had / 10 - 2, had);
+}
+
+static void test_lazy_reads_the_tree_only(void **state)
+{
+	struct world *w = *state;
+	uint8_t byte = 0x77;
+
+	assert_int_equal(install_into(w, 0), 0);
+	assert_int_equal(write_full_at(w->slots[0].fd, &byte, 1, 200 * BLOCK + 9), 0);
+	w->options = (struct install_options){ .complete = true, .lazy = true };
+	assert_int_equal(install_into(w, 0), 0);
+	assert_int_equal(w->result.kept, w->result.blocks);
+	assert_int_equal(w->reads, 0);
+	/* A damaged tree is seen and mended all the same: dm-verity couldn't even open it. */
+	assert_int_equal(write_full_at(w->slots[0].fd, &byte, 1, (w->layout.level_start[0] + 1) * BLOCK + 9), 0);
+	assert_int_equal(install_into(w, 0), 0);
+	assert_int_equal(w->result.repaired, 1);
+}
+
+static void test_lazy_means_nothing_for_an_unfinished_slot(void **state)
+{
+	struct world *w = *state;
+
+	w->cut_after = w->wire.size / 2;
+	assert_int_equal(install_into(w, 0), -EIO);
+	w->cut_after = 0;
+	w->options = (struct install_options){ .complete = false, .lazy = true };
+	assert_int_equal(install_into(w, 0), 0);
+	assert_slot_is_image(w, 0);
+}
+
+static void test_bad_block_is_fetched_by_itself_and_counted(void **state)
+{
+	struct world *w = *state;
+	uint8_t byte = 0x77;
+
+	assert_int_equal(install_into(w, 0), 0);
+	assert_int_equal(write_full_at(w->slots[0].fd, &byte, 1, 200 * BLOCK + 9), 0);
+	w->options.complete = true;
+	assert_int_equal(install_into(w, 0), 0);
+	assert_slot_is_image(w, 0);
+	assert_int_equal(w->result.repaired, 1);
+	assert_int_equal(w->reads, 2); /* the seek table and one frame */
+}
+
+static void test_slot_that_cannot_be_written_is_named(void **state)
+{
+	struct world *w = *state;
+	char path[64];
+	int fd = w->slots[0].fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	w->slots[0].fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(install_into(w, 0), -EBADF);
+	assert_non_null(strstr(w->error, "slot C0 can't be written"));
+	close(w->slots[0].fd);
+	w->slots[0].fd = fd;
+}
+
+/* Behind the end of a file reading gives an error, as on a disk that shrank or lost sectors. */
+static void test_unreadable_blocks_are_fetched_and_no_others(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(install_into(w, 0), 0);
+	w->options.complete = true;
+	/* The end of the data, and the tree behind it. */
+	assert_int_equal(ftruncate(w->slots[0].fd, 250 * BLOCK + 100), 0);
+	assert_int_equal(install_into(w, 0), 0);
+	assert_slot_is_image(w, 0);
+	assert_int_equal(w->result.kept, 250);
+	assert_int_equal(w->result.repaired, DATA_BLOCKS - 250 + w->layout.tree_blocks);
+}
+
+static void test_donor_that_lost_its_tree_is_no_donor(void **state)
+{
+	struct world *w = *state;
+	uint64_t tree = w->layout.tree_blocks;
+
+	assert_int_equal(install_into(w, 0), 0);
+	/* Without its tree nobody knows what it has. */
+	assert_int_equal(ftruncate(w->slots[0].fd, 250 * BLOCK + 100), 0);
+	assert_int_equal(install_into(w, 1), 0);
+	assert_slot_is_image(w, 1);
+	assert_int_equal(w->result.fetched, DATA_BLOCKS + tree);
+}
+
+static void test_full_disk_is_named(void **state)
+{
+	struct world *w = *state;
+	struct rlimit before, little = { 600 * 1024, RLIM_INFINITY };
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+	assert_int_equal(install_into(w, 0), -EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_non_null(strstr(w->error, "slot C0 can't be written at byte"));
+	/* With a disk that takes them it goes on. */
+	assert_int_equal(install_into(w, 0), 0);
+	assert_slot_is_image(w, 0);
+}
+
+static void test_one_thread_does_it_too(void **state)
+{
+	struct world *w = *state;
+
+	w->options.threads = 1;
+	assert_int_equal(install_into(w, 0), 0);
+	make_image(w, 3);
+	assert_int_equal(install_into(w, 1), 0);
+	assert_slot_is_image(w, 1);
+}
+
 /* ------------------------------------------------------------------ a server that lies */
 static void test_flipped_block_is_refetched(void **state)
 {
@@ -434,49 +608,6 @@ static void test_image_larger_than_slot_names_both(void **state)
 	assert_int_equal(w->reads, 0);
 }
 
-/* ------------------------------------------------------------------ plan */
-static void test_plan_groups_adjacent_frames(void **state)
-{
-	uint64_t starts[] = { 0, 100, 200, 300, 400, 500 };
-	struct seek_table table = { starts, 5 };
-	struct plan_run run;
-	struct plan plan;
-
-	(void)state;
-	assert_int_equal(plan_init(&plan, 19), 0); /* frames of 4 blocks; the last has 3 */
-	for (uint32_t i = 0; i < 19; i++)
-		plan.source[i] = i == 5 || i == 8 || i == 18 ? PLAN_FETCH : PLAN_KEEP;
-	assert_true(plan_next_run(&plan, &table, 4, 0, 1000, &run));
-	assert_int_equal(run.first, 1);
-	assert_int_equal(run.count, 2);
-	assert_int_equal(run.offset, 100);
-	assert_int_equal(run.size, 200);
-	assert_true(plan_next_run(&plan, &table, 4, 3, 1000, &run));
-	assert_int_equal(run.first, 4);
-	assert_int_equal(run.size, 100);
-	assert_false(plan_next_run(&plan, &table, 4, 5, 1000, &run));
-	assert_true(plan_next_run(&plan, &table, 4, 0, 150, &run));
-	assert_int_equal(run.count, 1);
-	assert_int_equal(plan_wire_bytes(&plan, &table, 4), 300);
-	plan_release(&plan);
-}
-
-static void test_plan_finds_moved_blocks(void **state)
-{
-	uint8_t wanted[4][32] = { { 1 }, { 2 }, { 3 }, { 4 } }, donor[3][32] = { { 9 }, { 2 }, { 1 } };
-	struct plan plan;
-
-	(void)state;
-	assert_int_equal(plan_init(&plan, 4), 0);
-	plan.source[3] = PLAN_KEEP;
-	assert_int_equal(plan_copies(&plan, wanted[0], donor[0], 3), 0);
-	assert_int_equal(plan.source[0], 2);
-	assert_int_equal(plan.source[1], 1);
-	assert_int_equal(plan.source[2], PLAN_FETCH);
-	assert_int_equal(plan.source[3], PLAN_KEEP);
-	plan_release(&plan);
-}
-
 #define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -489,6 +620,17 @@ int main(void)
 		WITH_WORLD(test_damaged_slot_is_repaired),
 		WITH_WORLD(test_cut_then_resume_fetches_rest),
 		WITH_WORLD(test_network_error_is_tried_again),
+		WITH_WORLD(test_unchanged_subtree_is_not_fetched),
+		WITH_WORLD(test_blocks_of_the_old_image_in_place_are_kept),
+		WITH_WORLD(test_unfinished_slot_is_a_seed_of_another_image),
+		WITH_WORLD(test_lazy_reads_the_tree_only),
+		WITH_WORLD(test_lazy_means_nothing_for_an_unfinished_slot),
+		WITH_WORLD(test_bad_block_is_fetched_by_itself_and_counted),
+		WITH_WORLD(test_slot_that_cannot_be_written_is_named),
+		WITH_WORLD(test_unreadable_blocks_are_fetched_and_no_others),
+		WITH_WORLD(test_donor_that_lost_its_tree_is_no_donor),
+		WITH_WORLD(test_full_disk_is_named),
+		WITH_WORLD(test_one_thread_does_it_too),
 		WITH_WORLD(test_flipped_block_is_refetched),
 		WITH_WORLD(test_wrong_frame_is_refused_for_good),
 		WITH_WORLD(test_other_content_of_the_same_form_is_refused),
@@ -496,8 +638,6 @@ int main(void)
 		WITH_WORLD(test_two_frames_in_the_place_of_one_are_refused),
 		WITH_WORLD(test_false_seek_table_is_refused),
 		WITH_WORLD(test_image_larger_than_slot_names_both),
-		cmocka_unit_test(test_plan_groups_adjacent_frames),
-		cmocka_unit_test(test_plan_finds_moved_blocks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
