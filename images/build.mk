@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Trees in, images out; and the repository that holds them.
-host-programs += wire squash
+host-programs += wire squash image-patch
 wire-src := images/wire.c images/wire-encode.c images/wire-decode.c images/frames.c images/output.c \
 	common/seekable.c common/bytes.c common/file.c common/log.c
 wire-libs := -lzstd -lpthread
 squash-src := images/squash-main.c images/squash.c common/bytes.c common/file.c common/log.c
 squash-libs := -lsquashfs
+image-patch-src := $(addprefix images/,patch-main.c patch-make.c difference.c layout.c frames.c output.c) common/patch.c \
+	common/bytes.c common/file.c common/log.c
+image-patch-libs := -lsquashfs -ldivsufsort -lzstd -lpthread
 
 unit-tests += wire-test
 wire-test-src := images/test/wire.c $(filter-out images/wire.c,$(wire-src))
