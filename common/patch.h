@@ -8,8 +8,9 @@
  *
  *   payload  m varint | m × { add varint | copy varint | jump zigzag varint } | differences | literals
  *
- * A window is a row of whole blocks of the new image; windows ascend and don't overlap. Those behind the data blocks are
- * the hash tree. A step moves the reading position in the old image (0 at first) by `jump`, makes `add` bytes as old byte +
+ * A window is a row of whole blocks of one level of the new image (its data, or a level of the hash tree); windows ascend and
+ * don't overlap. A window of data is made of whole groups of 128, the blocks that one block of leaves is about: those leaves are
+ * computed of what comes out, and aren't in the patch. A step moves the reading position in the old image (0 at first) by `jump`, makes `add` bytes as old byte +
  * difference (modulo 256), which also moves the position, and then takes `copy` literals. Varints are LEB128, zigzag as usual.
  *
  * Pure: no I/O, no zstd. */
@@ -22,10 +23,12 @@
 #include "common/bytes.h"
 
 #define PATCH_BLOCK 4096u
+#define PATCH_ROOT_BYTES 8u                   /* of the old root hash, in the name of the file */
 #define PATCH_HEADER 32u
 #define PATCH_INDEX_ENTRY 16u
+#define PATCH_GROUP 128u                      /* digests in a block of the tree */
 #define PATCH_WINDOW_BLOCKS_MOST 256u         /* 1 MiB: with the payload and its frame, what a node holds at once */
-#define PATCH_PAYLOAD_MOST (2u << 20)
+#define PATCH_PAYLOAD_MOST (5u << 18)
 #define PATCH_FRAME_MOST (PATCH_PAYLOAD_MOST + (PATCH_PAYLOAD_MOST >> 7))
 #define PATCH_WINDOWS_MOST 65536u             /* 1 MiB of index */
 

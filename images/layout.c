@@ -28,23 +28,27 @@
 #define SB_SALT 88
 #define SB_SALT_MOST 256
 
+/* The superblock follows the data, then comes the tree from its top to the leaves. */
 static int find_tree(struct layout *layout)
 {
-	uint64_t blocks = layout->size / LAYOUT_BLOCK, level, total = 0, leaves;
+	uint64_t blocks = layout->size / LAYOUT_BLOCK, end = blocks, below;
 
-	if (layout->size % LAYOUT_BLOCK || blocks < 4 || memcmp(layout->data, "hsqs", 4) != 0)
+	if (layout->size % LAYOUT_BLOCK || blocks < 4 || blocks > UINT32_MAX - 2 || memcmp(layout->data, "hsqs", 4) != 0)
 		return -EBADMSG;
 	layout->data_blocks = (get_le64(layout->data + SQUASHFS_BYTES_USED) - 1) / LAYOUT_BLOCK + 1;
-	if (layout->data_blocks < 2 || layout->data_blocks >= blocks || blocks > UINT32_MAX - 2)
+	if (layout->data_blocks < 2 || layout->data_blocks >= blocks)
 		return -EBADMSG;
 	layout->superblock = layout->data + layout->data_blocks * LAYOUT_BLOCK;
-	leaves = (layout->data_blocks - 1) / FANOUT + 1;
-	for (level = leaves; level > 1; level = (level - 1) / FANOUT + 1)
-		total += level;
-	total++;
-	layout->tree = layout->data_blocks + 1;
-	layout->leaves = blocks - leaves;
-	return memcmp(layout->superblock, "verity\0\0", 8) == 0 && layout->tree + total == blocks ? 0 : -EBADMSG;
+	for (below = layout->data_blocks; below > 1; below = layout->level_blocks[layout->levels++]) {
+		uint64_t level = (below - 1) / FANOUT + 1;
+
+		if (level > end)
+			return -EBADMSG;
+		end -= level;
+		layout->level_first[layout->levels] = end;
+		layout->level_blocks[layout->levels] = level;
+	}
+	return memcmp(layout->superblock, "verity\0\0", 8) == 0 && end == layout->data_blocks + 1 ? 0 : -EBADMSG;
 }
 
 /* ------------------------------------------------------------------ files */
@@ -187,8 +191,10 @@ int layout_open(const char *path, struct layout *ret_layout)
 	if (r == 0)
 		r = list_files(&layout, path);
 	*ret_layout = layout;
-	if (r == -EBADMSG)
-		return log_error(0, "%s isn't a finished image (squashfs, superblock and hash tree)", path), r;
+	if (r == -EBADMSG) {
+		log_error(0, "%s isn't a finished image (squashfs, superblock and hash tree)", path);
+		return r;
+	}
 	return r < 0 ? log_error(r, "can't read the files of %s", path) : 0;
 }
 
@@ -208,7 +214,7 @@ void layout_close(struct layout *layout)
 
 const uint8_t *layout_leaf(const struct layout *layout, uint64_t block)
 {
-	return layout->data + layout->leaves * LAYOUT_BLOCK + block * LAYOUT_DIGEST;
+	return layout->data + layout->level_first[0] * LAYOUT_BLOCK + block * LAYOUT_DIGEST;
 }
 
 bool layout_same_salt(const struct layout *a, const struct layout *b)

@@ -9,6 +9,7 @@
 
 #define LAYOUT_BLOCK 4096u
 #define LAYOUT_DIGEST 32u
+#define LAYOUT_LEVELS_MOST 5u /* 2^32 blocks */
 
 /* A file whose bytes lie uncompressed on whole blocks. */
 struct layout_file {
@@ -24,8 +25,9 @@ struct layout {
 	uint64_t size;
 	uint64_t data_blocks;
 	const uint8_t *superblock;
-	uint64_t leaves;     /* first block of the tree's lowest level */
-	uint64_t tree;       /* first block of the tree */
+	unsigned levels;     /* of the tree; 0 is that of the leaves, the last one a single block */
+	uint64_t level_first[LAYOUT_LEVELS_MOST];
+	uint64_t level_blocks[LAYOUT_LEVELS_MOST];
 	struct layout_file *files; /* by their first blocks */
 	size_t file_count;
 };

@@ -20,7 +20,6 @@
 
 #define BLOCK LAYOUT_BLOCK
 #define NOWHERE UINT32_MAX
-#define GAP_MOST 32u /* blocks the old image has, taken along so that a window isn't cut in two */
 #define THREADS_MOST 64u
 
 struct window {
@@ -183,41 +182,72 @@ static int add_window(struct maker *m, uint64_t first, uint64_t blocks)
 	return 0;
 }
 
-/* Rows of new blocks, and the whole tree. */
-static int lay_windows(struct maker *m)
+static bool group_has_news(const struct maker *m, uint64_t group)
 {
-	uint64_t end = m->fresh.size / BLOCK;
+	for (uint64_t i = group * PATCH_GROUP; i < (group + 1) * PATCH_GROUP && i < m->fresh.data_blocks; i++)
+		if (m->source[i] == NOWHERE)
+			return true;
+	return false;
+}
+
+/* Groups of data with something new in them, as many in a row as fit a window. */
+static int lay_data_windows(struct maker *m)
+{
+	uint64_t groups = m->fresh.level_blocks[0];
 	int r = 0;
 
-	for (uint64_t i = 0; r == 0 && i < m->fresh.data_blocks;) {
-		uint64_t first = i, last = i;
+	for (uint64_t group = 0, end; r == 0 && group < groups; group = end) {
+		uint64_t first = group * PATCH_GROUP, blocks;
 
-		if (m->source[i] != NOWHERE) {
-			i++;
+		for (end = group; end < groups && end - group < PATCH_WINDOW_BLOCKS_MOST / PATCH_GROUP && group_has_news(m, end);)
+			end++;
+		if (end == group) {
+			end++;
 			continue;
 		}
-		while (++i < m->fresh.data_blocks && i - first < PATCH_WINDOW_BLOCKS_MOST && i - last <= GAP_MOST)
-			if (m->source[i] == NOWHERE)
-				last = i;
-		r = add_window(m, first, last + 1 - first);
-		i = last + 1;
+		blocks = (end - group) * PATCH_GROUP;
+		r = add_window(m, first, first + blocks < m->fresh.data_blocks ? blocks : m->fresh.data_blocks - first);
 	}
-	for (uint64_t i = m->fresh.tree; r == 0 && i < end; i += PATCH_WINDOW_BLOCKS_MOST)
-		r = add_window(m, i, end - i < PATCH_WINDOW_BLOCKS_MOST ? end - i : PATCH_WINDOW_BLOCKS_MOST);
+	return r;
+}
+
+/* A level of the tree, but for the leaves that come with a window of data. */
+static int lay_tree_windows(struct maker *m, unsigned level)
+{
+	uint64_t blocks = m->fresh.level_blocks[level];
+	int r = 0;
+
+	for (uint64_t i = 0, end; r == 0 && i < blocks; i = end) {
+		for (end = i; end < blocks && end - i < PATCH_WINDOW_BLOCKS_MOST && (level > 0 || !group_has_news(m, end));)
+			end++;
+		if (end == i)
+			end++;
+		else
+			r = add_window(m, m->fresh.level_first[level] + i, end - i);
+	}
+	return r;
+}
+
+static int lay_windows(struct maker *m)
+{
+	int r = lay_data_windows(m);
+
+	for (unsigned level = m->fresh.levels; r == 0 && level-- > 0;)
+		r = lay_tree_windows(m, level);
 	return r;
 }
 
 /* A digest of a block that the old image has is in its tree; the others are as good as random. */
 static int tree_pieces(const struct maker *m, uint64_t block, struct pieces *pieces)
 {
-	uint64_t leaf = (block - m->fresh.leaves) * (BLOCK / LAYOUT_DIGEST), at = block * BLOCK, end = at + BLOCK;
+	uint64_t leaf = (block - m->fresh.level_first[0]) * PATCH_GROUP, at = block * BLOCK, end = at + BLOCK;
 	int r = 0;
 
-	if (block < m->fresh.leaves)
+	if (block < m->fresh.level_first[0])
 		return pieces_add(pieces, at, PIECE_LITERAL, BLOCK);
 	for (; r == 0 && at < end && leaf < m->fresh.data_blocks; at += LAYOUT_DIGEST, leaf++) {
 		uint32_t source = m->source[leaf];
-		uint64_t old = m->old.leaves * BLOCK + (uint64_t)source * LAYOUT_DIGEST;
+		uint64_t old = m->old.level_first[0] * BLOCK + (uint64_t)source * LAYOUT_DIGEST;
 
 		r = pieces_add(pieces, at, source != NOWHERE ? old : PIECE_LITERAL, LAYOUT_DIGEST);
 	}
@@ -271,7 +301,7 @@ static int block_pieces(const struct maker *m, uint64_t block, struct pieces *pi
 {
 	const struct layout_file *file;
 
-	if (block >= m->fresh.tree)
+	if (block >= m->fresh.data_blocks)
 		return tree_pieces(m, block, pieces);
 	if (m->source[block] != NOWHERE)
 		return pieces_add(pieces, block * BLOCK, (uint64_t)m->source[block] * BLOCK, BLOCK);

@@ -562,7 +562,8 @@ int fetch_level(struct installer *in)
 			show(in, INSTALL_COPY, 0, copies * (uint64_t)BLOCK);
 		pool_add(in->pool, copy_job, in);
 	}
-	r = fetch_rounds(in);
+	patch_level(in);
+	r = failed(in) == 0 ? fetch_rounds(in) : failed(in);
 	pool_drain(in->pool);
 	plan_give_up_copies(&in->plan);
 	return r < 0 ? r : fetch_rounds(in);
