@@ -14,9 +14,9 @@ unit-tests += wire-test
 wire-test-src := images/test/wire.c $(filter-out images/wire.c,$(wire-src))
 wire-test-libs := -lzstd -lpthread
 
-script-tests += images/test/build-image
-test-unit-needs += $(B)/bin/wire $(B)/bin/squash
-shell-scripts += images/test/build-image
+script-tests += images/test/build-image images/test/image-patch
+test-unit-needs += $(B)/bin/wire $(B)/bin/squash $(B)/bin/image-patch
+shell-scripts += images/test/build-image images/test/image-patch
 
 image-oses := $(if $(CONFIG_OS_MINIMAL),minimal) $(if $(CONFIG_OS_DEBIAN),debian)
 image-apps := $(if $(CONFIG_APP_WEB),web) $(if $(CONFIG_APP_CACHE),cache)
@@ -41,11 +41,13 @@ $(B)/repository/metadata/1.root.json: | $(B)/bin/repave-sign
 	$(call say,KEYS,$(B)/keys)
 	$(Q)$(call repave-sign,init)
 
-$(B)/repository/published.stamp: $(image-descriptions) $(B)/bin/repave-sign $(B)/images/names \
+$(B)/repository/published.stamp: $(image-descriptions) $(B)/bin/repave-sign $(B)/bin/image-patch images/make-patches $(B)/images/names \
 		$(B)/repository/metadata/1.root.json
 	$(call say,PUBLISH,$(B)/repository)
 	$(Q)$(call repave-sign,add) $(image-descriptions)
 	$(Q)$(call repave-sign,publish)
+	$(call say,PATCHES,$(B)/repository)
+	$(Q)images/make-patches --bin $(B)/bin $(B)/repository
 	$(Q)touch $@
 
 # The set of configured images is part of what is published.
