@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # IMAGE: which image to measure with, such as IMAGE=os-debian.img.
 IMAGE ?=
-bench: all $(B)/test/install-slot
+bench: all $(B)/test/install-slot $(B)/bin/image-patch
 	$(Q)B=$(abspath $(B)) $(PYTHON) bench/bench.py $(IMAGE)
 	$(Q)B=$(abspath $(B)) $(PYTHON) bench/provision $(IMAGE)
+	$(Q)B=$(abspath $(B)) $(PYTHON) bench/delta
 	$(Q)$(MAKE) bench-signing
+shell-scripts += bench/debian-before
 
 # What verification costs a node: a static program that does nothing else, and the provisioner linked without it.
 tuf-verify-objects := $(addprefix $(B)/obj/musl/,$(patsubst %.c,%.o,bench/tuf-verify.c $(signing-verify) $(common-core)))

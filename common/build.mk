@@ -18,3 +18,10 @@ seekable-corpus := common/fuzz/corpus/seekable
 fuzz-targets += content-range
 content-range-src := common/fuzz/content-range.c common/http-text.c common/bytes.c
 content-range-corpus := common/fuzz/corpus/content-range
+
+unit-tests += common-patch-test
+common-patch-test-src := common/test/patch-test.c common/patch.c common/bytes.c
+
+fuzz-targets += patch
+patch-src := common/fuzz/patch.c common/patch.c common/bytes.c
+patch-corpus := common/fuzz/corpus/patch

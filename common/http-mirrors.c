@@ -224,7 +224,7 @@ static size_t on_header(char *data, size_t one, size_t count, void *context)
 	value[strcspn(value, "\r\n")] = '\0';
 	transfer->range_sound = content_range_parse(value, &first, &last, &total) == 0 && first == transfer->asked_from &&
 				last == transfer->range.offset + transfer->range.size - 1 &&
-				(total == 0 || total == transfer->mirrors->size);
+				(total == 0 || transfer->mirrors->size == 0 || total == transfer->mirrors->size);
 	return size;
 }
 

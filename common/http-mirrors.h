@@ -48,7 +48,7 @@ struct http_mirrors_options {
 struct http_mirrors *http_mirrors_new(const char *const *bases, unsigned count, const struct http_mirrors_options *options);
 void http_mirrors_free(struct http_mirrors *mirrors);
 
-/* The file, below each base ("/targets/…"), and its size. Forgets who lacked another file. 0 or -ENOMEM. */
+/* The file, below each base ("/targets/…"), and its size (0: not known). Forgets who lacked another file. 0 or -ENOMEM. */
 int http_mirrors_file(struct http_mirrors *mirrors, const char *path, uint64_t size);
 
 /* Fetches all ranges that `ranges` asks for. 0; -ENOENT when no server has the file; -EPROTO, -EBADMSG (what came isn't an answer to

@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Trees in, images out; and the repository that holds them.
-host-programs += wire squash
+host-programs += wire squash image-patch
 wire-src := images/wire.c images/wire-encode.c images/wire-decode.c images/frames.c images/output.c \
 	common/seekable.c common/bytes.c common/file.c common/log.c
 wire-libs := -lzstd -lpthread
 squash-src := images/squash-main.c images/squash.c common/bytes.c common/file.c common/log.c
 squash-libs := -lsquashfs
+image-patch-src := $(addprefix images/,patch-main.c patch-make.c difference.c layout.c frames.c output.c) common/patch.c \
+	common/bytes.c common/file.c common/log.c
+image-patch-libs := -lsquashfs -ldivsufsort -lzstd -lpthread
 
 unit-tests += wire-test
 wire-test-src := images/test/wire.c $(filter-out images/wire.c,$(wire-src))
 wire-test-libs := -lzstd -lpthread
 
-script-tests += images/test/build-image
-test-unit-needs += $(B)/bin/wire $(B)/bin/squash
-shell-scripts += images/test/build-image
+script-tests += images/test/build-image images/test/image-patch
+test-unit-needs += $(B)/bin/wire $(B)/bin/squash $(B)/bin/image-patch
+shell-scripts += images/test/build-image images/test/image-patch
 
 image-oses := $(if $(CONFIG_OS_MINIMAL),minimal) $(if $(CONFIG_OS_DEBIAN),debian)
 image-apps := $(if $(CONFIG_APP_WEB),web) $(if $(CONFIG_APP_CACHE),cache)
@@ -38,11 +41,13 @@ $(B)/repository/metadata/1.root.json: | $(B)/bin/repave-sign
 	$(call say,KEYS,$(B)/keys)
 	$(Q)$(call repave-sign,init) --no-passphrase
 
-$(B)/repository/published.stamp: $(image-descriptions) $(B)/bin/repave-sign $(B)/images/names \
+$(B)/repository/published.stamp: $(image-descriptions) $(B)/bin/repave-sign $(B)/bin/image-patch images/make-patches $(B)/images/names \
 		$(B)/repository/metadata/1.root.json
 	$(call say,PUBLISH,$(B)/repository)
 	$(Q)$(call repave-sign,add) $(image-descriptions)
 	$(Q)$(call repave-sign,publish)
+	$(call say,PATCHES,$(B)/repository)
+	$(Q)images/make-patches --bin $(B)/bin $(B)/repository
 	$(Q)touch $@
 
 # The set of configured images is part of what is published.

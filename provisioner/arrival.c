@@ -547,6 +547,12 @@ static void offer_edge(struct installer *in)
 			      frame_length(in, in->edge_frame) / BLOCK, in->edge);
 }
 
+static int fetch_rest(struct installer *in)
+{
+	patch_level(in);
+	return failed(in) == 0 ? fetch_rounds(in) : failed(in);
+}
+
 int fetch_level(struct installer *in)
 {
 	uint32_t copies;
@@ -562,8 +568,8 @@ int fetch_level(struct installer *in)
 			show(in, INSTALL_COPY, 0, copies * (uint64_t)BLOCK);
 		pool_add(in->pool, copy_job, in);
 	}
-	r = fetch_rounds(in);
+	r = fetch_rest(in);
 	pool_drain(in->pool);
 	plan_give_up_copies(&in->plan);
-	return r < 0 ? r : fetch_rounds(in);
+	return r < 0 ? r : fetch_rest(in);
 }

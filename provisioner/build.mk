@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What runs before the OS: `provision` in stage 1, `stage2` as init of an OS's initrd.
 provisioner-pure := $(addprefix provisioner/,sentence.c gpt.c assignment.c cpio.c cmdline.c) common/http-text.c
-provisioner-install := $(addprefix provisioner/,sentence.c plan.c frame.c donor.c pool.c slot-data.c arrival.c install.c) common/seekable.c
+provisioner-install := $(addprefix provisioner/,sentence.c plan.c frame.c donor.c pool.c slot-data.c arrival.c patch.c install.c) common/seekable.c common/patch.c
 verity-src := signing/verity.c $(sha256-src)
 
 unit-tests += provisioner-formats-test
@@ -54,7 +54,7 @@ stage2-src := provisioner/stage2.c $(provisioner-disk) common/bytes.c common/fil
 
 musl-programs += provision
 provision-src := $(addprefix provisioner/,main.c console.c config.c identify.c control.c trust.c fetch.c boot.c disk.c \
-	backoff.c blockdev.c dmverity.c state.c plan.c frame.c donor.c pool.c slot-data.c arrival.c install.c) $(provisioner-pure) \
+	backoff.c blockdev.c dmverity.c state.c plan.c frame.c donor.c pool.c slot-data.c arrival.c patch.c install.c) common/patch.c $(provisioner-pure) \
 	$(signing-verify) common/seekable.c $(common-core) $(common-http) common/http-mirrors.c
 provision-libs := -lcurl -lmbedtls -lmbedx509 -lmbedcrypto -ljansson -lsodium -lzstd
 

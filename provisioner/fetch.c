@@ -7,11 +7,14 @@
 
 #include "common/http-mirrors.h"
 #include "common/http-text.h"
+#include "common/patch.h"
 #include "provisioner/backoff.h"
 #include "provisioner/provision.h"
 
 struct remote {
 	struct provision *p;
+	const char *path;
+	uint64_t size;
 	struct http_mirrors *mirrors;
 };
 
@@ -48,6 +51,19 @@ static struct http_mirrors *open_mirrors(const struct provision *p, char ret_own
 static int remote_run(void *context, const struct http_ranges *ranges)
 {
 	return http_mirrors_fetch(((struct remote *)context)->mirrors, ranges);
+}
+
+/* A patch lies beside the wire file, named after what it leads from. */
+static int remote_patch(void *context, const uint8_t *old_root)
+{
+	struct remote *remote = context;
+	char root[PATCH_ROOT_BYTES * 2 + 1], path[600];
+
+	if (old_root == NULL)
+		return http_mirrors_file(remote->mirrors, remote->path, remote->size);
+	hex_format(old_root, PATCH_ROOT_BYTES, root);
+	snprintf(path, sizeof(path), "%s.from-%s", remote->path, root);
+	return http_mirrors_file(remote->mirrors, path, 0);
 }
 
 static const char *remote_error(void *context)
@@ -145,8 +161,8 @@ static void say_result(const struct provision *p, const struct volume *volume, c
 
 static int install(struct provision *p, struct volume *volume, const struct slot slots[2], unsigned slot, const char *label)
 {
-	struct remote remote = { .p = p };
-	struct wire_source source = { .run = remote_run, .blame = remote_blame, .only = remote_only,
+	struct remote remote = { .p = p, .size = verified_image_description(volume->image)->wire_size };
+	struct wire_source source = { .run = remote_run, .patch = remote_patch, .blame = remote_blame, .only = remote_only,
 				      .error = remote_error, .pause = remote_pause, .context = &remote };
 	struct install_options options = { .lazy = p->assignment.lazy };
 	struct progress progress;
@@ -159,9 +175,10 @@ static int install(struct provision *p, struct volume *volume, const struct slot
 	r = begin_slot(p, volume, &options.complete);
 	if (r < 0)
 		return r;
+	remote.path = path;
 	remote.mirrors = open_mirrors(p, own);
 	if (remote.mirrors == NULL ||
-	    http_mirrors_file(remote.mirrors, path, verified_image_description(volume->image)->wire_size) < 0) {
+	    http_mirrors_file(remote.mirrors, path, remote.size) < 0) {
 		http_mirrors_free(remote.mirrors);
 		return sentence(p->error, -ENOMEM, "out of memory for the HTTP clients");
 	}

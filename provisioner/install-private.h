@@ -8,6 +8,7 @@
 #include "common/seekable.h"
 #include "provisioner/frame.h"
 #include "provisioner/install.h"
+#include "provisioner/patch.h"
 #include "provisioner/plan.h"
 #include "provisioner/pool.h"
 #include "signing/verity.h"
@@ -37,6 +38,8 @@ struct installer {
 	uint8_t *upper;  /* all tree levels but the leaves, as they lie in the image; valid down to the current level */
 	struct pool *pool;
 	struct worker *workers;
+	struct worker *patch_worker; /* of the thread that talks to the network */
+	struct patch patch;
 	char *error;     /* the caller's sentence; this thread's only */
 	struct seek_table table;
 	bool have_table;

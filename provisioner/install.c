@@ -77,6 +77,15 @@ static uint64_t level_count(const struct installer *in, int level)
 	return level == LEVEL_DATA ? in->layout.data_blocks : in->layout.level_blocks[level];
 }
 
+/* What a patch brought with its leaves was found in the slot just now, and yet it was fetched. */
+static void count_early(struct installer *in)
+{
+	uint64_t early = in->patch.early < in->result->kept ? in->patch.early : in->result->kept;
+
+	in->result->kept -= early;
+	in->result->fetched += early;
+}
+
 static int make_level(struct installer *in, int level)
 {
 	int r = plan_init(&in->plan, level_first(in, level), level_count(in, level));
@@ -85,6 +94,8 @@ static int make_level(struct installer *in, int level)
 		return sentence(in->error, r, "out of memory for the plan of %s", in->path);
 	in->level = level;
 	check_target(in);
+	if (level == LEVEL_DATA)
+		count_early(in);
 	r = failed(in);
 	if (r == 0 && plan_count(&in->plan, PLAN_FETCH) > 0)
 		r = fetch_level(in);
@@ -158,10 +169,11 @@ static int workers_init(struct installer *in)
 	in->pool = pool_new(in->options->threads);
 	if (in->pool == NULL)
 		return -ENOMEM;
-	in->workers = calloc(pool_threads(in->pool), sizeof(*in->workers));
+	in->workers = calloc(pool_threads(in->pool) + 1, sizeof(*in->workers));
 	if (in->workers == NULL)
 		return -ENOMEM;
-	for (unsigned i = 0; i < pool_threads(in->pool); i++) {
+	in->patch_worker = &in->workers[pool_threads(in->pool)];
+	for (unsigned i = 0; i <= pool_threads(in->pool); i++) {
 		struct worker *worker = &in->workers[i];
 
 		worker->data = malloc(CHUNK_BLOCKS * BLOCK);
@@ -175,7 +187,7 @@ static int workers_init(struct installer *in)
 
 static void workers_release(struct installer *in)
 {
-	for (unsigned i = 0; in->workers != NULL && i < pool_threads(in->pool); i++) {
+	for (unsigned i = 0; in->workers != NULL && i <= pool_threads(in->pool); i++) {
 		frame_decoder_free(in->workers[i].decoder);
 		free(in->workers[i].leaves);
 		free(in->workers[i].data);
@@ -202,6 +214,7 @@ static void installer_release(struct installer *in)
 {
 	workers_release(in);
 	batches_release(in);
+	patch_release(&in->patch);
 	if (in->have_table)
 		seek_table_release(&in->table);
 	free(in->upper);

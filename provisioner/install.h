@@ -29,6 +29,9 @@ struct wire_source {
 	/* Fetches what `ranges` asks for, at most HTTP_RANGES_MOST at once. 0 when all came; -ENOENT when no server has such a file;
 	 * otherwise the last -errno, after which it may be run again. */
 	int (*run)(void *context, const struct http_ranges *ranges);
+	/* From now on `run` is about the patch that leads from the image with this root hash to the one that is wanted; NULL: about the
+	 * wire file again. May be NULL: there are no patches. 0 or -errno. */
+	int (*patch)(void *context, const uint8_t *old_root);
 	/* This server sent bytes that aren't what was signed; others are to be preferred. May be NULL. */
 	void (*blame)(void *context, unsigned server);
 	/* Only this server is to be asked, or with -1 all again. May be NULL, when there is only one. */

@@ -188,7 +188,7 @@ static bool never_written(const struct installer *in)
 	uint8_t first[VERITY_BLOCK];
 	uint64_t data_blocks;
 
-	return in->result->kept == 0 && read_full_at(in->target->fd, first, BLOCK, 0) == 0 &&
+	return in->result->kept == 0 && in->patch.early == 0 && read_full_at(in->target->fd, first, BLOCK, 0) == 0 &&
 	       donor_data_blocks(first, in->target->size, &data_blocks) < 0;
 }
 

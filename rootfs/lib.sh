@@ -116,6 +116,7 @@ read_list() {
 	mapfile -t list < <(sed 's/#.*//' "$1" | tr -s ' \t' '\n' | sed '/^$/d')
 }
 
+# Not compressed, like the files of the image: it travels compressed, and an update of it costs what changed.
 make_initrd() {
 	local work=$1 result=$2 list
 	read_list "$here/stage2-modules"
@@ -123,6 +124,5 @@ make_initrd() {
 	install -m 0755 "$B/target/stage2" "$work/init"
 	"$root/packages/kernel-modules" "$B/kernel" "$work" "${list[@]}"
 	find "$work" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
-	(cd "$work" && find . | LC_ALL=C sort | cpio --quiet --reproducible -o -H newc -R 0:0) |
-		zstd -q -19 -T1 -o "$result"
+	(cd "$work" && find . | LC_ALL=C sort | cpio --quiet --reproducible -o -H newc -R 0:0) >"$result"
 }

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What a node links: verification only. signing/test/no-signing-in-nodes checks these objects with nm.
-signing-verify := signing/sha256.c signing/sha256-x86.c signing/sha256-lanes.c signing/verity.c signing/description.c signing/verified.c signing/json.c \
+sha256-src := signing/sha256.c signing/sha256-x86.c signing/sha256-lanes.c
+signing-verify := $(sha256-src) signing/verity.c signing/description.c signing/verified.c signing/json.c \
 	signing/canonical.c signing/verify-key.c signing/format.c signing/form.c signing/signatures.c signing/delegation.c \
 	signing/glob.c signing/client.c signing/search.c
-sha256-src := signing/sha256.c signing/sha256-x86.c signing/sha256-lanes.c
 signing-verify-libs := -lmbedcrypto -lsodium -ljansson
 
 signing-author := signing/document-json.c signing/keys.c signing/key-file.c signing/keyring.c signing/passphrase.c signing/author.c \

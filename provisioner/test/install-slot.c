@@ -19,6 +19,7 @@
 #include "common/bytes.h"
 #include "common/file.h"
 #include "common/json.h"
+#include "common/patch.h"
 #include "provisioner/install.h"
 
 struct verified_image {
@@ -36,6 +37,9 @@ const char *verified_image_path(const struct verified_image *image)
 	return "the image";
 }
 
+static const char *wire_path;
+static uint64_t wire_size;
+
 static int run(void *context, const struct http_ranges *ranges)
 {
 	return http_mirrors_fetch(context, ranges);
@@ -44,6 +48,17 @@ static int run(void *context, const struct http_ranges *ranges)
 static const char *error(void *context)
 {
 	return http_mirrors_error(context);
+}
+
+/* As in a repository: the wire file's name and the old root hash. */
+static int patch(void *context, const uint8_t *old_root)
+{
+	char path[1024], root[65] = "";
+
+	if (old_root != NULL)
+		hex_format(old_root, PATCH_ROOT_BYTES, root);
+	snprintf(path, sizeof(path), old_root != NULL ? "%s.from-%s" : "%s%s", wire_path, root);
+	return http_mirrors_file(context, path, old_root != NULL ? 0 : wire_size);
 }
 
 static void blame(void *context, unsigned server)
@@ -132,7 +147,7 @@ int main(int argc, char **argv)
 	struct http_mirrors_options fast = { 0 };
 	struct install_options options = { 0 };
 	struct install_result result = { 0 };
-	struct wire_source source = { run, blame, only, error, pause_shortly, NULL, 0 };
+	struct wire_source source = { .run = run, .patch = patch, .blame = blame, .only = only, .error = error, .pause = pause_shortly };
 	struct slot target, donor;
 	struct verified_image image;
 	struct buffer text = { 0 };
@@ -157,6 +172,8 @@ int main(int argc, char **argv)
 	mirrors = http_mirrors_new((const char *const *)argv + 6, (unsigned)argc - 6, &fast);
 	if (mirrors == NULL || http_mirrors_file(mirrors, argv[5], image.description.wire_size) < 0)
 		return 2;
+	wire_path = argv[5];
+	wire_size = image.description.wire_size;
 	source.context = mirrors;
 	source.servers = http_mirrors_count(mirrors);
 	since = now();

@@ -17,6 +17,7 @@
 
 #include "common/bytes.h"
 #include "common/file.h"
+#include "common/patch.h"
 #include "common/seekable.h"
 #include "provisioner/install.h"
 #include "provisioner/plan.h"
@@ -51,6 +52,10 @@ struct world {
 	uint8_t *bytes;      /* the image */
 	struct buffer wire;
 	struct seek_table table;
+	uint8_t old_root[VERITY_DIGEST]; /* what the patch leads from */
+	struct buffer patch; /* empty: there is none */
+	bool asks_patch;
+	uint64_t wire_sent;  /* of the wire file, not of the patch */
 	struct slot slots[2];
 	/* How the server misbehaves. */
 	unsigned bad_reads;  /* so many reads from now on have a flipped byte in the middle of `bad_frame` */
@@ -142,8 +147,12 @@ static int serve_range(struct world *w, const struct http_range *range, const st
 {
 	uint64_t middle = (w->table.starts[w->bad_frame] + w->table.starts[w->bad_frame + 1]) / 2;
 
+	const struct buffer *file = w->asks_patch ? &w->patch : &w->wire;
+
 	w->reads++;
-	assert_true(range->offset + range->size <= w->wire.size);
+	if (w->asks_patch && range->offset + range->size > file->size)
+		return file->size == 0 ? -ENOENT : -EPROTO;
+	assert_true(range->offset + range->size <= file->size);
 	if (w->refuse > 0) {
 		w->refuse--;
 		return -ECONNREFUSED;
@@ -156,8 +165,8 @@ static int serve_range(struct world *w, const struct http_range *range, const st
 
 		if (w->cut_after > 0 && w->sent >= w->cut_after)
 			return -EIO;
-		memcpy(piece, w->wire.data + at, n);
-		if (w->bad_reads > 0 && middle >= at && middle < at + n) {
+		memcpy(piece, file->data + at, n);
+		if (!w->asks_patch && w->bad_reads > 0 && middle >= at && middle < at + n) {
 			piece[middle - at] ^= 0x10;
 			w->bad_reads--;
 		}
@@ -166,6 +175,7 @@ static int serve_range(struct world *w, const struct http_range *range, const st
 			return r;
 		done += n;
 		w->sent += n;
+		w->wire_sent += w->asks_patch ? 0 : n;
 	}
 	return 0;
 }
@@ -185,6 +195,14 @@ static int serve(void *context, const struct http_ranges *work)
 	return r;
 }
 
+static int serve_patch(void *context, const uint8_t *old_root)
+{
+	struct world *w = context;
+
+	w->asks_patch = old_root != NULL;
+	return old_root == NULL || memcmp(old_root, w->old_root, VERITY_DIGEST) == 0 ? 0 : -ENOENT;
+}
+
 static const char *serve_error(void *context)
 {
 	(void)context;
@@ -193,10 +211,11 @@ static const char *serve_error(void *context)
 
 static int install_into(struct world *w, unsigned target)
 {
-	struct wire_source source = { .run = serve, .error = serve_error, .context = w };
+	struct wire_source source = { .run = serve, .patch = serve_patch, .error = serve_error, .context = w };
 
 	w->reads = 0;
 	w->sent = 0;
+	w->wire_sent = 0;
 	w->error[0] = '\0';
 	return install_image(&w->image, &w->slots[target], &w->slots[1 - target], &w->options, &source, NULL, &w->result, w->error);
 }
@@ -240,6 +259,7 @@ static int teardown(void **state)
 	close(w->slots[1].fd);
 	seek_table_release(&w->table);
 	buffer_release(&w->wire);
+	buffer_release(&w->patch);
 	free(w->bytes);
 	free(w);
 	return 0;
@@ -494,6 +514,146 @@ static void test_one_thread_does_it_too(void **state)
 	assert_slot_is_image(w, 1);
 }
 
+/* ------------------------------------------------------------------ patches */
+#define PATCH_WINDOWS 4u
+
+/* Window `i` of the patch: data in groups, then the block at the top. `spoil`: one difference is wrong. */
+static size_t pack_window(const struct world *w, const uint8_t *old, unsigned i, bool spoil, struct patch_window *ret_window,
+			  uint8_t *ret_frame, size_t room)
+{
+	uint32_t first = i < 3 ? i * PATCH_GROUP : (uint32_t)w->layout.level_start[1];
+	uint32_t end = i < 2 ? first + PATCH_GROUP : i == 2 ? DATA_BLOCKS : first + 1;
+	struct patch_step step = { (uint64_t)(end - first) * BLOCK, 0, (int64_t)first * BLOCK };
+	struct buffer payload = { 0 };
+	size_t n, offset = (size_t)first * BLOCK;
+
+	assert_int_equal(patch_count_format(1, &payload), 0);
+	assert_int_equal(patch_step_format(&step, &payload), 0);
+	for (size_t k = 0; k < step.add; k++) {
+		uint8_t difference = (uint8_t)(w->bytes[offset + k] - old[offset + k] + (spoil && k == 50));
+
+		assert_int_equal(buffer_add(&payload, &difference, 1), 0);
+	}
+	n = ZSTD_compress(ret_frame, room, payload.data, payload.size, 1);
+	assert_false(ZSTD_isError(n));
+	*ret_window = (struct patch_window){ first, end - first, (uint32_t)payload.size, (uint32_t)n, 0 };
+	buffer_release(&payload);
+	return n;
+}
+
+/* From version 0, which slot 0 gets, to the one with every tenth block changed. `spoilt`: a window that is wrong, or -1. */
+static void make_patch(struct world *w, int spoilt)
+{
+	struct patch_header header = { .windows = PATCH_WINDOWS };
+	uint8_t head[PATCH_HEADER + PATCH_WINDOWS * PATCH_INDEX_ENTRY], *old;
+	struct buffer frames = { 0 };
+
+	assert_int_equal(install_into(w, 0), 0);
+	memcpy(w->old_root, w->image.description.root_hash, VERITY_DIGEST);
+	old = w->bytes;
+	w->bytes = NULL;
+	header.old_size = w->image.description.image_size;
+	make_image(w, 10);
+	header.new_size = w->image.description.image_size;
+	patch_header_format(&header, head);
+	for (unsigned i = 0; i < PATCH_WINDOWS; i++) {
+		struct patch_window window;
+		size_t room = 1 << 20;
+		uint8_t *frame = malloc(room);
+		size_t n = pack_window(w, old, i, (int)i == spoilt, &window, frame, room);
+
+		patch_window_format(&window, head + PATCH_HEADER + i * PATCH_INDEX_ENTRY);
+		assert_int_equal(buffer_add(&frames, frame, n), 0);
+		free(frame);
+	}
+	assert_int_equal(buffer_add(&w->patch, head, sizeof(head)), 0);
+	assert_int_equal(buffer_add(&w->patch, frames.data, frames.size), 0);
+	buffer_release(&frames);
+	free(old);
+}
+
+static void test_update_by_patch_needs_no_frame(void **state)
+{
+	struct world *w = *state;
+
+	make_patch(w, -1);
+	assert_int_equal(install_into(w, 1), 0);
+	assert_slot_is_image(w, 1);
+	assert_int_equal(w->wire_sent, 0);
+	assert_int_equal(w->sent, w->patch.size);
+	assert_int_equal(w->result.wire_bytes, w->patch.size);
+	assert_int_equal(w->result.kept + w->result.copied + w->result.fetched, w->result.blocks);
+}
+
+static void test_wrong_window_comes_in_frames(void **state)
+{
+	struct world *w = *state;
+
+	make_patch(w, 1);
+	assert_int_equal(install_into(w, 1), 0);
+	assert_slot_is_image(w, 1);
+	assert_true(w->wire_sent > 0);
+	assert_int_equal(w->result.kept + w->result.copied + w->result.fetched, w->result.blocks);
+}
+
+static void test_wrong_top_window_comes_in_frames(void **state)
+{
+	struct world *w = *state;
+
+	make_patch(w, 3);
+	assert_int_equal(install_into(w, 1), 0);
+	assert_slot_is_image(w, 1);
+	assert_true(w->wire_sent > 0);
+}
+
+static void test_patch_over_a_damaged_donor_is_not_believed(void **state)
+{
+	struct world *w = *state;
+	uint8_t byte = 0x77;
+
+	make_patch(w, -1);
+	assert_int_equal(write_full_at(w->slots[0].fd, &byte, 1, 150 * BLOCK + 99), 0);
+	assert_int_equal(install_into(w, 1), 0);
+	assert_slot_is_image(w, 1);
+}
+
+static void test_patch_that_ends_early_costs_only_frames(void **state)
+{
+	struct world *w = *state;
+
+	make_patch(w, -1);
+	w->patch.size /= 2;
+	assert_int_equal(install_into(w, 1), 0);
+	assert_slot_is_image(w, 1);
+}
+
+static void test_patch_to_another_image_is_left_alone(void **state)
+{
+	struct world *w = *state;
+
+	make_patch(w, -1);
+	w->patch.data[16] ^= 1;
+	assert_int_equal(install_into(w, 1), 0);
+	assert_slot_is_image(w, 1);
+	assert_int_equal(w->sent - w->wire_sent, PATCH_HEADER);
+}
+
+static void test_cut_patch_goes_on_where_it_was(void **state)
+{
+	struct world *w = *state;
+	uint64_t first;
+
+	make_patch(w, -1);
+	w->cut_after = w->patch.size * 2 / 3;
+	assert_int_equal(install_into(w, 1), -EIO);
+	first = w->sent;
+	w->cut_after = 0;
+	assert_int_equal(install_into(w, 1), 0);
+	assert_slot_is_image(w, 1);
+	assert_int_equal(w->wire_sent, 0);
+	assert_true(first + w->sent < w->patch.size * 3 / 2);
+}
+
 /* ------------------------------------------------------------------ a server that lies */
 static void test_flipped_block_is_refetched(void **state)
 {
@@ -631,6 +791,13 @@ int main(void)
 		WITH_WORLD(test_donor_that_lost_its_tree_is_no_donor),
 		WITH_WORLD(test_full_disk_is_named),
 		WITH_WORLD(test_one_thread_does_it_too),
+		WITH_WORLD(test_update_by_patch_needs_no_frame),
+		WITH_WORLD(test_wrong_window_comes_in_frames),
+		WITH_WORLD(test_wrong_top_window_comes_in_frames),
+		WITH_WORLD(test_patch_over_a_damaged_donor_is_not_believed),
+		WITH_WORLD(test_patch_that_ends_early_costs_only_frames),
+		WITH_WORLD(test_patch_to_another_image_is_left_alone),
+		WITH_WORLD(test_cut_patch_goes_on_where_it_was),
 		WITH_WORLD(test_flipped_block_is_refetched),
 		WITH_WORLD(test_wrong_frame_is_refused_for_good),
 		WITH_WORLD(test_other_content_of_the_same_form_is_refused),
