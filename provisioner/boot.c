@@ -61,11 +61,17 @@ static int build_cmdline(struct provision *p, struct buffer *ret_cmdline)
 	if (r == 0)
 		r = cmdline_add_consoles(ret_cmdline, (const char *)ours.data);
 	buffer_release(&ours);
+	/* A kernel that dies before its first program restarts, and counts as a try; the image's own word comes later and wins. */
+	if (r == 0)
+		r = buffer_printf(ret_cmdline, "%spanic=10", ret_cmdline->size > 0 ? " " : "");
 	if (r == 0 && own != NULL && own[0] != '\0')
 		r = buffer_printf(ret_cmdline, "%s%s", ret_cmdline->size > 0 ? " " : "", own);
 	if (r == 0)
 		r = buffer_printf(ret_cmdline, "%srepave.node=%s repave.assignment=%" PRIu64, ret_cmdline->size > 0 ? " " : "",
 				  p->identity.uuid, p->assignment.number);
+	if (r == 0)
+		r = buffer_printf(ret_cmdline, " repave.health=%u%s", p->config.health_seconds,
+				  p->config.restart_on_corruption ? " repave.corruption=restart" : "");
 	if (r == 0)
 		r = add_volume(p, &p->c, "repave.c", ret_cmdline);
 	if (r == 0 && p->d.installed)
@@ -205,7 +211,7 @@ static int open_c(struct provision *p)
 	int r = describe_slot(p, &p->c, &slot);
 
 	if (r == 0)
-		r = dmverity_open(MAPPED, p->c.path, &slot, false);
+		r = dmverity_open(MAPPED, p->c.path, &slot, CORRUPTION_EIO);
 	if (r < 0)
 		return sentence(p->error, r, "dm-verity can't open %s (%s): %s", part_name(p->c.part), p->c.path, strerror(-r));
 	r = make_folders(MOUNT_POINT, 0700);
@@ -264,10 +270,28 @@ static int load(struct provision *p)
 	return r;
 }
 
+/* Counted before the jump: a kernel that never comes up can't count itself. */
+static int count_start(struct provision *p)
+{
+	struct system_pair pair;
+	int r;
+
+	pair_of(p, &pair);
+	r = tries_begin(&p->state, p->assignment.number, &pair, !p->last_good);
+	if (r == 0 && !p->offline)
+		r = note_time(p);
+	if (r < 0)
+		return sentence(p->error, r, "out of memory");
+	save_state(p);
+	return 0;
+}
+
 int boot(struct provision *p)
 {
 	int r = load(p);
 
+	if (r == 0)
+		r = count_start(p);
 	if (r < 0)
 		return r;
 	report(p, "kexec");

@@ -162,13 +162,13 @@ static void test_verity_table_names_all_parameters(void **state)
 	char text[512];
 
 	(void)state;
-	assert_int_equal(dmverity_table("254:2", &slot, true, text, sizeof(text)), 0);
+	assert_int_equal(dmverity_table("254:2", &slot, CORRUPTION_PANIC, text, sizeof(text)), 0);
 	assert_string_equal(text, "1 254:2 254:2 4096 4096 7 8 sha256 ab"
 				  "00000000000000000000000000000000000000000000000000000000000000 0102 1 panic_on_corruption");
 	slot.salt_size = 0;
-	assert_int_equal(dmverity_table("254:2", &slot, false, text, sizeof(text)), 0);
+	assert_int_equal(dmverity_table("254:2", &slot, CORRUPTION_EIO, text, sizeof(text)), 0);
 	assert_string_equal(text + strlen(text) - 4, "00 -");
-	assert_int_equal(dmverity_table("254:2", &slot, false, text, 40), -ENOSPC);
+	assert_int_equal(dmverity_table("254:2", &slot, CORRUPTION_EIO, text, 40), -ENOSPC);
 }
 
 /* ------------------------------------------------------------------ a machine in a folder */
@@ -332,6 +332,33 @@ static void test_clock_starts_no_earlier_than_the_fleets_ca(void **state)
 	assert_non_null(strstr(error, "ca.pem"));
 }
 
+static void test_every_address_of_the_control_unit_has_its_turn(void **state)
+{
+	const struct folder *etc = *state;
+	struct config config;
+	char error[SENTENCE];
+
+	put(etc, "config.json", CONFIG);
+	put(etc, "root.json", "{}");
+	put(etc, "ca.pem", ca_pem);
+	assert_int_equal(load(etc, "repave.cu=10.0.0.1,fd00::2,cu.example repave.unreachable=90 repave.tries=5", &config, error), 0);
+	assert_int_equal(config.host_count, 3);
+	assert_string_equal(config.host, "10.0.0.1");
+	assert_false(config_next_host(&config));
+	assert_string_equal(config.host, "[fd00::2]");
+	assert_false(config_next_host(&config));
+	assert_string_equal(config.host, "cu.example");
+	assert_true(config_next_host(&config));
+	assert_string_equal(config.host, "10.0.0.1");
+	assert_true(config.unreachable_boot);
+	assert_int_equal(config.unreachable_seconds, 90);
+	assert_int_equal(config.boot_tries, 5);
+	config_release(&config);
+	assert_int_equal(load(etc, "repave.cu=1,2,3,4,5,6,7,8,9", &config, error), -EINVAL);
+	assert_int_equal(load(etc, "repave.cu=,", &config, error), -EINVAL);
+	assert_int_equal(load(etc, "repave.unreachable=never", &config, error), -EINVAL);
+}
+
 static void test_unsound_configuration_is_refused(void **state)
 {
 	const struct folder *etc = *state;
@@ -383,6 +410,7 @@ int main(void)
 		IN_FOLDER(test_useless_uuid_gives_way_to_the_mac),
 		IN_FOLDER(test_command_line_says_where_not_whom),
 		IN_FOLDER(test_clock_starts_no_earlier_than_the_fleets_ca),
+		IN_FOLDER(test_every_address_of_the_control_unit_has_its_turn),
 		IN_FOLDER(test_unsound_configuration_is_refused),
 		cmocka_unit_test(test_waiting_grows_and_stays_bounded),
 	};
