@@ -10,8 +10,9 @@ provisioner-formats-test-src := provisioner/test/formats.c $(provisioner-pure) p
 provisioner-formats-test-libs := -ljansson -lmbedcrypto
 
 unit-tests += provisioner-surroundings-test
-provisioner-surroundings-test-src := provisioner/test/surroundings.c $(addprefix provisioner/,clock.c cmdline.c smbios.c) \
-	common/bytes.c
+provisioner-surroundings-test-src := provisioner/test/surroundings.c $(addprefix provisioner/,clock.c cmdline.c console.c smbios.c) \
+	$(common-core)
+provisioner-surroundings-test-libs := -ljansson
 
 unit-tests += provisioner-tries-test
 provisioner-tries-test-src := provisioner/test/tries.c provisioner/tries.c provisioner/probe.c provisioner/state.c signing/sha256.c \

@@ -333,6 +333,7 @@ int main(int argc, char **argv)
 	if (options.settings)
 		return print_settings();
 	signal(SIGPIPE, SIG_IGN);
+	console_open_all();
 	if (start(&p, &options) < 0) {
 		console_line(&p.stages, "%s", p.error);
 		return 1;

@@ -105,11 +105,13 @@ def test_block_that_changes_at_run_time_is_repaired(fleet):
             disk.seek(-1, 1)
             disk.write(bytes([old[0] ^ 1]))
     run(["sync"])
-    fleet_module.subprocess.Popen([str(w) for w in fleet.ssh_words(
+    reader = fleet_module.subprocess.Popen([str(w) for w in fleet.ssh_words(
         server, "echo 3 >/proc/sys/vm/drop_caches; cat /dev/mapper/repave-c >/dev/null")],
         stdin=fleet_module.subprocess.DEVNULL, stdout=fleet_module.subprocess.DEVNULL,
-        stderr=fleet_module.subprocess.DEVNULL).wait(60)
+        stderr=fleet_module.subprocess.DEVNULL)
     server.wait_for(r"(?i)kernel panic")
+    reader.kill()
+    reader.wait()
     server.wait_for(r"16 blocks of C0 had changed on disk vda and were repaired")
     server.wait_for(r"(?s)were repaired.*^repave: healthy")
     assert "16 blocks of C0 had changed" in fleet.control.node(server.id)["last_boot"]["error"]

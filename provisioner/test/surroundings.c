@@ -11,6 +11,7 @@
 
 #include "provisioner/clock.h"
 #include "provisioner/cmdline.h"
+#include "provisioner/console.h"
 #include "provisioner/smbios.h"
 
 /* ------------------------------------------------------------------ SMBIOS */
@@ -103,12 +104,29 @@ static void test_planted_time_in_state_does_not_overrule_the_control_unit(void *
 	assert_int_equal(clock_floor(&planted), Y2026);
 }
 
+/* ------------------------------------------------------------------ progress */
+static void test_progress_has_bytes_rate_and_time_left(void **state)
+{
+	char text[PROGRESS_TEXT];
+
+	(void)state;
+	progress_format(10 << 20, 30 << 20, 5, text);
+	assert_string_equal(text, " 33%  10.0 MiB/30.0 MiB  2.0 MiB/s  10 s left");
+	progress_format(UINT64_C(1) << 20, UINT64_C(4) << 30, 1, text);
+	assert_string_equal(text, "  0%  1.0 MiB/4.0 GiB  1.0 MiB/s  68 min left");
+	progress_format(4096, 4096, 2, text);
+	assert_string_equal(text, "100%  4.0 KiB/4.0 KiB  2.0 KiB/s");
+	progress_format(0, 0, 0, text);
+	assert_string_equal(text, "100%  0 B/0 B");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_only_oem_strings_of_ours_are_taken),
 		cmocka_unit_test(test_unsound_table_ends_the_search),
 		cmocka_unit_test(test_kernel_command_line_counts_before_firmware_and_dhcp),
+		cmocka_unit_test(test_progress_has_bytes_rate_and_time_left),
 		cmocka_unit_test(test_clock_of_1970_or_2099_is_impossible),
 		cmocka_unit_test(test_clock_before_the_last_known_time_is_impossible),
 		cmocka_unit_test(test_planted_time_in_state_does_not_overrule_the_control_unit),
