@@ -24,7 +24,7 @@ provisioner-install-test-src := provisioner/test/install.c $(provisioner-install
 provisioner-install-test-libs := -ljansson -lmbedcrypto -lzstd
 
 unit-tests += provisioner-machine-test
-provisioner-machine-test-src := provisioner/test/machine.c signing/sha256.c $(common-core) $(addprefix provisioner/,disk.c \
+provisioner-machine-test-src := provisioner/test/machine.c signing/sha256.c $(common-core) $(addprefix provisioner/,disk.c ram.c \
 	blockdev.c gpt.c dmverity.c cmdline.c identify.c config.c backoff.c sentence.c)
 provisioner-machine-test-libs := -ljansson -lmbedx509 -lmbedcrypto
 
@@ -45,15 +45,15 @@ assignment-corpus := provisioner/fuzz/corpus/assignment
 provisioner-disk := $(addprefix provisioner/,gpt.c blockdev.c dmverity.c cmdline.c sentence.c)
 
 musl-programs += stage2
-stage2-src := provisioner/stage2.c provisioner/watchdog.c $(provisioner-disk) common/bytes.c common/file.c
+stage2-src := provisioner/stage2.c provisioner/ram.c provisioner/watchdog.c $(provisioner-disk) common/bytes.c common/file.c
 
 musl-programs += healthy
-healthy-src := provisioner/healthy.c provisioner/probe.c provisioner/disk.c provisioner/state.c provisioner/tries.c \
+healthy-src := provisioner/healthy.c provisioner/probe.c provisioner/disk.c provisioner/ram.c provisioner/state.c provisioner/tries.c \
 	provisioner/watchdog.c $(provisioner-disk) signing/sha256.c $(common-core)
 healthy-libs := -ljansson -lmbedcrypto
 
 musl-programs += provision
 provision-src := $(addprefix provisioner/,main.c console.c config.c identify.c control.c trust.c fetch.c boot.c disk.c \
-	backoff.c choose.c offline.c settings.c clock.c settime.c smbios.c tries.c blockdev.c dmverity.c state.c plan.c frame.c donor.c install.c) $(provisioner-pure) \
+	backoff.c choose.c offline.c settings.c ram.c clock.c settime.c smbios.c tries.c blockdev.c dmverity.c state.c plan.c frame.c donor.c install.c) $(provisioner-pure) \
 	$(signing-verify) common/seekable.c $(common-core) $(common-http)
 provision-libs := -lcurl -lmbedtls -lmbedx509 -lmbedcrypto -ljansson -lsodium -lzstd

@@ -90,11 +90,11 @@ int cmdline_boot_slot(const char *cmdline, const char *key, struct boot_slot *re
 	if (field[3] == NULL || rest != NULL)
 		return -EINVAL;
 	memset(ret_slot, 0, sizeof(*ret_slot));
-	if (!partuuid_ok(field[0]) || parse_u64(field[1], &ret_slot->data_blocks) < 0 || ret_slot->data_blocks == 0 ||
+	if ((strcmp(field[0], "ram") != 0 && !partuuid_ok(field[0])) || parse_u64(field[1], &ret_slot->data_blocks) < 0 || ret_slot->data_blocks == 0 ||
 	    ret_slot->data_blocks > DATA_BLOCKS_MOST ||
 	    hex_parse(field[2], ret_slot->root_hash, sizeof(ret_slot->root_hash)) < 0)
 		return -EINVAL;
-	memcpy(ret_slot->partuuid, field[0], 37);
+	snprintf(ret_slot->partuuid, sizeof(ret_slot->partuuid), "%s", field[0]);
 	return salt_parse(field[3], ret_slot);
 }
 

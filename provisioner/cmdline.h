@@ -16,7 +16,7 @@
 #define BOOT_SALT_MOST 256u
 
 struct boot_slot {
-	char partuuid[37]; /* lower case */
+	char partuuid[37]; /* lower case; or "ram" */
 	uint64_t data_blocks;
 	uint8_t root_hash[32];
 	uint8_t salt[BOOT_SALT_MOST];

@@ -12,6 +12,7 @@
 
 #include "common/file.h"
 #include "provisioner/provision.h"
+#include "provisioner/ram.h"
 #include "provisioner/settings.h"
 
 #define AGAIN_SECONDS 60u
@@ -99,6 +100,22 @@ static int step_assign(struct provision *p)
 	return r;
 }
 
+static int slots_in_ram(struct provision *p)
+{
+	uint64_t c = verified_image_description(p->c.image)->image_size, d = 0;
+	char size[16];
+	int r;
+
+	if (p->d.image != NULL)
+		d = verified_image_description(p->d.image)->image_size;
+	r = ram_prepare(c, d, p->error);
+	if (r < 0)
+		return r;
+	p->disk.in_ram = true;
+	console_line(&p->stages, "this server has no disk: C: and D: are in RAM, %s", format_size(c + d, size));
+	return 0;
+}
+
 static int step_disk(struct provision *p)
 {
 	struct disk_needs needs = { p->config.slot_c_mib, p->config.slot_d_mib, p->assignment.wipe, p->identity.uuid };
@@ -112,6 +129,8 @@ static int step_disk(struct provision *p)
 		p->state.fd = -1;
 	}
 	r = disk_prepare(&p->disk, &needs, &made, p->error);
+	if (r == -ENODEV)
+		return slots_in_ram(p);
 	if (r < 0)
 		return r;
 	console_line(&p->stages, "%s, %s%s", p->disk.name, format_size(p->disk.size, size), made ? ", partitioned" : "");

@@ -21,6 +21,7 @@
 #include "provisioner/blockdev.h"
 #include "provisioner/cmdline.h"
 #include "provisioner/dmverity.h"
+#include "provisioner/ram.h"
 #include "provisioner/sentence.h"
 #include "provisioner/watchdog.h"
 
@@ -148,10 +149,17 @@ static int open_slot(const char *name, const struct boot_slot *slot, enum on_cor
 		     unsigned long flags, char error[SENTENCE])
 {
 	char device[BLOCKDEV_NAME + 8], mapped[64];
-	int r = wait_for_partition(slot, device, error);
+	int r;
 
-	if (r < 0)
-		return r;
+	if (strcmp(slot->partuuid, RAM_PARTUUID) == 0) {
+		r = loop_attach(strcmp(name, "repave-c") == 0 ? CONFIG_FROM "/c.img" : CONFIG_FROM "/d.img", device);
+		if (r < 0)
+			return sentence(error, r, "the image in RAM can't be shown as a disk: %s", strerror(-r));
+	} else {
+		r = wait_for_partition(slot, device, error);
+		if (r < 0)
+			return r;
+	}
 	r = dmverity_open(name, device, slot, answer);
 	if (r < 0)
 		return sentence(error, r, "dm-verity can't open %s: %s", device, strerror(-r));

@@ -115,3 +115,29 @@ def test_block_that_changes_at_run_time_is_repaired(fleet):
     server.wait_for(r"16 blocks of C0 had changed on disk vda and were repaired")
     server.wait_for(r"(?s)were repaired.*^repave: healthy")
     assert "16 blocks of C0 had changed" in fleet.control.node(server.id)["last_boot"]["error"]
+
+
+def test_server_without_a_disk_boots_from_memory(fleet):
+    server = fleet.server(medium="direct", disk_mib=0)
+    start_healthy(fleet, server)
+    assert "this server has no disk: C: and D: are in RAM" in server.console()
+    mounts = fleet.ssh(server, "mount; cat /proc/cmdline")
+    assert "/dev/mapper/repave-d on /app type squashfs (ro" in mounts and "repave.c=ram:" in mounts, mounts
+    assert fleet.control.node(server.id)["inventory"]["disks"] == []
+
+
+def test_images_too_large_for_memory_fail_with_the_figures(fleet):
+    server = fleet.server(medium="direct", disk_mib=0, memory=224)
+    fleet.control.start()
+    fleet.default("minimal", "web")
+    server.start()
+    server.wait_for(r"FAILED: this server has no disk, and images of 30\.\d MiB need 1\d\d\.\d MiB of memory .* but \d+\.\d MiB are available")
+    assert "fetch-c" not in server.console() and "Out of memory" not in server.console()
+
+
+def test_progress_shows_on_every_console(fleet):
+    server = fleet.server(medium="direct", cmdline="console=ttyS1,115200 console=ttyS0,115200",
+                          append=["-serial", f"file:{fleet.folder}/second.log"])
+    start_healthy(fleet, server)
+    second = (fleet.folder / "second.log").read_text(errors="replace")
+    assert "assignment 1" in second and "in C0: " in second and "starting it" in second, second
