@@ -141,3 +141,42 @@ def test_progress_shows_on_every_console(fleet):
     start_healthy(fleet, server)
     second = (fleet.folder / "second.log").read_text(errors="replace")
     assert "assignment 1" in second and "in C0: " in second and "starting it" in second, second
+
+
+def has_watchdog():
+    return any((BUILD / "kernel/lib/modules").rglob("i6300esb.ko*")) or (BUILD / "kernel/version").read_text().endswith("repave\n")
+
+
+WATCHDOG = pytest.mark.skipif(not has_watchdog(), reason="the configured kernel has no driver for QEMU's watchdog (take KERNEL_GENERIC)")
+
+
+def silent_without_init(meta):
+    """Its kernel panics before its first program and stands still."""
+    meta["os"]["cmdline"] = (meta["os"].get("cmdline", "") + " rdinit=/nonexistent panic=0").strip()
+
+
+@WATCHDOG
+def test_kernel_that_hangs_after_kexec_is_reset_by_the_hardware(fleet):
+    server = fleet.server(medium="direct", memory=768, cmdline="repave.tries=1",
+                          append=["-device", "i6300esb", "-action", "watchdog=reset"])
+    publish_variant(fleet, "os-minimal", "9.9", silent_without_init)
+    fleet.control.start()
+    version = fleet_module.description_of("os-minimal")["version"]
+    fleet.control.repave("default", "--os", f"minimal@{version}", "--app", "web", "--ssh-key", f"{fleet.key}.pub")
+    server.start()
+    server.wait_for(r"^repave: healthy")
+    # The OS pats it: a minute is what the hardware would wait.
+    fleet_module.time.sleep(90)
+    assert server.console().count("stage 1 starts") == 1
+    fleet.control.repave("assign", server.id, "--os", "minimal@9.9", "--app", "web")
+    server.reset()
+    server.wait_for(r"(?s)Kernel panic.*stage 1 starts", seconds=400)
+    server.wait_for(r"(?s)the last good system boots instead.*^repave: healthy")
+
+
+@WATCHDOG
+def test_system_that_hangs_is_reset_by_the_hardware(fleet):
+    server = fleet.server(medium="direct", memory=768, append=["-device", "i6300esb", "-action", "watchdog=reset"])
+    start_healthy(fleet, server)
+    fleet.ssh(server, "kill -STOP $(pidof healthy)")
+    server.wait_for(r"(?s)^repave: healthy.*stage 1 starts", seconds=200)
