@@ -252,19 +252,29 @@ class Server:
         self.process.kill()
         self.process = None
 
-    def reset(self):
-        """The reset button."""
-        self.mark = self.console_file.stat().st_size
-        self.started = time.monotonic()
+    def qmp(self, command, **arguments):
         with socket.socket(socket.AF_UNIX) as qmp:
             qmp.settimeout(10)
             qmp.connect(near(self.qmp_file))
             stream = qmp.makefile("rw")
-            for command in ("qmp_capabilities", "system_reset"):
+            for words in ({"execute": "qmp_capabilities"}, {"execute": command, "arguments": arguments}):
                 stream.readline()
-                stream.write(json.dumps({"execute": command}) + "\n")
+                stream.write(json.dumps(words) + "\n")
                 stream.flush()
             stream.readline()
+
+    def reset(self):
+        """The reset button."""
+        self.mark = self.console_file.stat().st_size
+        self.started = time.monotonic()
+        self.qmp("system_reset")
+
+    def screen(self):
+        """The text on a VGA screen."""
+        file = self.folder / "screen"
+        self.qmp("pmemsave", val=0xB8000, size=80 * 25 * 2, filename=str(file))
+        data = file.read_bytes()[::2].decode("cp437")
+        return "\n".join(data[at:at + 80].rstrip() for at in range(0, 2000, 80))
 
     def console(self):
         """What the console said since the last start or reset."""

@@ -54,6 +54,20 @@ def test_no_control_unit_boots_the_last_good_system(fleet):
     assert "starting it" not in server.console()
 
 
+def test_ntp_sets_an_impossible_clock_while_no_control_unit_answers(fleet):
+    server = fleet.server(medium="direct", cmdline="repave.unreachable=0 repave.ntp=10.0.2.2")
+    start(fleet, server)
+    fleet.control.stop()
+    server.stop()
+    # Without peers it serves this host's time, and sets nothing.
+    fleet.processes.append(fleet_module.Process([fleet_module.BUILD / "packages/busybox-initramfs/bin/busybox", "ntpd", "-n", "-l"],
+                                                fleet.folder / "ntpd.log"))
+    server.append = ["-rtc", "base=1970-01-01"]
+    server.start()
+    server.wait_for(r"UTC, by NTP")
+    server.wait_for(r"(?s)the last good system boots: .*^repave: healthy")
+
+
 def test_no_control_unit_is_waited_for(fleet):
     server = fleet.server(medium="direct", cmdline="repave.unreachable=wait repave.cu=10.0.2.9,10.0.2.2")
     server.start()
@@ -129,7 +143,7 @@ def test_address_of_the_control_unit_by_dhcp_on_a_vlan(fleet):
     fleet.processes.append(fleet_module.Process(
         ["dnsmasq", "--conf-file=/dev/null", "--no-daemon", "--user=root", "--port=0", "--no-ping", "--interface=br0",
          "--bind-interfaces", "--leasefile-ro", "--dhcp-range=10.7.0.100,10.7.0.200,1h",
-         "--dhcp-option-force=224,10.7.0.9 10.7.0.1"], fleet.folder / "dnsmasq7.log"))
+         "--dhcp-option-force=224,cu=10.7.0.9 10.7.0.1"], fleet.folder / "dnsmasq7.log"))
     server = fleet.server(medium="direct", cmdline="repave.vlan=7")
     server.netdev = ("dgram,id=net0,local.type=inet,local.host=127.0.0.1,local.port=23701,"
                      "remote.type=inet,remote.host=127.0.0.1,remote.port=23702")
