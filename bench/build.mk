@@ -3,3 +3,25 @@
 IMAGE ?=
 bench: all
 	$(Q)B=$(abspath $(B)) $(PYTHON) bench/bench.py $(IMAGE)
+	$(Q)$(MAKE) bench-signing
+
+# What verification costs a node: a static program that does nothing else, and the provisioner linked without it.
+tuf-verify-objects := $(addprefix $(B)/obj/musl/,$(patsubst %.c,%.o,bench/tuf-verify.c $(signing-verify) $(common-core)))
+without-objects := $(addprefix $(B)/obj/musl/,$(patsubst %.c,%.o,bench/without-verification.c signing/sha256.c signing/verity.c \
+	$(filter-out $(signing-verify),$(provision-src))))
+objects += $(tuf-verify-objects) $(without-objects)
+
+$(B)/bench/tuf-verify: $(tuf-verify-objects) $(B)/obj/musl.flags
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC-musl) $(LDFLAGS-musl) -o $@ $(tuf-verify-objects) $(signing-verify-libs)
+
+$(B)/bench/provision-without: $(without-objects) $(B)/obj/musl.flags
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC-musl) $(LDFLAGS-musl) -o $@ $(without-objects) $(provision-libs)
+	$(Q)strip $@
+
+.PHONY: bench-signing
+bench-signing: $(B)/bench/tuf-verify $(B)/bench/provision-without $(B)/target/provision
+	$(Q)B=$(abspath $(B)) $(PYTHON) bench/signing.py

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 control-api := control/names.c control/assignment.c control/node-request.c control/resolve.c control/model.c
 control-state := control/state.c control/pki.c control/store-sqlite.c
-control-core := $(control-api) control/fleet.c control/tuf-store.c control/served.c control/catalogue.c control/renewal.c \
-	control/keeper.c control/control.c control/route.c control/node-api.c \
+control-core := $(control-api) control/fleet.c control/served.c control/catalogue.c control/renewal.c \
+	control/online-keys.c control/keeper.c control/control.c control/route.c control/node-api.c \
 	control/operator-api.c control/repository.c control/http-server.c control/listener.c
 control-pki-libs := -lmbedx509 -lmbedcrypto
 
 host-programs += repaved repave
 # The signing side for snapshot and timestamp; the keys of the other roles are elsewhere.
 repaved-src := control/repaved.c control/options.c control/trust.c $(control-core) $(control-state) common/seekable.c $(common-core) \
-	$(signing-author) $(signing-verify)
+	signing/folder.c $(signing-author) $(signing-verify)
 repaved-libs := -lmicrohttpd -lsqlite3 $(control-pki-libs) $(signing-author-libs) -lpthread
 repave-src := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c $(control-api) $(control-state) \
 	$(common-core) $(common-http)

@@ -6,22 +6,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/file.h"
 #include "common/log.h"
 #include "control/served.h"
-#include "control/tuf-store.h"
 #include "signing/client.h"
+#include "signing/folder.h"
 
 /* What nothing tells of: a clock that was set, a folder that was mounted over. */
 #define RECHECK_SECONDS 3600
 #define RECHECK_REFUSED_SECONDS 60
+/* How long a node waits for what was published just now. */
+#define PATIENCE_SECONDS 2
 
 /* What one reading found. */
 struct reading {
 	struct image_list images;
 	struct role_list roles;
 	uint64_t version;
+	char left_out[ERROR_TEXT];  /* which delegated role doesn't verify, if any: its images aren't there */
 	char error[ERROR_TEXT];     /* "" when it verifies */
 	bool is_expired;            /* that is all that is wrong with it */
 };
@@ -108,6 +112,11 @@ const char *catalogue_error(const struct catalogue *catalogue)
 	return catalogue->now.error[0] ? catalogue->now.error : NULL;
 }
 
+const char *catalogue_left_out(const struct catalogue *catalogue)
+{
+	return catalogue->now.left_out[0] ? catalogue->now.left_out : NULL;
+}
+
 bool catalogue_expired(const struct catalogue *catalogue)
 {
 	return catalogue->now.is_expired;
@@ -125,7 +134,7 @@ bool catalogue_refused(struct catalogue *catalogue, char ret_why[ERROR_TEXT])
 
 /* ------------------------------------------------------------------ from targets to images */
 
-static int fill_image(struct image *image, const struct verified_image *verified)
+static int fill_image(struct image *image, const struct verified_image *verified, const char *role)
 {
 	const struct image_description *d = verified_image_description(verified);
 	char expected[IMAGE_PATH_SIZE];
@@ -139,6 +148,7 @@ static int fill_image(struct image *image, const struct verified_image *verified
 	strcpy(image->version, d->version);
 	strcpy(image->os, d->requires_os ? d->requires_os : "");
 	strcpy(image->target, verified_image_path(verified));
+	role_name_show(role, image->signed_by);
 	memcpy(image->root_hash, d->root_hash, sizeof image->root_hash);
 	image_target_path(d, expected);
 	return strcmp(expected, image->target) ? -EINVAL : 0;
@@ -155,7 +165,7 @@ static int add_target(void *context, const struct verified_target *target)
 	if (r == -ENOMEM)
 		return r;
 	if (!r)
-		r = fill_image(&image, verified);
+		r = fill_image(&image, verified, verified_target_role(target));
 	verified_image_free(verified);
 	if (r < 0) {
 		log_warning("target %.200s is no image that can be assigned: %s", verified_target_path(target), why);
@@ -201,31 +211,67 @@ static int load_root(const struct catalogue *catalogue, struct buffer *ret_root)
 }
 
 /* A client with the control unit's own memory: what it saw before can't be rolled back. */
-static int open_trusting(const struct catalogue *catalogue, const struct buffer *root, int64_t now, struct tuf_client **ret_client)
-{
-	struct tuf_store store = tuf_store_of(catalogue->state);
-	struct tuf_fetch fetch = { .fetch = fetch_metadata, .context = catalogue->repository };
+struct trusting {
+	struct folder folder;
+	struct tuf_client *client;
+	char error[ERROR_TEXT];
+};
 
-	return tuf_client_open(&store, &fetch, root->data, root->size, now, ret_client);
+static int trusting_fail(struct trusting *trusting, int r)
+{
+	const char *said = trusting->client ? tuf_client_error(trusting->client) : "";
+
+	snprintf(trusting->error, sizeof trusting->error, "%.380s", said[0] ? said : strerror(-r));
+	return r;
+}
+
+/* Opens and refreshes. The caller calls trusting_close, also on error. */
+static int trusting_open(const struct catalogue *catalogue, const struct buffer *root, int64_t now, struct trusting *trusting)
+{
+	struct tuf_fetch fetch = { .fetch = fetch_metadata, .context = catalogue->repository };
+	struct tuf_store store;
+	char *path;
+	int r;
+
+	*trusting = (struct trusting){ .folder.fd = -1 };
+	if (asprintf(&path, "%s/tuf", catalogue->state) < 0)
+		return trusting_fail(trusting, -ENOMEM);
+	r = folder_open(path, &trusting->folder);
+	free(path);
+	if (r < 0)
+		return trusting_fail(trusting, r);
+	store = folder_tuf_store_with_roots(&trusting->folder);
+	r = tuf_client_open(&store, &fetch, root->data, root->size, now, &trusting->client);
+	if (!r)
+		r = tuf_client_refresh(trusting->client);
+	return r < 0 ? trusting_fail(trusting, r) : 0;
+}
+
+static void trusting_close(struct trusting *trusting)
+{
+	tuf_client_close(trusting->client);
+	if (trusting->folder.fd >= 0)
+		folder_close(&trusting->folder);
 }
 
 /* The second look, after served_check: the metadata also descends from what was seen before. */
 static int read_trusting(const struct catalogue *catalogue, const struct buffer *root, int64_t now, struct reading *reading)
 {
-	struct tuf_client *client = NULL;
-	int r = open_trusting(catalogue, root, now, &client);
+	struct trusting trusting;
+	int r = trusting_open(catalogue, root, now, &trusting);
 
-	if (!r)
-		r = tuf_client_refresh(client);
-	if (!r)
-		r = tuf_client_each_target(client, add_target, &reading->images);
-	if (!r)
-		reading->version = tuf_client_version(client, "timestamp");
-	else
-		snprintf(reading->error, ERROR_TEXT,
-			 "%.300s; put the newest copy of the repository back in its place",
-			 client && tuf_client_error(client)[0] ? tuf_client_error(client) : strerror(-r));
-	tuf_client_close(client);
+	if (!r) {
+		r = tuf_client_each_target(trusting.client, add_target, &reading->images);
+		if (r < 0)
+			trusting_fail(&trusting, r);
+	}
+	if (!r) {
+		reading->version = tuf_client_version(trusting.client, "timestamp");
+		snprintf(reading->left_out, ERROR_TEXT, "%.380s", tuf_client_error(trusting.client));
+	} else {
+		snprintf(reading->error, ERROR_TEXT, "%.300s; put the newest copy of the repository back in its place", trusting.error);
+	}
+	trusting_close(&trusting);
 	if (!r && reading->images.count)
 		qsort(reading->images.items, reading->images.count, sizeof *reading->images.items, by_kind_name_version);
 	return r;
@@ -286,7 +332,9 @@ static void take_reading(struct catalogue *catalogue, struct reading *reading)
 	tell(catalogue, reading->error);
 	if (reading->error[0] && strcmp(reading->error, old.error))
 		log_warning("the repository isn't served, because it is refused: %s", reading->error);
-	else if (!reading->error[0] && (old.error[0] || old.version != reading->version))
+	else if (reading->left_out[0] && strcmp(reading->left_out, old.left_out))
+		log_warning("images of a delegated role are left out: %s; its signers must publish it again", reading->left_out);
+	if (!reading->error[0] && (old.error[0] || old.version != reading->version))
 		log_info("the repository offers %zu images (timestamp version %llu)", reading->images.count,
 			 (unsigned long long)reading->version);
 	release_reading(&old);
@@ -321,13 +369,23 @@ void catalogue_check(struct catalogue *catalogue, int64_t now)
 	pthread_mutex_unlock(&catalogue->reading);
 }
 
+/* A list of some thousand images is read in about a second. */
+static int lock_soon(pthread_mutex_t *mutex)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += PATIENCE_SECONDS;
+	return pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &until);
+}
+
 void catalogue_follow(struct catalogue *catalogue, int64_t now, bool wait)
 {
 	struct stat timestamp;
 
 	if (wait)
 		pthread_mutex_lock(&catalogue->reading);
-	else if (pthread_mutex_trylock(&catalogue->reading))
+	else if (lock_soon(&catalogue->reading))
 		return;
 	sighting_look(catalogue->timestamp, &timestamp);
 	if (!sighting_same(&timestamp, &catalogue->seen_timestamp))
@@ -337,22 +395,19 @@ void catalogue_follow(struct catalogue *catalogue, int64_t now, bool wait)
 
 int catalogue_trusted(struct catalogue *catalogue, uint64_t ret_versions[4], char ret_error[ERROR_TEXT])
 {
-	struct tuf_client *client = NULL;
+	struct trusting trusting = { .folder.fd = -1 };
 	struct buffer root = { 0 };
 	int r;
 
 	pthread_mutex_lock(&catalogue->reading);
 	r = load_root(catalogue, &root);
 	/* At the time 0 nothing has expired. */
-	if (!r)
-		r = open_trusting(catalogue, &root, 0, &client);
-	if (!r)
-		r = tuf_client_refresh(client);
+	r = r < 0 ? trusting_fail(&trusting, r) : trusting_open(catalogue, &root, 0, &trusting);
 	for (unsigned type = TUF_ROOT; !r && type <= TUF_TARGETS; type++)
-		ret_versions[type] = tuf_client_version(client, tuf_type_name(type));
+		ret_versions[type] = tuf_client_version(trusting.client, tuf_type_name(type));
 	if (r < 0)
-		snprintf(ret_error, ERROR_TEXT, "%s", client && tuf_client_error(client)[0] ? tuf_client_error(client) : strerror(-r));
-	tuf_client_close(client);
+		strcpy(ret_error, trusting.error);
+	trusting_close(&trusting);
 	pthread_mutex_unlock(&catalogue->reading);
 	buffer_release(&root);
 	return r;

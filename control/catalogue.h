@@ -23,8 +23,8 @@ void catalogue_free(struct catalogue *catalogue);
  * unit saw before. When it doesn't, the list of images stays as it was, the repository is refused until it verifies
  * again, and the cause is logged once. `now` in seconds since 1970. */
 void catalogue_check(struct catalogue *catalogue, int64_t now);
-/* The same when timestamp.json changed, so that what was published is known at once. With `wait` false it does nothing while
- * another thread is reading. */
+/* The same when timestamp.json changed, so that what was published is known at once. With `wait` false it gives up
+ * after two seconds in which another thread is reading. */
 void catalogue_follow(struct catalogue *catalogue, int64_t now, bool wait);
 
 /* Whether the repository must not be served now, and why. */
@@ -42,6 +42,8 @@ const struct role_list *catalogue_roles(const struct catalogue *catalogue);
 uint64_t catalogue_version(const struct catalogue *catalogue);
 /* Why the repository is refused, or NULL. */
 const char *catalogue_error(const struct catalogue *catalogue);
+/* Which delegated role doesn't verify, so that its images are left out, or NULL. The rest is served. */
+const char *catalogue_left_out(const struct catalogue *catalogue);
 /* Whether it is refused for no other reason than that something in it expired. */
 bool catalogue_expired(const struct catalogue *catalogue);
 

@@ -171,7 +171,7 @@ int cli_node_show(const struct cli *cli, int argc, char *argv[])
 
 int cli_images(const struct cli *cli, int argc, char *argv[])
 {
-	struct cli_table table = { .columns = 6 };
+	struct cli_table table = { .columns = 7 };
 	json_t *answer = NULL, *images, *image;
 	char size[16], wire[16];
 	size_t i;
@@ -186,11 +186,11 @@ int cli_images(const struct cli *cli, int argc, char *argv[])
 		json_decref(answer);
 		return CLI_OK;
 	}
-	cli_table_add(&table, (const char *[]){ "KIND", "NAME", "OS", "VERSION", "ON DISK", "ON THE WIRE" });
+	cli_table_add(&table, (const char *[]){ "KIND", "NAME", "OS", "VERSION", "SIGNED BY", "ON DISK", "ON THE WIRE" });
 	json_array_foreach(images, i, image)
 		cli_table_add(&table, (const char *[]){ cli_text(image, "kind"), cli_text(image, "name"),
 							cli_text(image, "requires_os"), cli_text(image, "version"),
-							cli_size(image, "size", size), cli_size(image, "wire_size", wire) });
+							cli_text(image, "signed_by"), cli_size(image, "size", size), cli_size(image, "wire_size", wire) });
 	cli_table_print(&table);
 	json_decref(answer);
 	return CLI_OK;
@@ -205,6 +205,8 @@ static void print_repository(const json_t *repository)
 
 	if (json_is_string(json_object_get(repository, "error")))
 		printf("  repository   REFUSED, not served: %s\n", cli_text(repository, "error"));
+	if (json_is_string(json_object_get(repository, "left_out")))
+		printf("  LEFT OUT     %s\n", cli_text(repository, "left_out"));
 	if (!json_is_true(json_object_get(renewal, "online")))
 		puts("  renewal      by hand (repave-sign refresh): repaved has no --online-keys");
 	else if (json_is_string(json_object_get(renewal, "error")))

@@ -23,7 +23,7 @@ struct control {
 };
 
 /* Takes the lock, for control_leave to give back, with the catalogue brought up to date: always for an operator, who has just
- * published perhaps (`wait`); for a node unless that is being done already. Returns the time it is, in seconds since 1970. */
+ * published perhaps (`wait`); for a node if that is done within two seconds. Returns the time it is, in seconds since 1970. */
 int64_t control_enter(struct control *control, bool wait);
 void control_leave(struct control *control);
 

@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "signing/keys.h"
+#include "control/online-keys.h"
+#include "control/served.h"
 #include "signing/repository.h"
 
 #define ROUND_SECONDS 1
@@ -39,61 +40,13 @@ struct keeper {
 	/* The thread's own. */
 	unsigned failures;
 	int64_t retry;                  /* not before */
+	struct stat staged;             /* folder of staged metadata when it was last taken up */
+	uint64_t checked_root;          /* version of the root that the keys were compared with */
+	int64_t check_keys;             /* when to compare them again */
+	bool lacks_keys;                /* they weren't those */
 	struct told *told;
 	size_t told_count;
 };
-
-/* ------------------------------------------------------------------ the folder of keys */
-
-static int check_folder(const char *folder)
-{
-	struct stat info;
-
-	if (stat(folder, &info) < 0)
-		return log_error(-errno, "can't use the online keys in %s; put snapshot and timestamp keys of repave-sign there", folder);
-	if (!S_ISDIR(info.st_mode)) {
-		log_error(0, "%s is no folder; --online-keys names the one with the snapshot and timestamp keys", folder);
-		return -ENOTDIR;
-	}
-	if (info.st_mode & 077 || (info.st_uid != geteuid() && info.st_uid != 0)) {
-		log_error(0, "others may use the online keys in %s; make it yours alone (chmod 700) and its keys 600", folder);
-		return -EACCES;
-	}
-	return 0;
-}
-
-static int count_keys(const char *folder, enum tuf_type role, size_t *ret_count)
-{
-	struct signing_keys keys = { 0 };
-	int r = signing_keys_load(folder, role, &keys);
-
-	*ret_count = keys.count;
-	signing_keys_release(&keys);
-	return r;
-}
-
-static int check_keys(const char *folder)
-{
-	static const enum tuf_type online[] = { TUF_SNAPSHOT, TUF_TIMESTAMP }, offline[] = { TUF_ROOT, TUF_TARGETS };
-	size_t count;
-	int r = check_folder(folder);
-
-	for (size_t i = 0; !r && i < 2; i++) {
-		r = count_keys(folder, online[i], &count);
-		if (!r && !count) {
-			log_error(0, "%s has no %s-N.key; put the snapshot and timestamp keys of repave-sign there", folder,
-				  tuf_type_name(online[i]));
-			r = -ENOKEY;
-		}
-	}
-	for (size_t i = 0; !r && i < 2; i++) {
-		r = count_keys(folder, offline[i], &count);
-		if (!r && count)
-			log_warning("%s has %s keys: keep those off line, where no control unit can lose them", folder,
-				    tuf_type_name(offline[i]));
-	}
-	return r;
-}
 
 /* ------------------------------------------------------------------ renewing */
 
@@ -113,7 +66,7 @@ static bool is_locked(const char *repository)
 static bool is_trusted(const struct repository *repository, const uint64_t versions[4])
 {
 	for (unsigned type = TUF_ROOT; type <= TUF_TARGETS; type++)
-		if (repository->documents[type].version != versions[type])
+		if (repository->roles[type].version != versions[type])
 			return false;
 	return true;
 }
@@ -143,7 +96,8 @@ static void note(struct keeper *keeper, const char *error)
 	pthread_mutex_unlock(&keeper->mutex);
 }
 
-static void note_failure(struct keeper *keeper, int64_t now, int64_t expires, const char *why)
+/* For the status, and once for the log. */
+static void tell(struct keeper *keeper, const char *why)
 {
 	char before[ERROR_TEXT];
 
@@ -151,13 +105,19 @@ static void note_failure(struct keeper *keeper, int64_t now, int64_t expires, co
 	strcpy(before, keeper->error);
 	pthread_mutex_unlock(&keeper->mutex);
 	if (strcmp(before, why))
-		log_warning("snapshot and timestamp can't be renewed, trying again: %s", why);
+		log_warning("snapshot and timestamp can't be renewed: %s", why);
 	note(keeper, why);
+}
+
+static void note_failure(struct keeper *keeper, int64_t now, int64_t expires, const char *why)
+{
+	tell(keeper, why);
 	keeper->failures++;
 	keeper->retry = renewal_retry(keeper->failures, now, expires);
 }
 
-static void renew(struct keeper *keeper, int64_t now, int64_t expires)
+/* Whether there was an attempt. */
+static bool renew(struct keeper *keeper, int64_t now, int64_t expires)
 {
 	uint64_t versions[4] = { 0 };
 	char why[ERROR_TEXT] = "";
@@ -165,24 +125,77 @@ static void renew(struct keeper *keeper, int64_t now, int64_t expires)
 
 	/* A publication writes new metadata: the next round sees it. */
 	if (is_locked(keeper->options.repository))
-		return;
+		return false;
 	r = catalogue_trusted(keeper->options.catalogue, versions, why);
 	if (r < 0) {
 		note_failure(keeper, now, expires, why);
-		return;
+		return true;
 	}
 	r = publish(keeper, versions, now);
 	if (r == -EAGAIN)
-		return;
+		return false;
 	if (r < 0) {
 		snprintf(why, sizeof why, "%s; the line before says more", strerror(-r));
 		note_failure(keeper, now, expires, why);
-		return;
+		return true;
 	}
 	note(keeper, "");
 	keeper->failures = 0;
-	keeper->retry = now + (r ? ROUND_SECONDS : IDLE_SECONDS);
+	/* What expired and has no keys here isn't looked at each second. */
+	keeper->retry = now + (r > 0 && r != PUBLISH_WAITS ? ROUND_SECONDS : IDLE_SECONDS);
+	return true;
 }
+
+/* Metadata that others signed waits in staged/ for the online roles to name it. */
+static bool is_staged_anew(const struct keeper *keeper, struct stat *ret_now)
+{
+	char *path;
+
+	*ret_now = (struct stat){ 0 };
+	if (asprintf(&path, "%s/staged", keeper->options.repository) < 0)
+		return false;
+	sighting_look(path, ret_now);
+	free(path);
+	return ret_now->st_ino && !sighting_same(ret_now, &keeper->staged);
+}
+
+/* ------------------------------------------------------------------ whether the keys are the right ones */
+
+static uint64_t root_version(const struct keeper *keeper)
+{
+	const struct role_list *roles;
+	uint64_t version = 0;
+
+	pthread_mutex_lock(keeper->options.lock);
+	roles = catalogue_roles(keeper->options.catalogue);
+	for (size_t i = 0; !catalogue_error(keeper->options.catalogue) && i < roles->count; i++)
+		if (roles->items[i].type == TUF_ROOT)
+			version = roles->items[i].version;
+	pthread_mutex_unlock(keeper->options.lock);
+	return version;
+}
+
+/* At the start and after each new root, which may name other keys: not when it is nearly too late. */
+static void check_keys(struct keeper *keeper, int64_t now)
+{
+	uint64_t root = keeper->options.policy.online ? root_version(keeper) : 0;
+	char why[ERROR_TEXT] = "";
+
+	if (!root || (root == keeper->checked_root && now < keeper->check_keys) || is_locked(keeper->options.repository))
+		return;
+	keeper->checked_root = root;
+	keeper->lacks_keys = online_keys_compare(keeper->options.keys, keeper->options.repository, why) < 0;
+	if (!keeper->lacks_keys) {
+		keeper->check_keys = RENEWAL_NEVER;
+		if (!keeper->failures)
+			note(keeper, "");
+		return;
+	}
+	keeper->check_keys = now + IDLE_SECONDS;
+	tell(keeper, why);
+}
+
+/* ------------------------------------------------------------------ renewing in time */
 
 /* The moments that matter to renewal, from the last reading. */
 static void look_ahead(struct keeper *keeper, int64_t *ret_due, int64_t *ret_expires)
@@ -206,13 +219,19 @@ static void look_ahead(struct keeper *keeper, int64_t *ret_due, int64_t *ret_exp
 static void renew_if_due(struct keeper *keeper, int64_t now)
 {
 	int64_t due, expires;
+	struct stat staged;
+	bool is_news = is_staged_anew(keeper, &staged);
 
 	look_ahead(keeper, &due, &expires);
+	/* Told already, and looked at again each minute. */
+	if (keeper->lacks_keys && root_version(keeper))
+		return;
 	/* The clock went back: an attempt that was put off by it isn't. */
 	if (keeper->retry > now + 3600)
 		keeper->retry = now;
-	if (now > due && now >= keeper->retry) {
-		renew(keeper, now, expires);
+	if ((now > due && now >= keeper->retry) || (due != RENEWAL_NEVER && is_news && !keeper->failures)) {
+		if (renew(keeper, now, expires))
+			keeper->staged = staged;
 		catalogue_check(keeper->options.catalogue, now);
 		look_ahead(keeper, &due, &expires);
 	}
@@ -271,6 +290,7 @@ void keeper_round(struct keeper *keeper)
 	int64_t now = time(NULL);
 
 	catalogue_check(keeper->options.catalogue, now);
+	check_keys(keeper, now);
 	renew_if_due(keeper, now);
 	warn(keeper, now);
 }
@@ -298,7 +318,7 @@ int keeper_new(const struct keeper_options *options, struct keeper **ret_keeper)
 {
 	struct keeper *keeper;
 	pthread_condattr_t monotonic;
-	int r = options->keys ? check_keys(options->keys) : 0;
+	int r = options->keys ? online_keys_check(options->keys) : 0;
 
 	if (r < 0)
 		return r;

@@ -155,3 +155,18 @@ int version_compare(const char *a, const char *b)
 		return r;
 	return compare_part(a_hyphen ? a_hyphen + 1 : a_end, a_end, b_hyphen ? b_hyphen + 1 : b_end, b_end);
 }
+
+void role_name_show(const char *name, char ret_name[ROLE_NAME_SHOWN + 1])
+{
+	size_t size = strnlen(name, ROLE_NAME_SHOWN + 1);
+
+	/* Not within a character of several bytes: JSON takes whole ones only. */
+	if (size > ROLE_NAME_SHOWN)
+		for (size = ROLE_NAME_SHOWN; size && ((unsigned char)name[size] & 0xc0) == 0x80;)
+			size--;
+	memcpy(ret_name, name, size);
+	ret_name[size] = 0;
+	for (char *at = ret_name; *at; at++)
+		if (!text_printable(at, 1))
+			*at = '?';
+}

@@ -29,6 +29,10 @@ bool text_of(const char *text, const char *allowed, size_t most);
 /* No control characters: fit for a terminal and for a log line. */
 bool text_printable(const char *text, size_t size);
 
+/* A role's name as people may see it: cut, and "?" for what isn't printable. */
+#define ROLE_NAME_SHOWN 80u
+void role_name_show(const char *name, char ret_name[ROLE_NAME_SHOWN + 1]);
+
 /* An image as an operator writes it: "debian" or "debian@12.1". */
 struct image_spec {
 	char name[IMAGE_NAME_MOST + 1];

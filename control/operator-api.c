@@ -80,9 +80,10 @@ static json_t *list_images(const struct control *control)
 		const struct image *image = &images->items[i];
 
 		hex_format(image->root_hash, sizeof image->root_hash, hash);
-		json_array_append_new(list, json_pack("{ss ss so ss ss sI sI ss}", "kind", image->kind == IMAGE_OS ? "os" : "app",
+		json_array_append_new(list, json_pack("{ss ss so ss ss ss sI sI ss}", "kind", image->kind == IMAGE_OS ? "os" : "app",
 						      "name", image->name, "requires_os", text_or_null(image->os), "version",
-						      image->version, "target", image->target, "size",
+						      image->version, "target", image->target, "signed_by",
+						      image->signed_by, "size",
 						      (json_int_t)image->image_size, "wire_size",
 						      (json_int_t)image->wire_size, "root_hash", hash));
 	}
@@ -104,8 +105,9 @@ static json_t *describe_repository(const struct control *control, int64_t now)
 
 	roles = json_incref(json_object_get(repository, "roles"));
 	json_object_del(repository, "roles");
-	return json_pack("{sI sb so so so}", "timestamp_version", (json_int_t)catalogue_version(control->catalogue), "served",
-			 error == NULL, "error", text_or_null(error), "renewal", repository, "roles", roles);
+	return json_pack("{sI sb so so so so}", "timestamp_version", (json_int_t)catalogue_version(control->catalogue), "served",
+			 error == NULL, "error", text_or_null(error), "left_out",
+			 text_or_null(catalogue_left_out(control->catalogue)), "renewal", repository, "roles", roles);
 }
 
 static json_t *show_status(const struct control *control, int64_t now)

@@ -170,9 +170,9 @@ static const char *next_step(const struct renewal_policy *policy, const struct r
 		return policy->online ? "its renewal fails, and this log says why" :
 					"run repave-sign refresh, or start repaved with --online-keys";
 	if (role->delegated)
-		return "its signers must sign it anew with repave-sign publish";
-	return role->type == TUF_ROOT ? "sign a new root with the root keys (repave-sign publish)" :
-					"sign it anew with the targets keys (repave-sign publish)";
+		return "its signers must sign it anew (repave-sign publish --renew with their keys)";
+	return role->type == TUF_ROOT ? "sign a new root with the root keys (repave-sign publish --renew root)" :
+					"sign it anew with the targets keys (repave-sign publish --renew targets)";
 }
 
 void renewal_sentence(const struct renewal_policy *policy, const struct role_state *role, int64_t now,

@@ -13,7 +13,6 @@
 
 #define RENEWAL_WARNINGS_MOST 4u
 #define RENEWAL_NEVER INT64_MAX
-#define ROLE_NAME_SHOWN 80u
 
 /* A role of the repository as its metadata in force says. */
 struct role_state {

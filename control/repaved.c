@@ -22,6 +22,7 @@
 #include "control/repository.h"
 #include "control/state.h"
 #include "control/trust.h"
+#include "signing/key-file.h"
 
 /* Bound sockets that no server has taken over; else -1. */
 struct sockets {
@@ -240,6 +241,7 @@ int main(int argc, char *argv[])
 	int signal_number, r;
 
 	log_program("repaved");
+	key_file_setup();
 	r = options_parse(argc, argv, &options);
 	if (r)
 		return r - 1;

@@ -18,6 +18,7 @@ struct image {
 	char os[IMAGE_NAME_MOST + 1];     /* the OS an application needs; "" for an OS */
 	char version[IMAGE_VERSION_MOST + 1];
 	char target[TARGET_PATH_MOST + 1];
+	char signed_by[ROLE_NAME_SHOWN + 1]; /* "targets", or the delegated role; for people */
 	uint64_t image_size;              /* bytes on a node's disk */
 	uint64_t wire_size;               /* bytes of the wire file */
 	uint8_t root_hash[32];

@@ -120,21 +120,14 @@ static int remove_nothing(void *context, const char *role)
 	return 0;
 }
 
-static void show_name(const char *name, char ret_name[ROLE_NAME_SHOWN + 1])
-{
-	snprintf(ret_name, ROLE_NAME_SHOWN + 1, "%s", name);
-	for (char *at = ret_name; *at; at++)
-		if (!text_printable(at, 1))
-			*at = '?';
-}
-
-/* The role's place in the list: a newer root replaces the one before. NULL when out of memory. */
-static struct role_state *place_of(struct role_list *roles, enum tuf_type type, bool delegated)
+/* The role's place in the list: a newer root replaces the one before, and two may delegate to the same role. NULL when out of
+ * memory. */
+static struct role_state *place_of(struct role_list *roles, enum tuf_type type, bool delegated, const char *name)
 {
 	struct role_state *grown;
 
-	for (size_t i = 0; !delegated && i < roles->count; i++)
-		if (roles->items[i].type == type && !roles->items[i].delegated)
+	for (size_t i = 0; i < roles->count; i++)
+		if (roles->items[i].type == type && roles->items[i].delegated == delegated && !strcmp(roles->items[i].name, name))
 			return &roles->items[i];
 	grown = reallocarray(roles->items, roles->count + 1, sizeof *grown);
 	if (!grown)
@@ -148,7 +141,7 @@ static int note_role(void *context, const char *role, const void *data, size_t s
 {
 	const struct pass *pass = context;
 	struct tuf_document document;
-	char error[TUF_ERROR_SIZE];
+	char error[TUF_ERROR_SIZE], name[ROLE_NAME_SHOWN + 1];
 	enum tuf_type type = TUF_ROOT;
 	struct role_state *state;
 	bool delegated;
@@ -160,11 +153,12 @@ static int note_role(void *context, const char *role, const void *data, size_t s
 	r = tuf_document_parse(type, data, size, &document, error);
 	if (r < 0)
 		return r;
-	state = place_of(pass->roles, type, delegated);
+	role_name_show(role, name);
+	state = place_of(pass->roles, type, delegated, name);
 	if (state) {
 		*state = (struct role_state){ .type = type, .delegated = delegated, .version = document.version,
 					      .expires = document.expires };
-		show_name(role, state->name);
+		strcpy(state->name, name);
 	}
 	tuf_document_release(&document);
 	return state ? 0 : -ENOMEM;
@@ -196,7 +190,7 @@ int served_check(const char *repository, const struct buffer *root, int64_t now,
 		return r;
 	}
 	r = tuf_client_refresh(client);
-	/* The walk reads the delegated roles. */
+	/* The walk reads the delegated roles. One that doesn't verify is its account's trouble, not everybody's. */
 	if (!r)
 		r = tuf_client_each_target(client, pass_target, NULL);
 	if (r < 0)

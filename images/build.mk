@@ -36,7 +36,7 @@ repave-sign = $(B)/bin/repave-sign $(1) --repository $(B)/repository --keys $(B)
 # The first root goes into every boot medium, so a newer program must not make it anew: order-only.
 $(B)/repository/metadata/1.root.json: | $(B)/bin/repave-sign
 	$(call say,KEYS,$(B)/keys)
-	$(Q)$(call repave-sign,init)
+	$(Q)$(call repave-sign,init) --no-passphrase
 
 $(B)/repository/published.stamp: $(image-descriptions) $(B)/bin/repave-sign $(B)/images/names \
 		$(B)/repository/metadata/1.root.json

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,26 +43,39 @@ int state_record_parse(const uint8_t *data, size_t size, uint64_t *ret_sequence,
 	return 0;
 }
 
+struct growing {
+	struct buffer *record;
+	size_t most;
+};
+
+static int add_text(const char *text, size_t size, void *context)
+{
+	struct growing *growing = context;
+
+	return size > growing->most - growing->record->size || buffer_add(growing->record, text, size) < 0 ? -1 : 0;
+}
+
+/* Straight into the record: another copy of a long list of images would be too much for a small server. */
 int state_record_format(uint64_t sequence, const json_t *content, struct buffer *ret_record)
 {
+	struct growing growing = { ret_record, ret_record->size + STATE_HEADER + STATE_PAYLOAD_MOST };
 	uint8_t header[STATE_HEADER] = MAGIC;
-	char *text = json_format(content);
-	size_t length;
-	int r;
+	size_t start = ret_record->size, length;
+	uint8_t *record;
+	int r = buffer_add(ret_record, header, sizeof(header));
 
-	if (text == NULL)
-		return -ENOMEM;
-	length = strlen(text);
-	r = length > STATE_PAYLOAD_MOST ? -EFBIG : 0;
-	put_le64(header + AT_SEQUENCE, sequence);
-	put_le32(header + AT_LENGTH, (uint32_t)length);
-	sha256_once(text, length, header + AT_SHA256);
-	if (r == 0)
-		r = buffer_add(ret_record, header, sizeof(header));
-	if (r == 0)
-		r = buffer_add(ret_record, text, length);
-	free(text);
-	return r;
+	if (r < 0)
+		return r;
+	if (json_dump_callback(content, add_text, &growing, JSON_COMPACT | JSON_SORT_KEYS) < 0) {
+		ret_record->size = start;
+		return -EFBIG;
+	}
+	record = ret_record->data + start;
+	length = ret_record->size - start - STATE_HEADER;
+	put_le64(record + AT_SEQUENCE, sequence);
+	put_le32(record + AT_LENGTH, (uint32_t)length);
+	sha256_once(record + STATE_HEADER, length, record + AT_SHA256);
+	return 0;
 }
 
 /* ------------------------------------------------------------------ the partition */
@@ -149,30 +164,52 @@ static int format_in_half(const struct state *state, const json_t *content, stru
 	return r;
 }
 
-static json_t *without_targets(const json_t *content)
+static bool is_top_level(const char *role)
+{
+	return strcmp(role, "root") == 0 || strcmp(role, "timestamp") == 0 || strcmp(role, "snapshot") == 0 ||
+	       strcmp(role, "targets") == 0;
+}
+
+/* Removes the roles that accounts sign. Where an application comes from one of them, it is fetched again. */
+static void forget_delegated(json_t *tuf)
+{
+	const char *role;
+	json_t *text;
+	void *next;
+
+	json_object_foreach_safe(tuf, next, role, text)
+		if (!is_top_level(role))
+			json_object_del(tuf, role);
+}
+
+/* The content with less trusted metadata. NULL when out of memory. */
+static json_t *without(const json_t *content, bool targets)
 {
 	/* jansson's copies take a non-const value and don't change it. */
 	json_t *less = json_copy((json_t *)(uintptr_t)content), *tuf = json_copy(json_object_get(less, "tuf"));
 
-	json_object_del(tuf, "targets");
+	forget_delegated(tuf);
+	if (targets)
+		json_object_del(tuf, "targets");
 	if (json_object_set_new(less, "tuf", tuf) == 0)
 		return less;
 	json_decref(less);
 	return NULL;
 }
 
-/* The snapshot metadata holds the version of the targets metadata, so without the latter a roll-back is still seen. */
+/* The snapshot metadata holds the versions of all targets metadata, so without the latter a roll-back is still seen. */
 static int format_what_fits(const struct state *state, struct buffer *ret_record)
 {
 	int r = format_in_half(state, state->content, ret_record);
-	json_t *less;
 
-	if (r != -EFBIG)
-		return r;
-	less = without_targets(state->content);
-	if (less != NULL)
+	for (unsigned targets = 0; r == -EFBIG && targets < 2; targets++) {
+		json_t *less = without(state->content, targets);
+
+		if (less == NULL)
+			return -ENOMEM;
 		r = format_in_half(state, less, ret_record);
-	json_decref(less);
+		json_decref(less);
+	}
 	return r;
 }
 
@@ -249,16 +286,22 @@ int state_set_good(struct state *state, const char *group, const char *slot)
 }
 
 /* ------------------------------------------------------------------ TUF metadata in it */
-static int tuf_load(void *context, const char *role, size_t most, struct buffer *ret_data)
+static int load_text(const json_t *object, const char *key, size_t most, struct buffer *ret_data)
 {
-	const struct state *state = context;
-	const json_t *text = json_object_get(json_get_object(state->content, "tuf"), role);
+	const json_t *text = json_object_get(object, key);
 
 	if (!json_is_string(text))
 		return -ENOENT;
 	if (json_string_length(text) > most)
 		return -EFBIG;
 	return buffer_add(ret_data, json_string_value(text), json_string_length(text));
+}
+
+static int tuf_load(void *context, const char *role, size_t most, struct buffer *ret_data)
+{
+	const struct state *state = context;
+
+	return load_text(json_get_object(state->content, "tuf"), role, most, ret_data);
 }
 
 static int store_or_note(struct state *state)
@@ -280,6 +323,9 @@ static int tuf_store_role(void *context, const char *role, const void *data, siz
 	/* The same again needs no write: flash wears. */
 	if (json_is_string(old) && json_string_length(old) == size && memcmp(json_string_value(old), data, size) == 0)
 		return 0;
+	/* Roles of applications that this server no longer has would gather. */
+	if (old == NULL && !is_top_level(role) && json_object_size(tuf) >= STATE_ROLES_MOST)
+		forget_delegated(tuf);
 	text = json_stringn(data, size);
 	if (text == NULL || json_object_set_new(tuf, role, text) < 0)
 		return -EINVAL;
@@ -294,7 +340,73 @@ static int tuf_remove(void *context, const char *role)
 	return json_object_del(tuf, role) == 0 ? store_or_note(state) : 0;
 }
 
+/* ------------------------------------------------------------------ the links to the newest root */
+#define VERSION_SIZE 24
+
+static const char *version_text(uint64_t version, char ret_text[VERSION_SIZE])
+{
+	snprintf(ret_text, VERSION_SIZE, "%" PRIu64, version);
+	return ret_text;
+}
+
+static int tuf_load_root(void *context, uint64_t version, size_t most, struct buffer *ret_data)
+{
+	const struct state *state = context;
+	char key[VERSION_SIZE];
+
+	return load_text(json_get_object(state->content, "roots"), version_text(version, key), most, ret_data);
+}
+
+static size_t roots_size(json_t *roots)
+{
+	const char *key;
+	const json_t *text;
+	size_t size = 0;
+
+	json_object_foreach(roots, key, text)
+		size += json_string_length(text);
+	return size;
+}
+
+/* A chain is of use from its begin on, so what has no room is its end. */
+static int tuf_store_root(void *context, uint64_t version, const void *data, size_t size)
+{
+	struct state *state = context;
+	json_t *roots = section(state, "roots"), *text;
+	char key[VERSION_SIZE];
+
+	json_object_del(roots, version_text(version, key));
+	if (roots_size(roots) + size > STATE_ROOTS_MOST) {
+		state->error = -EFBIG;
+		return 0;
+	}
+	text = json_stringn(data, size);
+	if (text == NULL || json_object_set_new(roots, key, text) < 0)
+		return -EINVAL;
+	return store_or_note(state);
+}
+
+/* Written with the next change: old links do no harm. */
+static int tuf_keep_roots(void *context, uint64_t first, uint64_t last)
+{
+	const struct state *state = context;
+	json_t *roots = json_get_object(state->content, "roots"), *text;
+	const char *key;
+	void *next;
+
+	json_object_foreach_safe(roots, next, key, text) {
+		uint64_t version = strtoull(key, NULL, 10);
+		char again[VERSION_SIZE];
+
+		if (version < first || version > last || strcmp(version_text(version, again), key) != 0 || !json_is_string(text))
+			json_object_del(roots, key);
+	}
+	return 0;
+}
+
 struct tuf_store state_tuf_store(struct state *state)
 {
-	return (struct tuf_store){ .load = tuf_load, .store = tuf_store_role, .remove = tuf_remove, .context = state };
+	return (struct tuf_store){ .load = tuf_load, .store = tuf_store_role, .remove = tuf_remove,
+				   .load_root = tuf_load_root, .store_root = tuf_store_root, .keep_roots = tuf_keep_roots,
+				   .context = state };
 }

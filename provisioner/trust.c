@@ -2,20 +2,27 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "provisioner/backoff.h"
 #include "provisioner/provision.h"
 
 /* ------------------------------------------------------------------ metadata */
 static int fetch_metadata(void *context, const char *name, size_t most, struct buffer *ret_data)
 {
 	struct provision *p = context;
-	char url[768];
+	char *url;
+	int r;
 
-	snprintf(url, sizeof(url), "http://%s:%u/repository/metadata/%s", p->config.host, p->config.repository_port, name);
-	return http_get(p->repository, url, most, ret_data);
+	/* A role's name, percent-encoded, may be long; cut off, the address would be another file's. */
+	if (asprintf(&url, "http://%s:%u/repository/metadata/%s", p->config.host, p->config.repository_port, name) < 0)
+		return -ENOMEM;
+	r = http_get(p->repository, url, most, ret_data);
+	free(url);
+	return r;
 }
 
 /* Worth waiting for: the network and the server. What doesn't verify won't by itself. */
@@ -80,11 +87,28 @@ int refresh_trust(struct provision *p)
 }
 
 /* ------------------------------------------------------------------ images */
+/* What an account signs for is fetched only now, so the network may fail once more; for long, it is a failed boot. */
+#define TARGET_TRIES 5u
+
+static int find_target(struct provision *p, const char *path, struct verified_target **ret_target)
+{
+	for (unsigned try = 1;; try++) {
+		int r = tuf_client_target(p->tuf, path, ret_target);
+		unsigned seconds;
+
+		if (!is_network(r) || try == TARGET_TRIES)
+			return r;
+		seconds = backoff_seconds(try);
+		console_line(&p->stages, "%s; next try in %u s", http_error(p->repository), seconds);
+		sleep(seconds);
+	}
+}
+
 static int resolve(struct provision *p, const char *path, enum image_kind kind, struct verified_image **ret_image)
 {
 	struct verified_target *target = NULL;
 	char detail[160];
-	int r = tuf_client_target(p->tuf, path, &target);
+	int r = find_target(p, path, &target);
 
 	if (r < 0)
 		return sentence(p->error, r, "image %s: %s", path,

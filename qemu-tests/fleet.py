@@ -12,6 +12,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import uuid
 from pathlib import Path
@@ -106,16 +107,32 @@ class Process:
         self.child.wait()
 
 
+def signs_for(path):
+    """The roles that a key file of repave-sign is for."""
+    file = json.loads(path.read_text())
+    return set(file.get("roles") or [file.get("role")])
+
+
+def copy_online_keys(keys, folder):
+    """The keys that belong on a control unit, in a folder of their own."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in sorted(Path(keys).glob("*.key")):
+        if signs_for(path) & {"snapshot", "timestamp"}:
+            shutil.copy2(path, folder)
+    return folder
+
+
 class ControlUnit:
     """repaved on a copy of the built fleet state and repository."""
 
     def __init__(self, folder, address=None, repository=None):
         self.folder = Path(folder)
         self.state = self.folder / "fleet"
+        self.repository_port = REPOSITORY_PORT
+        self.online_keys = copy_online_keys(BUILD / "keys", self.folder / "online-keys")
         self.repository = Path(repository or self.folder / "repository")
         self.address = address
         self.process = None
-        self.folder.mkdir(parents=True, exist_ok=True)
         self.state.mkdir(mode=0o700, exist_ok=True)
         # The identity that the boot media know; the nodes and their assignments belong to this folder.
         for source in (BUILD / "fleet").iterdir():
@@ -127,7 +144,9 @@ class ControlUnit:
 
     def start(self, seconds=30):
         words = [BUILD / "bin/repaved", "--state", near(self.state), "--repository", self.repository,
-                 "--port", PORT, "--repository-port", REPOSITORY_PORT]
+                 "--port", PORT, "--repository-port", self.repository_port]
+        if self.online_keys:
+            words += ["--online-keys", self.online_keys]
         if self.address:
             words += ["--address", self.address]
         log = self.folder / "repaved.log"
@@ -370,6 +389,23 @@ class Fleet:
         except Failure as failure:
             raise Failure(f"{failure}\n--- end of the console ({server.console_file}):\n"
                           + "\n".join(server.console().splitlines()[-40:])) from None
+
+    def attacker(self, *words, seconds=20):
+        """Starts attacker.py, which ends with the fleet. Returns its process."""
+        log = self.folder / f"attacker-{len(self.processes)}.log"
+        process = Process([sys.executable, ROOT / "qemu-tests/attacker.py", *words], log)
+        self.processes.append(process)
+        wait_until(f"attacker: {' '.join(map(str, words))}", seconds, lambda: "ready" in tail(log), every=0.1, alive=process)
+        return process
+
+    def mirror(self):
+        """A copy of the repository, and an attacker's server that offers it to the nodes in the place of the control unit's own
+        files: that one, not started yet, gets another port. Returns the copy's folder."""
+        folder = self.folder / "mirrored"
+        shutil.copytree(self.control.repository, folder, copy_function=os.link)
+        self.attacker("mirror", "--folder", folder, "--port", REPOSITORY_PORT)
+        self.control.repository_port = REPOSITORY_PORT + 1000
+        return folder
 
     def ssh_words(self, server, *command):
         return ["ssh", "-i", self.key, "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no",

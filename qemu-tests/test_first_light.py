@@ -135,11 +135,12 @@ def last_error(fleet, server):
 
 
 def test_unsigned_metadata_is_refused(fleet):
-    """Targets metadata that names another image, with the old signature."""
+    """Targets metadata that names another image, with the old signature. The control unit wouldn't serve it: a mirror does."""
     server = fleet.server()
+    mirrored = fleet.mirror()
     fleet.control.start()
     fleet.default("minimal", "web")
-    metadata = fleet.control.repository / "metadata"
+    metadata = mirrored / "metadata"
     newest = max(metadata.glob("*.targets.json"), key=lambda path: int(path.name.split(".")[0]))
     text = newest.read_text()
     digest = fleet_module.description_of("os-minimal")["verity"]["root_hash"]

@@ -7,13 +7,20 @@
 
 #include "signing/sha256.h"
 
-/* Where the text goes: there is room for the longest that it can get. */
+/* Where the text goes: there is room for the longest that it can get. Or, to compare, where it should stand already. */
 struct writer {
 	uint8_t *at, *end;
+	const char *same, *same_end; /* NULL: write */
 };
 
 static int put(struct writer *writer, const void *data, size_t size)
 {
+	if (writer->same) {
+		if ((size_t)(writer->same_end - writer->same) < size || memcmp(writer->same, data, size) != 0)
+			return -EINVAL;
+		writer->same += size;
+		return 0;
+	}
 	if ((size_t)(writer->end - writer->at) < size)
 		return -EINVAL;
 	memcpy(writer->at, data, size);
@@ -106,13 +113,21 @@ static int put_unsorted(struct writer *writer, struct tree object)
 static int put_object(struct writer *writer, struct tree object)
 {
 	struct tree_steps steps = tree_begin(object);
+	struct tree before = { 0 };
 	int r = put(writer, "{", 1);
 
-	if (r == 0 && !is_sorted(object))
+	if (r == 0 && !writer->same && !is_sorted(object)) {
 		r = put_unsorted(writer, object);
-	else
-		for (bool first = true; r == 0 && tree_next(&steps); first = false)
-			r = put_member(writer, steps.key, first);
+		return r < 0 ? r : put(writer, "}", 1);
+	}
+	for (; r == 0 && tree_next(&steps); before = steps.key) {
+		bool first = tree_is_none(before);
+
+		/* To compare, the order is looked at on the way. */
+		if (writer->same && !first && tree_compare(before, steps.key) > 0)
+			return -EINVAL;
+		r = put_member(writer, steps.key, first);
+	}
 	return r < 0 ? r : put(writer, "}", 1);
 }
 
@@ -158,12 +173,20 @@ int canonical_format(struct tree value, struct buffer *ret_text)
 		ret_text->data = data;
 		ret_text->room = room;
 	}
-	writer = (struct writer){ data + ret_text->size, data + ret_text->room - 1 };
+	writer = (struct writer){ .at = data + ret_text->size, .end = data + ret_text->room - 1 };
 	r = put_value(&writer, value);
 	if (r == 0)
 		ret_text->size = (size_t)(writer.at - data);
 	data[ret_text->size] = '\0';
 	return r;
+}
+
+bool canonical_is_text(struct tree value)
+{
+	size_t span = tree_span(value);
+	struct writer writer = { .same = value.text, .same_end = value.text + span };
+
+	return span > 0 && put_value(&writer, value) == 0 && writer.same == writer.same_end;
 }
 
 int canonical_sha256(struct tree value, uint8_t ret_digest[32])

@@ -17,6 +17,10 @@
  * canonical form) or for TREE_NONE, or -ENOMEM; on error `ret_text` is unchanged. */
 int canonical_format(struct tree value, struct buffer *ret_text);
 
+/* Whether the value stands in its text just as its canonical form is, as in files that were written to save memory: then the
+ * bytes at value.text (tree_span of them) are the canonical form. false also when memory runs out. */
+bool canonical_is_text(struct tree value);
+
 /* The SHA-256 of the canonical form. Errors as above. */
 int canonical_sha256(struct tree value, uint8_t ret_digest[32]);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The client workflow; step numbers are those of the specification, section 5. */
+/* The client workflow but for delegations; step numbers are those of the specification, section 5. */
 #include "signing/client.h"
 
 #include <errno.h>
@@ -9,24 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "signing/format.h"
-#include "signing/verified-private.h"
+#include "signing/client-private.h"
 
 /* 5.3.3: how many new roots one update follows. */
 #define ROOTS_MOST 256u
 
-struct tuf_client {
-	struct tuf_store store;
-	struct tuf_fetch fetch;
-	int64_t now;
-	struct buffer root_data;     /* the bytes of `root` */
-	uint64_t stored_root;        /* version that the store's root claims, 0 when it has none */
-	bool rotated_since_stored;   /* the given root has other online keys than an older one in the store */
-	struct tuf_document root, timestamp, snapshot, targets; /* all-zero: not trusted yet */
-	char error[TUF_ERROR_SIZE + 160];
-};
-
-__attribute__((format(printf, 3, 4))) static int fail(struct tuf_client *client, int r, const char *format, ...)
+int client_fail(struct tuf_client *client, int r, const char *format, ...)
 {
 	va_list arguments;
 
@@ -35,6 +23,8 @@ __attribute__((format(printf, 3, 4))) static int fail(struct tuf_client *client,
 	va_end(arguments);
 	return r;
 }
+
+#define fail client_fail
 
 static bool is_trusted(const struct tuf_document *document)
 {
@@ -51,12 +41,12 @@ static void replace(struct tuf_document *to, struct tuf_document *from)
 
 /* ------------------------------------------------------------------ one file */
 
-/* Form and signatures; the sentence names the file. */
-static int verify(struct tuf_client *client, const char *name, enum tuf_type type, const struct buffer *data,
+/* Form and signatures; the sentence names the file. Takes over `data`. */
+static int verify(struct tuf_client *client, const char *name, enum tuf_type type, struct buffer *data,
 		  const struct tuf_signers *signers, struct tuf_document *ret_document)
 {
 	char error[TUF_ERROR_SIZE];
-	int r = tuf_document_parse(type, data->data, data->size, ret_document, error);
+	int r = tuf_document_take(type, data, ret_document, error);
 
 	if (r < 0)
 		return fail(client, r, "%s: %s", name, error);
@@ -84,30 +74,49 @@ static int fetch(struct tuf_client *client, const char *name, size_t most, struc
 		    strerror(-r));
 }
 
-/* What the store has for a role, if it still verifies; ret_document is empty otherwise. Anybody may have written to
- * the store, so what doesn't verify is as good as absent. */
-static int load_trusted(struct tuf_client *client, enum tuf_type type, const struct tuf_signers *signers, size_t most,
-			struct buffer *ret_data, struct tuf_document *ret_document)
+/* What the store has for a role, or nothing: 0 also when there is none. */
+static int load(struct tuf_client *client, const char *role, size_t most, struct buffer *ret_data)
 {
-	const char *role = tuf_type_name(type);
+	char name[TUF_FILE_NAME_SIZE];
 	int r = client->store.load(client->store.context, role, most, ret_data);
 
-	memset(ret_document, 0, sizeof(*ret_document));
+	if (r == 0)
+		return 0;
+	buffer_release(ret_data);
 	if (r == -ENOENT || r == -EFBIG)
 		return 0;
-	if (r < 0)
-		return fail(client, r, "trusted %s metadata can't be read: %s", role, strerror(-r));
-	r = verify(client, role, type, ret_data, signers, ret_document);
-	return r == -ENOMEM ? r : 0;
+	tuf_role_file_name(role, 0, name);
+	return fail(client, r, "trusted %s can't be read: %s", name, strerror(-r));
 }
 
-static int save(struct tuf_client *client, enum tuf_type type, const struct buffer *data)
+/* What the store has for a top-level role, if it still verifies; ret_document is empty otherwise. Anybody may have
+ * written to the store, so what doesn't verify is as good as absent. */
+static int load_trusted(struct tuf_client *client, enum tuf_type type, const struct tuf_signers *signers, size_t most,
+			struct tuf_document *ret_document)
 {
-	int r = client->store.store(client->store.context, tuf_type_name(type), data->data, data->size);
+	struct buffer data = { 0 };
+	int r = load(client, tuf_type_name(type), most, &data);
 
-	if (r < 0)
-		return fail(client, r, "trusted %s metadata can't be stored: %s", tuf_type_name(type), strerror(-r));
-	return 0;
+	memset(ret_document, 0, sizeof(*ret_document));
+	if (r == 0 && data.size) {
+		r = verify(client, tuf_type_name(type), type, &data, signers, ret_document);
+		if (r < 0)
+			memset(ret_document, 0, sizeof(*ret_document));
+		r = r == -ENOMEM ? r : 0;
+	}
+	buffer_release(&data);
+	return r;
+}
+
+static int save(struct tuf_client *client, const char *role, const struct tuf_document *document)
+{
+	char name[TUF_FILE_NAME_SIZE];
+	int r = client->store.store(client->store.context, role, document->data.data, document->data.size);
+
+	if (r == 0)
+		return 0;
+	tuf_role_file_name(role, 0, name);
+	return fail(client, r, "trusted %s can't be stored: %s", name, strerror(-r));
 }
 
 static int check_expiry(struct tuf_client *client, const char *name, const struct tuf_document *document)
@@ -159,19 +168,34 @@ static int forget_online(struct tuf_client *client)
 
 static int save_root(struct tuf_client *client)
 {
-	int r = save(client, TUF_ROOT, &client->root_data);
+	int r = save(client, "root", &client->root);
 
 	if (r == 0)
-		client->stored_root = client->root.version;
+		client->root_is_stored = true;
 	return r;
 }
 
-/* A root newer than the store's, from outside the chain of updates (a new initramfs), takes its place. */
-static int begin_with_given_root(struct tuf_client *client)
+static int save_link(struct tuf_client *client, const struct tuf_document *root)
 {
 	int r = 0;
 
-	if (client->root.version <= client->stored_root)
+	if (client->store.store_root)
+		r = client->store.store_root(client->store.context, root->version, root->data.data, root->data.size);
+	return r < 0 ? fail(client, r, "trusted %" PRIu64 ".root.json can't be stored: %s", root->version, strerror(-r)) : 0;
+}
+
+/* The trusted root as opening found it takes the place of what the store has: an older one (a new initramfs came, or the
+ * power was cut behind a link), none, or one that didn't verify. */
+static int begin_with_trusted_root(struct tuf_client *client)
+{
+	int r = 0;
+
+	/* What anybody else wrote there would take the room of real links. */
+	if (client->store.keep_roots)
+		r = client->store.keep_roots(client->store.context, client->given_root + 1, client->root.version);
+	if (r < 0)
+		return fail(client, r, "old root metadata can't be removed: %s", strerror(-r));
+	if (client->root_is_stored)
 		return 0;
 	if (client->rotated_since_stored)
 		r = forget_online(client);
@@ -180,7 +204,7 @@ static int begin_with_given_root(struct tuf_client *client)
 }
 
 /* 5.3.4 and 5.3.5: signed by the old root's keys and by its own, and exactly one version newer. */
-static int verify_next_root(struct tuf_client *client, const char *name, const struct buffer *data,
+static int verify_next_root(struct tuf_client *client, const char *name, struct buffer *data,
 			    struct tuf_document *ret_root)
 {
 	uint64_t wanted = client->root.version + 1;
@@ -219,19 +243,17 @@ static int follow_root(struct tuf_client *client, bool *ret_more)
 	if (r < 0)
 		return r;
 	r = verify_next_root(client, name, &data, &next);
-	/* Links up to the store's own version were followed before, and what was seen since isn't forgotten. Forget
-	 * before saving: a power cut in between forgets again, instead of never. */
-	if (r == 0 && next.version > client->stored_root && is_rotated(&client->root, &next))
+	/* Forget before saving: a power cut in between forgets again, instead of never. And the link before the root: a
+	 * root without the link to it might not be known for a descendant of the given one. */
+	if (r == 0 && is_rotated(&client->root, &next))
 		r = forget_online(client);
+	if (r == 0)
+		r = save_link(client, &next);
 	if (r == 0) {
 		replace(&client->root, &next);
-		buffer_release(&client->root_data);
-		client->root_data = data;
-		data = (struct buffer){ 0 };
 		*ret_more = true;
-	}
-	if (r == 0 && client->root.version > client->stored_root)
 		r = save_root(client);
+	}
 	tuf_document_release(&next);
 	buffer_release(&data);
 	return r;
@@ -240,13 +262,10 @@ static int follow_root(struct tuf_client *client, bool *ret_more)
 static int refresh_root(struct tuf_client *client)
 {
 	bool more = true;
-	int r = begin_with_given_root(client);
+	int r = begin_with_trusted_root(client);
 
 	for (unsigned n = 0; r == 0 && more && n < ROOTS_MOST; n++)
 		r = follow_root(client, &more);
-	/* The store's root claims a version that the chain doesn't reach: it wasn't ours. */
-	if (r == 0 && client->root.version != client->stored_root)
-		r = save_root(client);
 	return r < 0 ? r : check_expiry(client, "root.json", &client->root);
 }
 
@@ -271,116 +290,161 @@ static int check_timestamp_rollback(struct tuf_client *client, const struct tuf_
 
 static int refresh_timestamp(struct tuf_client *client)
 {
-	struct buffer old_data = { 0 }, data = { 0 };
 	struct tuf_document old = { 0 }, new = { 0 };
+	struct buffer data = { 0 };
 	struct tuf_signers signers;
 	bool is_new;
 	int r;
 
 	tuf_root_signers(&client->root, TUF_TIMESTAMP, &signers);
-	r = load_trusted(client, TUF_TIMESTAMP, &signers, TUF_TIMESTAMP_MOST, &old_data, &old);
+	r = load_trusted(client, TUF_TIMESTAMP, &signers, TUF_TIMESTAMP_MOST, &old);
 	if (r == 0)
 		r = fetch(client, "timestamp.json", TUF_TIMESTAMP_MOST, &data);
 	if (r == 0)
 		r = verify(client, "timestamp.json", TUF_TIMESTAMP, &data, &signers, &new);
-	if (r == 0 && is_trusted(&old))
-		r = check_timestamp_rollback(client, &old, &new);
 	/* 5.4.3.1: the same version isn't looked at again. */
 	is_new = r == 0 && (!is_trusted(&old) || new.version != old.version);
+	if (is_new && is_trusted(&old))
+		r = check_timestamp_rollback(client, &old, &new);
 	if (r == 0)
 		r = check_expiry(client, "timestamp.json", is_new ? &new : &old);
 	if (r == 0 && is_new)
-		r = save(client, TUF_TIMESTAMP, &data);
+		r = save(client, "timestamp", &new);
 	if (r == 0)
 		replace(&client->timestamp, is_new ? &new : &old);
 	tuf_document_release(&new);
 	tuf_document_release(&old);
 	buffer_release(&data);
-	buffer_release(&old_data);
 	return r;
 }
 
 /* ------------------------------------------------------------------ 5.5 and 5.6: what has a version signed above it */
 
-/* Fetches and checks a file that trusted metadata describes (`file`). */
-static int fetch_described(struct tuf_client *client, enum tuf_type type, const struct tuf_file *file, size_t most,
-			   const struct tuf_signers *signers, struct buffer *ret_data, struct tuf_document *ret_document)
+/* `data` (taken over) against what trusted metadata says of it: length, hashes, signatures, version, expiry. */
+static int verify_described(struct tuf_client *client, const char *name, enum tuf_type type, struct buffer *data,
+			    const struct tuf_file *file, const struct tuf_signers *signers,
+			    struct tuf_document *ret_document)
 {
-	char name[64], error[TUF_ERROR_SIZE];
-	int r;
+	char error[TUF_ERROR_SIZE];
+	int r = tuf_check_file(file, data->data, data->size, error);
 
-	if (tuf_root_consistent(&client->root))
-		snprintf(name, sizeof(name), "%" PRIu64 ".%s.json", file->version, tuf_type_name(type));
-	else
-		snprintf(name, sizeof(name), "%s.json", tuf_type_name(type));
-	if (file->has_length && file->length < most)
-		most = (size_t)file->length;
-	r = fetch(client, name, most, ret_data);
-	if (r < 0)
-		return r;
-	r = tuf_check_file(file, ret_data->data, ret_data->size, error);
 	if (r < 0)
 		return fail(client, r, "%s: %s", name, error);
-	r = verify(client, name, type, ret_data, signers, ret_document);
+	r = verify(client, name, type, data, signers, ret_document);
 	if (r < 0)
 		return r;
 	if (ret_document->version != file->version)
-		return fail(client, -EBADMSG, "%s: has version %" PRIu64 ", but version %" PRIu64 " is signed", name,
-			    ret_document->version, file->version);
-	return 0;
+		r = fail(client, -EBADMSG, "%s: has version %" PRIu64 ", but version %" PRIu64 " is signed", name,
+			 ret_document->version, file->version);
+	if (r == 0)
+		r = check_expiry(client, name, ret_document);
+	if (r < 0)
+		tuf_document_release(ret_document);
+	return r;
 }
 
-/* Whether what the store has is just what is described, so that nothing need be fetched. */
-static bool is_current(const struct tuf_document *document, const struct buffer *data, const struct tuf_file *file)
+static int fetch_described(struct tuf_client *client, enum tuf_type type, const struct described_role *described,
+			   size_t most, struct tuf_document *ret_document)
 {
-	char error[TUF_ERROR_SIZE];
-
-	return is_trusted(document) && document->version == file->version &&
-	       tuf_check_file(file, data->data, data->size, error) == 0;
-}
-
-static int check_snapshot_rollback(struct tuf_client *client, const struct tuf_document *old,
-				   const struct tuf_document *new)
-{
-	char error[TUF_ERROR_SIZE];
-	int r = tuf_check_snapshot_rollback(old, new, error);
-
-	return r < 0 ? fail(client, r, "snapshot.json: %s", error) : 0;
-}
-
-/* Snapshot or top-level targets: `above` is the trusted metadata that describes it. */
-static int refresh_described(struct tuf_client *client, enum tuf_type type, const struct tuf_document *above,
-			     size_t most, struct tuf_document *trusted)
-{
-	struct buffer old_data = { 0 }, data = { 0 };
-	struct tuf_document old = { 0 }, new = { 0 };
-	struct tuf_signers signers;
-	struct tuf_file file = { 0 };
-	char name[32];
-	bool is_new = false;
+	const struct tuf_file *file = &described->file;
+	char name[TUF_FILE_NAME_SIZE];
+	struct buffer data = { 0 };
 	int r;
 
-	snprintf(name, sizeof(name), "%s.json", tuf_type_name(type));
-	tuf_file_of(above, name, &file);
-	tuf_root_signers(&client->root, type, &signers);
-	r = load_trusted(client, type, &signers, most, &old_data, &old);
-	if (r == 0 && !is_current(&old, &old_data, &file)) {
-		is_new = true;
-		r = fetch_described(client, type, &file, most, &signers, &data, &new);
-		if (r == 0 && type == TUF_SNAPSHOT && is_trusted(&old))
-			r = check_snapshot_rollback(client, &old, &new);
+	tuf_role_file_name(described->role, tuf_root_consistent(&client->root) ? file->version : 0, name);
+	if (file->has_length && file->length < most)
+		most = (size_t)file->length;
+	r = fetch(client, name, most, &data);
+	if (r == 0)
+		r = verify_described(client, name, type, &data, file, &described->signers, ret_document);
+	buffer_release(&data);
+	return r;
+}
+
+/* What the store has, if it is still all that is described. */
+static int load_described(struct tuf_client *client, enum tuf_type type, const struct described_role *described,
+			  size_t most, struct tuf_document *ret_document)
+{
+	struct buffer data = { 0 };
+	int r = load(client, described->role, most, &data);
+
+	if (r == 0 && data.size) {
+		r = verify_described(client, described->role, type, &data, &described->file, &described->signers,
+				     ret_document);
+		if (r < 0)
+			memset(ret_document, 0, sizeof(*ret_document));
+		r = r == -ENOMEM ? r : 0;
+	}
+	buffer_release(&data);
+	return r;
+}
+
+static void describe(const struct tuf_client *client, enum tuf_type type, const struct tuf_document *above,
+		     struct described_role *ret_described)
+{
+	char name[32];
+
+	memset(ret_described, 0, sizeof(*ret_described));
+	ret_described->role = tuf_type_name(type);
+	snprintf(name, sizeof(name), "%s.json", ret_described->role);
+	tuf_file_of(above, name, &ret_described->file);
+	tuf_root_signers(&client->root, type, &ret_described->signers);
+}
+
+/* The old snapshot counts for the roll-back check however old it is, and whether or not the timestamp still names it. */
+static int refresh_snapshot(struct tuf_client *client)
+{
+	struct tuf_document old = { 0 }, new = { 0 };
+	struct described_role described;
+	char error[TUF_ERROR_SIZE];
+	int r;
+
+	describe(client, TUF_SNAPSHOT, &client->timestamp, &described);
+	r = load_described(client, TUF_SNAPSHOT, &described, TUF_SNAPSHOT_MOST, &client->snapshot);
+	if (r < 0 || is_trusted(&client->snapshot))
+		return r;
+	r = load_trusted(client, TUF_SNAPSHOT, &described.signers, TUF_SNAPSHOT_MOST, &old);
+	if (r == 0)
+		r = fetch_described(client, TUF_SNAPSHOT, &described, TUF_SNAPSHOT_MOST, &new);
+	if (r == 0 && is_trusted(&old)) {
+		r = tuf_check_snapshot_rollback(&old, &new, error);
+		if (r < 0)
+			fail(client, r, "snapshot.json: %s", error);
 	}
 	if (r == 0)
-		r = check_expiry(client, name, is_new ? &new : &old);
-	if (r == 0 && is_new)
-		r = save(client, type, &data);
+		r = save(client, "snapshot", &new);
 	if (r == 0)
-		replace(trusted, is_new ? &new : &old);
+		replace(&client->snapshot, &new);
 	tuf_document_release(&new);
 	tuf_document_release(&old);
-	buffer_release(&data);
-	buffer_release(&old_data);
 	return r;
+}
+
+int client_load_targets(struct tuf_client *client, const struct described_role *described,
+			struct tuf_document *ret_document)
+{
+	int r;
+
+	memset(ret_document, 0, sizeof(*ret_document));
+	r = load_described(client, TUF_TARGETS, described, TUF_TARGETS_MOST, ret_document);
+	if (r < 0 || is_trusted(ret_document))
+		return r;
+	/* Nothing of the old is in memory any more: two lists of all images would be too much for a small server. */
+	r = fetch_described(client, TUF_TARGETS, described, TUF_TARGETS_MOST, ret_document);
+	if (r < 0)
+		return r;
+	r = save(client, described->role, ret_document);
+	if (r < 0)
+		tuf_document_release(ret_document);
+	return r;
+}
+
+static int refresh_targets(struct tuf_client *client)
+{
+	struct described_role described;
+
+	describe(client, TUF_TARGETS, &client->snapshot, &described);
+	return client_load_targets(client, &described, &client->targets);
 }
 
 int tuf_client_refresh(struct tuf_client *client)
@@ -395,9 +459,9 @@ int tuf_client_refresh(struct tuf_client *client)
 	if (r == 0)
 		r = refresh_timestamp(client);
 	if (r == 0)
-		r = refresh_described(client, TUF_SNAPSHOT, &client->timestamp, TUF_SNAPSHOT_MOST, &client->snapshot);
+		r = refresh_snapshot(client);
 	if (r == 0)
-		r = refresh_described(client, TUF_TARGETS, &client->snapshot, TUF_TARGETS_MOST, &client->targets);
+		r = refresh_targets(client);
 	if (r == 0)
 		client->error[0] = '\0';
 	return r;
@@ -405,15 +469,52 @@ int tuf_client_refresh(struct tuf_client *client)
 
 /* ------------------------------------------------------------------ opening */
 
-/* A root that the store has counts when it is newer and signed by enough keys of the given root as well as by its own.
- * Anybody may have written to the store; a root that is further from the given one is found again link by link. */
-static bool descends(const struct tuf_document *root, const struct tuf_document *from)
+/* One link of the chain from the store; *ret_more tells whether there was one that verifies. */
+static int walk_link(struct tuf_client *client, bool *ret_more)
 {
+	uint64_t version = client->root.version + 1;
+	struct tuf_document next = { 0 };
+	struct buffer data = { 0 };
+	int r = client->store.load_root(client->store.context, version, TUF_ROOT_MOST, &data);
+
+	*ret_more = false;
+	if (r == -ENOENT || r == -EFBIG)
+		r = -EBADMSG;
+	else if (r == 0)
+		r = verify_next_root(client, "stored root", &data, &next);
+	if (r == 0) {
+		replace(&client->root, &next);
+		*ret_more = true;
+	}
+	buffer_release(&data);
+	return r == -EBADMSG ? 0 : r;
+}
+
+/* The roots that were followed before count again without the repository's help: it would withhold the one that revoked
+ * the keys it has stolen. */
+static int walk_stored_links(struct tuf_client *client)
+{
+	bool more = client->store.load_root != NULL;
+	int r = 0;
+
+	for (unsigned n = 0; r == 0 && more && n < ROOTS_MOST; n++)
+		r = walk_link(client, &more);
+	return r;
+}
+
+/* The store's own root counts when it is newer than the trusted one and signed by enough of its keys as well as by its own.
+ * Only a store that can't keep links may leave some out: with a revoked key a root of any version could be made that no
+ * later rotation ever reaches. */
+static bool descends(const struct tuf_client *client, const struct tuf_document *root)
+{
+	const struct tuf_document *from = &client->root;
 	struct tuf_signers signers;
 	char error[TUF_ERROR_SIZE];
 
+	if (root->version <= from->version || (client->store.load_root && root->version != from->version + 1))
+		return false;
 	tuf_root_signers(from, TUF_ROOT, &signers);
-	if (root->version <= from->version || tuf_check_signatures(root, &signers, error) < 0)
+	if (tuf_check_signatures(root, &signers, error) < 0)
 		return false;
 	tuf_root_signers(root, TUF_ROOT, &signers);
 	return tuf_check_signatures(root, &signers, error) == 0;
@@ -427,35 +528,36 @@ static int open_stored_root(struct tuf_client *client)
 	int r = client->store.load(client->store.context, "root", TUF_ROOT_MOST, &data);
 
 	if (r == -ENOENT || r == -EFBIG)
-		return 0;
-	if (r < 0)
-		return r;
-	if (tuf_document_parse(TUF_ROOT, data.data, data.size, &stored, error) == 0) {
-		client->stored_root = stored.version;
-		client->rotated_since_stored =
-			stored.version < client->root.version && is_rotated(&stored, &client->root);
-		if (descends(&stored, &client->root)) {
+		r = 0;
+	else if (r == 0)
+		r = tuf_document_take(TUF_ROOT, &data, &stored, error);
+	if (r == 0 && is_trusted(&stored)) {
+		if (descends(client, &stored)) {
 			replace(&client->root, &stored);
-			buffer_release(&client->root_data);
-			client->root_data = data;
-			data = (struct buffer){ 0 };
+			client->root_is_stored = true;
+		} else {
+			client->root_is_stored = stored.data.size == client->root.data.size &&
+				memcmp(stored.data.data, client->root.data.data, stored.data.size) == 0;
+			client->rotated_since_stored =
+				stored.version < client->root.version && is_rotated(&stored, &client->root);
 		}
 	}
 	tuf_document_release(&stored);
 	buffer_release(&data);
-	return 0;
+	return r == -EBADMSG ? 0 : r;
 }
 
-static int open_given_root(struct tuf_client *client)
+static int open_given_root(struct tuf_client *client, const void *root, size_t size)
 {
 	struct tuf_signers signers;
 	char error[TUF_ERROR_SIZE];
-	int r = tuf_document_parse(TUF_ROOT, client->root_data.data, client->root_data.size, &client->root, error);
+	int r = tuf_document_parse(TUF_ROOT, root, size, &client->root, error);
 
 	if (r == 0) {
 		tuf_root_signers(&client->root, TUF_ROOT, &signers);
 		r = tuf_check_signatures(&client->root, &signers, error);
 	}
+	client->given_root = client->root.version;
 	return r == -EBADMSG ? -EINVAL : r;
 }
 
@@ -471,9 +573,9 @@ int tuf_client_open(const struct tuf_store *store, const struct tuf_fetch *fetch
 	client->store = *store;
 	client->fetch = *fetch_by;
 	client->now = now;
-	r = buffer_add(&client->root_data, root, root_size);
+	r = open_given_root(client, root, root_size);
 	if (r == 0)
-		r = open_given_root(client);
+		r = walk_stored_links(client);
 	if (r == 0)
 		r = open_stored_root(client);
 	if (r < 0) {
@@ -493,63 +595,19 @@ void tuf_client_close(struct tuf_client *client)
 	tuf_document_release(&client->timestamp);
 	tuf_document_release(&client->snapshot);
 	tuf_document_release(&client->targets);
-	buffer_release(&client->root_data);
 	free(client);
 }
 
 /* ------------------------------------------------------------------ asking */
 
-int tuf_client_target(struct tuf_client *client, const char *path, struct verified_target **ret_target)
-{
-	struct tuf_file file;
-	int r;
-
-	*ret_target = NULL;
-	if (!is_trusted(&client->targets))
-		return fail(client, -EBADMSG, "there is no trusted targets metadata: refresh first");
-	if (tuf_target_of(&client->targets, path, &file) < 0)
-		return fail(client, -ENOENT, "%.200s: nobody signed for this target (targets version %" PRIu64 ")", path,
-			    client->targets.version);
-	r = verified_target_new(path, &file, ret_target);
-	if (r == -EBADMSG)
-		return fail(client, r, "%.200s: is signed without a SHA-256", path);
-	return r < 0 ? fail(client, r, "out of memory") : 0;
-}
-
-int tuf_client_each_target(struct tuf_client *client, int (*each)(void *context, const struct verified_target *target),
-			   void *context)
-{
-	struct verified_target *target;
-	struct tuf_file file;
-	struct tree name;
-	char *path;
-	int r = 0;
-
-	if (!is_trusted(&client->targets))
-		return fail(client, -EBADMSG, "there is no trusted targets metadata: refresh first");
-	for (size_t i = 0; r == 0 && i < client->targets.count; i++) {
-		tuf_target_at(&client->targets, i, &name, &file);
-		path = NULL;
-		r = tree_string_new(name, &path);
-		if (r == 0)
-			r = verified_target_new(path, &file, &target);
-		free(path);
-		if (r == -ENOMEM)
-			return fail(client, r, "out of memory");
-		/* A NUL in its path, so nobody can ask for it; or no SHA-256, and tuf_client_target says so. */
-		if (r < 0) {
-			r = 0;
-			continue;
-		}
-		r = each(context, target);
-		verified_target_free(target);
-	}
-	return r;
-}
-
 const char *tuf_client_error(const struct tuf_client *client)
 {
 	return client->error;
+}
+
+bool tuf_client_consistent(const struct tuf_client *client)
+{
+	return tuf_root_consistent(&client->root);
 }
 
 uint64_t tuf_client_version(const struct tuf_client *client, const char *role)

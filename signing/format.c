@@ -276,38 +276,43 @@ int tuf_check_snapshot_rollback(const struct tuf_document *old, const struct tuf
 
 /* ------------------------------------------------------------------ files named by metadata */
 
-static int check_hash(struct tree hashes, const char *algorithm, const uint8_t *digest, size_t size, unsigned *known,
-		      char *error)
+static int hash_sha256(const void *data, size_t size, uint8_t *ret_digest)
 {
-	uint8_t signed_digest[crypto_hash_sha512_BYTES];
-	int r = tree_hex(tree_get(hashes, algorithm), signed_digest, size);
+	sha256_once(data, size, ret_digest);
+	return SHA256_SIZE;
+}
 
-	if (r == -ENOENT)
-		return 0;
-	if (r < 0 || memcmp(signed_digest, digest, size) != 0)
-		return tuf_bad(error, "isn't the file that was signed: its %s differs", algorithm);
-	(*known)++;
-	return 0;
+static int hash_sha512(const void *data, size_t size, uint8_t *ret_digest)
+{
+	crypto_hash_sha512(ret_digest, data, size);
+	return crypto_hash_sha512_BYTES;
 }
 
 int tuf_check_file(const struct tuf_file *file, const void *data, size_t size, char *ret_error)
 {
-	uint8_t sha256[SHA256_SIZE], sha512[crypto_hash_sha512_BYTES];
+	static const struct {
+		const char *name;
+		int (*hash)(const void *data, size_t size, uint8_t *ret_digest);
+	} kinds[] = { { "sha256", hash_sha256 }, { "sha512", hash_sha512 } };
+	uint8_t wanted[crypto_hash_sha512_BYTES], digest[crypto_hash_sha512_BYTES];
 	unsigned known = 0;
-	int r;
 
 	if (file->has_length && size != file->length)
 		return tuf_bad(ret_error, "has %zu bytes, but %" PRIu64 " are signed", size, file->length);
 	if (tree_is_none(file->hashes))
 		return 0;
-	sha256_once(data, size, sha256);
-	crypto_hash_sha512(sha512, data, size);
-	r = check_hash(file->hashes, "sha256", sha256, sizeof(sha256), &known, ret_error);
-	if (r == 0)
-		r = check_hash(file->hashes, "sha512", sha512, sizeof(sha512), &known, ret_error);
-	if (r == 0 && known == 0)
-		return tuf_bad(ret_error, "is signed with hashes of unknown kinds only");
-	return r;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		struct tree hash = tree_get(file->hashes, kinds[i].name);
+		size_t length;
+
+		if (tree_is_none(hash))
+			continue;
+		known++;
+		length = (size_t)kinds[i].hash(data, size, digest);
+		if (tree_hex(hash, wanted, length) < 0 || memcmp(wanted, digest, length) != 0)
+			return tuf_bad(ret_error, "isn't the file that was signed: its %s differs", kinds[i].name);
+	}
+	return known > 0 ? 0 : tuf_bad(ret_error, "is signed with hashes of unknown kinds only");
 }
 
 bool tuf_root_consistent(const struct tuf_document *root)

@@ -22,7 +22,7 @@
 #define TUF_ROOT_MOST 524288u
 #define TUF_TIMESTAMP_MOST 16384u
 #define TUF_SNAPSHOT_MOST 2097152u
-#define TUF_TARGETS_MOST 8388608u /* 10,000 image descriptions are 8 MB when written with white space, 5 MB without */
+#define TUF_TARGETS_MOST 8388608u /* 10,000 applications with all that a description can say, written compactly */
 
 /* Longest name of a role (bytes with the NUL). */
 #define TUF_ROLE_SIZE 256

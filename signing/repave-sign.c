@@ -1,182 +1,151 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The repository tool: makes keys, takes images in, signs and publishes, shows. */
+/* The repository tool: makes keys, takes images in, signs and publishes, shows. This file reads the command line. */
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "common/bytes.h"
 #include "common/log.h"
-#include "signing/repository.h"
-#include "signing/show.h"
+#include "signing/command.h"
+#include "signing/key-file.h"
 
-#define EXPIRES_MOST_DAYS 3650
+#define DAYS_MOST 3650
 
-enum accepted {
-	OPTION_REPOSITORY = 1 << 0,
-	OPTION_KEYS = 1 << 1,
-	OPTION_EXPIRES = 1 << 2,
-	OPTION_THRESHOLD = 1 << 3,
-	OPTION_JSON = 1 << 4,
-	OPTION_ONLINE = 1 << 5,
-};
-
-struct arguments {
-	const char *repository, *keys;
-	struct repository_policy policy;
-	bool json, only_online;
-	int count; /* of what remains */
-	char **rest;
-};
-
-struct command {
-	const char *name;
-	unsigned options, needed; /* of enum accepted */
-	int least, most;          /* further arguments */
-	int (*run)(const struct arguments *arguments);
-	const char *usage, *help;
-};
-
-#define ONLINE_HELP                                                                                              \
-	"  --expires-snapshot DAYS    life of what is signed now (default 14)\n"                                    \
-	"  --expires-timestamp DAYS   (default 7)\n"
-#define EXPIRES_HELP ONLINE_HELP "  --expires-targets DAYS     (default 90)\n"
-
-/* ------------------------------------------------------------------ commands */
-
-static int run_init(const struct arguments *a)
-{
-	int r = repository_init(a->repository, a->keys, &a->policy, time(NULL));
-
-	if (r < 0)
-		return r;
-	log_info("made the repository %s and its keys in %s", a->repository, a->keys);
-	log_warning("the keys aren't encrypted: keep root and targets keys off line, and only snapshot and timestamp keys "
-		    "on the control unit");
-	return 0;
-}
-
-static int run_add(const struct arguments *a)
-{
-	size_t count = (size_t)a->count, done;
-	struct checked_image *images = calloc(count, sizeof(*images));
-	struct repository repository;
-	int r = images ? 0 : -ENOMEM;
-
-	for (done = 0; r == 0 && done < count; done++) {
-		log_info("checking %s", a->rest[done]);
-		r = checked_image_load(a->rest[done], &images[done]);
-	}
-	if (r == 0)
-		r = repository_open(a->repository, a->keys, &repository);
-	if (r == 0) {
-		r = repository_add(&repository, images, count);
-		if (r == 0 && repository.is_staged)
-			log_info("staged: repave-sign publish signs it");
-		repository_close(&repository);
-	}
-	for (size_t i = 0; images && i < count; i++)
-		checked_image_release(&images[i]);
-	free(images);
-	return r;
-}
-
-static int run_remove(const struct arguments *a)
-{
-	struct repository repository;
-	int r = repository_open(a->repository, a->keys, &repository);
-
-	if (r < 0)
-		return r;
-	r = repository_remove(&repository, a->rest[0]);
-	if (r == 0)
-		log_info("%s is removed at the next repave-sign publish", a->rest[0]);
-	repository_close(&repository);
-	return r;
-}
-
-static int publish(const struct arguments *a, enum repository_scope scope)
-{
-	struct repository repository;
-	int r = repository_open(a->repository, a->keys, &repository);
-
-	if (r < 0)
-		return r;
-	r = repository_publish(&repository, a->keys, &a->policy, scope, time(NULL));
-	if (r == 0)
-		log_info("nothing to publish: nothing is staged and nothing is past half of its life");
-	repository_close(&repository);
-	return r;
-}
-
-static int run_publish(const struct arguments *a)
-{
-	return publish(a, a->only_online ? PUBLISH_ONLINE : PUBLISH_ALL);
-}
-
-static int run_renew(const struct arguments *a)
-{
-	return publish(a, PUBLISH_ONLINE);
-}
-
-static int run_show(const struct arguments *a)
-{
-	return repository_show(a->repository, time(NULL), a->json);
-}
+enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_WAITS = 3 };
 
 static const struct command commands[] = {
-	{ "init", OPTION_REPOSITORY | OPTION_KEYS | OPTION_EXPIRES | OPTION_THRESHOLD, OPTION_REPOSITORY | OPTION_KEYS, 0, 0,
-	  run_init, "--repository DIR --keys DIR [options]",
-	  "Makes Ed25519 keys, the trusted root and an empty repository. Neither folder may hold anything.\n"
+	{ "init", BIT(OPTION_REPOSITORY) | KEYS_OPTIONS | EXPIRES_OPTIONS | BIT(OPTION_THRESHOLD_ROLE + TUF_ROOT) |
+	  BIT(OPTION_THRESHOLD_ROLE + TUF_TARGETS) | BIT(OPTION_THRESHOLD_ROLE + TUF_SNAPSHOT) |
+	  BIT(OPTION_THRESHOLD_ROLE + TUF_TIMESTAMP) | BIT(OPTION_TYPE) | BIT(OPTION_NO_PASSPHRASE) | BIT(OPTION_EXPIRES),
+	  BIT(OPTION_REPOSITORY) | BIT(OPTION_KEYS), 0, 0, run_init, "--repository DIR --keys DIR [options]",
+	  "Makes keys, the trusted root and an empty repository. Neither folder may hold anything. Root and targets keys\n"
+	  "are encrypted with a passphrase, which is asked for twice.\n"
 	  "  --threshold-root N/M       M keys, of which N must sign (default 1/1); also\n"
-	  "                             --threshold-targets, --threshold-snapshot, --threshold-timestamp\n" EXPIRES_HELP
-	  "  --expires-root DAYS        (default 365)\n" },
-	{ "add", OPTION_REPOSITORY | OPTION_KEYS, OPTION_REPOSITORY, 1, 4096, run_add,
-	  "--repository DIR [--keys DIR] NAME.json…",
+	  "                             --threshold-targets, --threshold-snapshot, --threshold-timestamp\n"
+	  "  --key ROLE=FILE            a key that exists (.key, .pub or PEM) instead of a new one; may be repeated.\n"
+	  "                             Without enough secret keys at hand root and targets wait for signatures.\n"
+	  "  --type TYPE                ed25519 (default) or p256\n"
+	  "  --expires DAYS             life of the new keys (default: without end)\n"
+	  "  --no-passphrase            nothing is encrypted: for trying things out\n" PASSPHRASE_HELP EXPIRES_HELP },
+	{ "add", BIT(OPTION_REPOSITORY) | BIT(OPTION_KEYS) | BIT(OPTION_ROLE) | BIT(OPTION_EXPIRES_ROLE + TUF_TARGETS),
+	  BIT(OPTION_REPOSITORY), 1, 4096, run_add, "--repository DIR [--keys DIR] [--role ROLE] NAME.json…",
 	  "Checks image descriptions against the files beside them: NAME.img.zst is decoded and every block compared\n"
 	  "with the root hash, and NAME.img too if it is there. Copies the images into the repository and stages\n"
-	  "them for the next publish. All of them or none.\n" },
-	{ "remove", OPTION_REPOSITORY | OPTION_KEYS, OPTION_REPOSITORY, 1, 1, run_remove,
-	  "--repository DIR [--keys DIR] TARGET", "Stages the removal of a target, such as os/debian/12.1.img.zst.\n" },
-	{ "publish", OPTION_REPOSITORY | OPTION_KEYS | OPTION_EXPIRES | OPTION_ONLINE, OPTION_REPOSITORY | OPTION_KEYS, 0, 0,
-	  run_publish, "--repository DIR --keys DIR [options]",
-	  "Signs what is staged and renews what is past half of its life. timestamp.json is written last.\n"
-	  "  --only-online              as renew\n" EXPIRES_HELP },
-	{ "renew", OPTION_REPOSITORY | OPTION_KEYS | OPTION_EXPIRES, OPTION_REPOSITORY | OPTION_KEYS, 0, 0, run_renew,
-	  "--repository DIR --keys DIR [options]",
-	  "Renews snapshot and timestamp when they are past half of their life; needs no other keys.\n" ONLINE_HELP },
-	{ "show", OPTION_REPOSITORY | OPTION_JSON, OPTION_REPOSITORY, 0, 0, run_show, "--repository DIR [--json]",
-	  "Verifies the repository as a node would and lists its roles and targets.\n" },
+	  "them for the next publish. All of them or none.\n"
+	  "  --role ROLE                a delegated role, for applications of its own paths (default: targets)\n"
+	  "  --expires-targets DAYS     life of what is staged now (default 90)\n" },
+	{ "remove", BIT(OPTION_REPOSITORY) | BIT(OPTION_KEYS) | BIT(OPTION_ROLE) | BIT(OPTION_EXPIRES_ROLE + TUF_TARGETS),
+	  BIT(OPTION_REPOSITORY), 1, 1, run_remove, "--repository DIR [--keys DIR] [--role ROLE] TARGET",
+	  "Stages the removal of a target, such as os/debian/12.1.img.zst.\n"
+	  "  --role ROLE                a delegated role (default: targets)\n" },
+	{ "delegate", BIT(OPTION_REPOSITORY) | BIT(OPTION_KEYS) | BIT(OPTION_KEY) | BIT(OPTION_APP) | BIT(OPTION_PATH) |
+	  BIT(OPTION_THRESHOLD) | BIT(OPTION_TERMINATING) | BIT(OPTION_EXPIRES_ROLE + TUF_TARGETS), BIT(OPTION_REPOSITORY), 1, 1,
+	  run_delegate, "--repository DIR ACCOUNT --app NAME… --key FILE… [options]",
+	  "Lets an account's own signers sign for its own applications: stages a delegation, or a change of one.\n"
+	  "  --app NAME                 an application (app/NAME/*/*); NAME may hold *; may be repeated\n"
+	  "  --path PATTERN             any other target paths; may be repeated\n"
+	  "  --key FILE                 a key of the account (.pub, .key or PEM); may be repeated\n"
+	  "  --threshold N              how many of them must sign (default 1)\n"
+	  "  --terminating              nobody further down the list is asked for these paths\n" },
+	{ "undelegate", BIT(OPTION_REPOSITORY) | BIT(OPTION_KEYS) | BIT(OPTION_EXPIRES_ROLE + TUF_TARGETS), BIT(OPTION_REPOSITORY),
+	  1, 1, run_undelegate, "--repository DIR ACCOUNT",
+	  "Stages the end of a delegation: what only that account has signed for isn't trusted any more.\n" },
+	{ "rotate", BIT(OPTION_REPOSITORY) | BIT(OPTION_KEYS) | BIT(OPTION_ADD) | BIT(OPTION_REMOVE) | BIT(OPTION_THRESHOLD) |
+	  EXPIRES_OPTIONS, BIT(OPTION_REPOSITORY), 1, 1, run_rotate,
+	  "--repository DIR ROLE [--add FILE…] [--remove KEY…] [--threshold N]",
+	  "Stages other keys for root, targets, snapshot, timestamp or a delegated role, with all that has to be signed anew.\n"
+	  "  --add FILE                 a new key (.pub, .key or PEM); may be repeated\n"
+	  "  --remove KEY               name or key id of one that goes; may be repeated\n"
+	  "  --threshold N              how many must sign from now on\n" EXPIRES_HELP },
+	{ "threshold", BIT(OPTION_REPOSITORY) | BIT(OPTION_KEYS) | EXPIRES_OPTIONS, BIT(OPTION_REPOSITORY), 2, 2, run_threshold,
+	  "--repository DIR ROLE N", "Stages another threshold: N keys of the role must sign from then on.\n" },
+	{ "publish", BIT(OPTION_REPOSITORY) | KEYS_OPTIONS | EXPIRES_OPTIONS | BIT(OPTION_ONLINE) | BIT(OPTION_ROLE) |
+	  BIT(OPTION_RENEW) | BIT(OPTION_LEAVE_OUT), BIT(OPTION_REPOSITORY), 0, 0, run_publish,
+	  "--repository DIR [--keys DIR] [--key FILE…] [options]",
+	  "Signs what is staged with the keys at hand, renews what is past half of its life, and publishes what has enough\n"
+	  "signatures, verified as nodes verify it; the rest stays staged with the signatures it got (exit status 3).\n"
+	  "  --role ROLE                sign for this role only\n"
+	  "  --renew ROLE               a new version of root, targets or a delegated role in any case; may be repeated\n"
+	  "  --leave-out ACCOUNT        publish new keys of a delegation before its own metadata is signed by them\n"
+	  "  --only-online              as refresh\n" KEYS_HELP EXPIRES_HELP },
+	{ "refresh", BIT(OPTION_REPOSITORY) | KEYS_OPTIONS | EXPIRES_OPTIONS, BIT(OPTION_REPOSITORY) | BIT(OPTION_KEYS), 0, 0,
+	  run_refresh, "--repository DIR --keys DIR [options]",
+	  "The online job: renews snapshot and timestamp when they are past half of their life, and takes up what has\n"
+	  "been signed elsewhere: staged metadata with all its signatures, new versions of delegated roles.\n"
+	  ONLINE_HELP KEYS_HELP },
+	{ "renew", BIT(OPTION_REPOSITORY) | KEYS_OPTIONS | EXPIRES_OPTIONS, BIT(OPTION_REPOSITORY) | BIT(OPTION_KEYS), 0, 0,
+	  run_refresh, "--repository DIR --keys DIR [options]", "The name that refresh had once.\n" ONLINE_HELP KEYS_HELP },
+	{ "payload", BIT(OPTION_REPOSITORY) | BIT(OPTION_ROLE) | BIT(OPTION_OUTPUT) | BIT(OPTION_NEW_VERSION) | EXPIRES_OPTIONS,
+	  BIT(OPTION_REPOSITORY) | BIT(OPTION_ROLE), 0, 0, run_payload,
+	  "--repository DIR --role ROLE [--output FILE] [--new-version]",
+	  "Writes the exact bytes that are to be signed for a role's staged metadata, for signing elsewhere.\n"
+	  "  --output FILE              where (default: standard output)\n"
+	  "  --new-version              when nothing is staged: what is published, with a new version and life\n" EXPIRES_HELP },
+	{ "attach", BIT(OPTION_REPOSITORY) | BIT(OPTION_ROLE) | BIT(OPTION_SIGNATURE) | BIT(OPTION_KEY),
+	  BIT(OPTION_REPOSITORY) | BIT(OPTION_ROLE) | BIT(OPTION_SIGNATURE), 0, 0, run_attach,
+	  "--repository DIR --role ROLE --signature FILE [--key KEY]",
+	  "Adds a signature of the payload that was made elsewhere, once it verifies: raw Ed25519 (64 bytes), ECDSA P-256\n"
+	  "(DER), RSA-PSS with SHA-256, or one of them in hexadecimal.\n"
+	  "  --key KEY                  name or key id of who signed (default: whoever it was)\n" },
+	{ "discard", BIT(OPTION_REPOSITORY) | BIT(OPTION_ROLE), BIT(OPTION_REPOSITORY), 0, 0, run_discard,
+	  "--repository DIR [--role ROLE]", "Forgets what is staged, of one role or of all.\n" },
+	{ "show", BIT(OPTION_REPOSITORY) | BIT(OPTION_JSON), BIT(OPTION_REPOSITORY), 0, 0, run_show, "--repository DIR [--json]",
+	  "Lists roles, keys, delegations, what is staged and who has to sign it, and targets.\n" },
+	{ "verify", BIT(OPTION_REPOSITORY) | BIT(OPTION_JSON) | BIT(OPTION_ROOT), BIT(OPTION_REPOSITORY), 0, 0, run_verify,
+	  "--repository DIR [--root FILE] [--json]",
+	  "Verifies the whole repository as a node would, all roles and the bytes of every target.\n"
+	  "  --root FILE                the root.json to begin with (default: the repository's first)\n" },
+	{ "prune", BIT(OPTION_REPOSITORY) | BIT(OPTION_DAYS), BIT(OPTION_REPOSITORY) | BIT(OPTION_DAYS), 0, 0, run_prune,
+	  "--repository DIR --older-than DAYS",
+	  "Removes old metadata (never roots) and images that nothing names any more and that are older than so many days.\n" },
+	{ "key new", BIT(OPTION_KEYS) | BIT(OPTION_OUTPUT) | BIT(OPTION_TYPE) | BIT(OPTION_ROLE) | BIT(OPTION_EXPIRES) |
+	  BIT(OPTION_NO_PASSPHRASE) | BIT(OPTION_PASSPHRASE_FILE), 0, 1, 1, run_key_new, "NAME --keys DIR [options]",
+	  "Makes a key, DIR/NAME.key, encrypted with a passphrase that is asked for twice.\n"
+	  "  --output FILE              instead of --keys DIR\n"
+	  "  --type TYPE                ed25519 (default) or p256\n"
+	  "  --role ROLE                the key signs for this role only; may be repeated (default: any)\n"
+	  "  --expires DAYS             the key doesn't sign after that (default: without end)\n"
+	  "  --no-passphrase            not encrypted: for online keys (snapshot and timestamp)\n" PASSPHRASE_HELP },
+	{ "key list", BIT(OPTION_KEYS) | BIT(OPTION_JSON), BIT(OPTION_KEYS), 0, 0, run_key_list, "--keys DIR [--json]",
+	  "Lists the keys of a folder.\n" },
+	{ "key import", BIT(OPTION_KEYS) | BIT(OPTION_OUTPUT) | BIT(OPTION_NAME), 0, 1, 1, run_key_import,
+	  "PEM --name NAME (--keys DIR | --output FILE)",
+	  "Makes NAME.pub of a public key (Ed25519, P-256, RSA), whose secret half is held by openssl, a token or another person.\n" },
+	{ "key export", BIT(OPTION_OUTPUT) | BIT(OPTION_PEM), 0, 1, 1, run_key_export, "FILE [--pem] [--output FILE]",
+	  "Writes the public half of a key file, as a .pub file or as PEM.\n" },
+	{ "key passphrase", BIT(OPTION_PASSPHRASE_FILE) | BIT(OPTION_NEW_PASSPHRASE_FILE) | BIT(OPTION_NO_PASSPHRASE), 0, 1, 1,
+	  run_key_passphrase, "FILE [options]",
+	  "Encrypts a key with another passphrase. A key file of the first format becomes one of the second.\n"
+	  "  --new-passphrase-file FILE its first line instead of the terminal\n"
+	  "  --no-passphrase            not encrypted from now on\n" PASSPHRASE_HELP },
+	{ "key sign", BIT(OPTION_OUTPUT) | BIT(OPTION_PASSPHRASE_FILE), BIT(OPTION_OUTPUT), 2, 2, run_key_sign,
+	  "KEYFILE PAYLOAD --output FILE",
+	  "Signs what repave-sign payload wrote, on a machine that has the key and not the repository. Says what it signs.\n"
+	  PASSPHRASE_HELP },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
-/* ------------------------------------------------------------------ command line */
-
-static void print_help(FILE *to)
-{
-	fprintf(to, "usage: repave-sign COMMAND [options]\n\nSigns the images of a fleet (The Update Framework).\n\n");
-	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(to, "  repave-sign %s %s\n", commands[i].name, commands[i].usage);
-	fprintf(to, "\nrepave-sign COMMAND --help tells more; see also repave-sign(1).\n");
-}
+/* ------------------------------------------------------------------ values of options */
 
 static int parse_days(const char *text, int64_t *ret_seconds)
 {
 	uint64_t days;
 
-	if (parse_u64(text, &days) < 0 || days == 0 || days > EXPIRES_MOST_DAYS) {
-		log_error(0, "\"%s\" is no number of days from 1 to %d", text, EXPIRES_MOST_DAYS);
+	if (parse_u64(text, &days) < 0 || days == 0 || days > DAYS_MOST) {
+		log_error(0, "\"%s\" is no number of days from 1 to %d", text, DAYS_MOST);
 		return -EINVAL;
 	}
 	*ret_seconds = (int64_t)days * DAY;
 	return 0;
 }
 
-static int parse_threshold(const char *text, unsigned *ret_threshold, unsigned *ret_keys)
+static int parse_share(const char *text, unsigned *ret_threshold, unsigned *ret_keys)
 {
 	unsigned threshold, keys;
 	char end;
@@ -191,57 +160,146 @@ static int parse_threshold(const char *text, unsigned *ret_threshold, unsigned *
 	return 0;
 }
 
-enum { VALUE_REPOSITORY = 256, VALUE_KEYS, VALUE_JSON, VALUE_ONLINE, VALUE_HELP, VALUE_EXPIRES, VALUE_THRESHOLD = VALUE_EXPIRES + 4 };
+static int parse_count(const char *text, unsigned *ret_count)
+{
+	uint64_t count;
+
+	if (parse_u64(text, &count) < 0 || count == 0 || count > KEYS_MOST) {
+		log_error(0, "\"%s\" is no threshold from 1 to %d", text, KEYS_MOST);
+		return -EINVAL;
+	}
+	*ret_count = (unsigned)count;
+	return 0;
+}
+
+static int parse_type(const char *text, enum key_type *ret_type)
+{
+	for (enum key_type type = KEY_ED25519; type <= KEY_P256; type++)
+		if (strcmp(text, key_type_name(type)) == 0) {
+			*ret_type = type;
+			return 0;
+		}
+	log_error(0, "\"%s\" is no type of key that can be made: give ed25519 or p256 (RSA keys are imported)", text);
+	return -EINVAL;
+}
+
+static int append(struct values *values, const char *text)
+{
+	if (values->count == VALUES_MOST) {
+		log_error(0, "an option is given more than %d times", VALUES_MOST);
+		return -EINVAL;
+	}
+	values->items[values->count++] = text;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ command line */
+
+#define VALUE 256 /* getopt's values: VALUE + enum option_id */
 
 static const struct option long_options[] = {
-	{ "repository", required_argument, NULL, VALUE_REPOSITORY },
-	{ "keys", required_argument, NULL, VALUE_KEYS },
-	{ "json", no_argument, NULL, VALUE_JSON },
-	{ "only-online", no_argument, NULL, VALUE_ONLINE },
-	{ "help", no_argument, NULL, VALUE_HELP },
-	{ "expires-root", required_argument, NULL, VALUE_EXPIRES + TUF_ROOT },
-	{ "expires-targets", required_argument, NULL, VALUE_EXPIRES + TUF_TARGETS },
-	{ "expires-snapshot", required_argument, NULL, VALUE_EXPIRES + TUF_SNAPSHOT },
-	{ "expires-timestamp", required_argument, NULL, VALUE_EXPIRES + TUF_TIMESTAMP },
-	{ "threshold-root", required_argument, NULL, VALUE_THRESHOLD + TUF_ROOT },
-	{ "threshold-targets", required_argument, NULL, VALUE_THRESHOLD + TUF_TARGETS },
-	{ "threshold-snapshot", required_argument, NULL, VALUE_THRESHOLD + TUF_SNAPSHOT },
-	{ "threshold-timestamp", required_argument, NULL, VALUE_THRESHOLD + TUF_TIMESTAMP },
+	{ "repository", required_argument, NULL, VALUE + OPTION_REPOSITORY },
+	{ "keys", required_argument, NULL, VALUE + OPTION_KEYS },
+	{ "key", required_argument, NULL, VALUE + OPTION_KEY },
+	{ "passphrase-file", required_argument, NULL, VALUE + OPTION_PASSPHRASE_FILE },
+	{ "new-passphrase-file", required_argument, NULL, VALUE + OPTION_NEW_PASSPHRASE_FILE },
+	{ "no-passphrase", no_argument, NULL, VALUE + OPTION_NO_PASSPHRASE },
+	{ "role", required_argument, NULL, VALUE + OPTION_ROLE },
+	{ "json", no_argument, NULL, VALUE + OPTION_JSON },
+	{ "only-online", no_argument, NULL, VALUE + OPTION_ONLINE },
+	{ "renew", required_argument, NULL, VALUE + OPTION_RENEW },
+	{ "leave-out", required_argument, NULL, VALUE + OPTION_LEAVE_OUT },
+	{ "new-version", no_argument, NULL, VALUE + OPTION_NEW_VERSION },
+	{ "app", required_argument, NULL, VALUE + OPTION_APP },
+	{ "path", required_argument, NULL, VALUE + OPTION_PATH },
+	{ "terminating", no_argument, NULL, VALUE + OPTION_TERMINATING },
+	{ "threshold", required_argument, NULL, VALUE + OPTION_THRESHOLD },
+	{ "add", required_argument, NULL, VALUE + OPTION_ADD },
+	{ "remove", required_argument, NULL, VALUE + OPTION_REMOVE },
+	{ "output", required_argument, NULL, VALUE + OPTION_OUTPUT },
+	{ "signature", required_argument, NULL, VALUE + OPTION_SIGNATURE },
+	{ "root", required_argument, NULL, VALUE + OPTION_ROOT },
+	{ "type", required_argument, NULL, VALUE + OPTION_TYPE },
+	{ "name", required_argument, NULL, VALUE + OPTION_NAME },
+	{ "pem", no_argument, NULL, VALUE + OPTION_PEM },
+	{ "older-than", required_argument, NULL, VALUE + OPTION_DAYS },
+	{ "expires", required_argument, NULL, VALUE + OPTION_EXPIRES },
+	{ "help", no_argument, NULL, VALUE + OPTION_HELP },
+	{ "expires-root", required_argument, NULL, VALUE + OPTION_EXPIRES_ROLE + TUF_ROOT },
+	{ "expires-targets", required_argument, NULL, VALUE + OPTION_EXPIRES_ROLE + TUF_TARGETS },
+	{ "expires-snapshot", required_argument, NULL, VALUE + OPTION_EXPIRES_ROLE + TUF_SNAPSHOT },
+	{ "expires-timestamp", required_argument, NULL, VALUE + OPTION_EXPIRES_ROLE + TUF_TIMESTAMP },
+	{ "threshold-root", required_argument, NULL, VALUE + OPTION_THRESHOLD_ROLE + TUF_ROOT },
+	{ "threshold-targets", required_argument, NULL, VALUE + OPTION_THRESHOLD_ROLE + TUF_TARGETS },
+	{ "threshold-snapshot", required_argument, NULL, VALUE + OPTION_THRESHOLD_ROLE + TUF_SNAPSHOT },
+	{ "threshold-timestamp", required_argument, NULL, VALUE + OPTION_THRESHOLD_ROLE + TUF_TIMESTAMP },
 	{ 0 },
 };
 
-/* Which of enum accepted a value belongs to. */
-static unsigned option_of(int value)
+static bool *flag_of(struct arguments *a, unsigned id)
 {
-	switch (value) {
-	case VALUE_REPOSITORY:
-		return OPTION_REPOSITORY;
-	case VALUE_KEYS:
-		return OPTION_KEYS;
-	case VALUE_JSON:
-		return OPTION_JSON;
-	case VALUE_ONLINE:
-		return OPTION_ONLINE;
-	default:
-		return value < VALUE_THRESHOLD ? OPTION_EXPIRES : OPTION_THRESHOLD;
+	switch (id) {
+	case OPTION_NO_PASSPHRASE: return &a->no_passphrase;
+	case OPTION_JSON: return &a->json;
+	case OPTION_ONLINE: return &a->only_online;
+	case OPTION_NEW_VERSION: return &a->new_version;
+	case OPTION_TERMINATING: return &a->terminating;
+	case OPTION_PEM: return &a->pem;
+	default: return NULL;
 	}
 }
 
-static int take_option(struct arguments *a, int value)
+static const char **text_of(struct arguments *a, unsigned id)
 {
-	if (value == VALUE_REPOSITORY)
-		a->repository = optarg;
-	else if (value == VALUE_KEYS)
-		a->keys = optarg;
-	else if (value == VALUE_JSON)
-		a->json = true;
-	else if (value == VALUE_ONLINE)
-		a->only_online = true;
-	else if (value < VALUE_THRESHOLD)
-		return parse_days(optarg, &a->policy.lifetime[value - VALUE_EXPIRES]);
+	switch (id) {
+	case OPTION_REPOSITORY: return &a->repository;
+	case OPTION_KEYS: return &a->keys;
+	case OPTION_PASSPHRASE_FILE: return &a->passphrase_file;
+	case OPTION_NEW_PASSPHRASE_FILE: return &a->new_passphrase_file;
+	case OPTION_OUTPUT: return &a->output;
+	case OPTION_SIGNATURE: return &a->signature;
+	case OPTION_ROOT: return &a->root;
+	case OPTION_NAME: return &a->name;
+	default: return NULL;
+	}
+}
+
+static struct values *values_of(struct arguments *a, unsigned id)
+{
+	switch (id) {
+	case OPTION_KEY: return &a->key;
+	case OPTION_ROLE: return &a->role;
+	case OPTION_RENEW: return &a->renew;
+	case OPTION_LEAVE_OUT: return &a->leave_out;
+	case OPTION_APP: return &a->app;
+	case OPTION_PATH: return &a->path;
+	case OPTION_ADD: return &a->add;
+	case OPTION_REMOVE: return &a->remove;
+	default: return NULL;
+	}
+}
+
+static int take_option(struct arguments *a, unsigned id)
+{
+	if (flag_of(a, id))
+		*flag_of(a, id) = true;
+	else if (text_of(a, id))
+		*text_of(a, id) = optarg;
+	else if (values_of(a, id))
+		return append(values_of(a, id), optarg);
+	else if (id == OPTION_TYPE)
+		return parse_type(optarg, &a->type);
+	else if (id == OPTION_THRESHOLD)
+		return parse_count(optarg, &a->threshold);
+	else if (id == OPTION_EXPIRES)
+		return parse_days(optarg, &a->expires);
+	else if (id == OPTION_DAYS)
+		return parse_days(optarg, &a->days);
+	else if (id < OPTION_THRESHOLD_ROLE)
+		return parse_days(optarg, &a->policy.lifetime[id - OPTION_EXPIRES_ROLE]);
 	else
-		return parse_threshold(optarg, &a->policy.threshold[value - VALUE_THRESHOLD],
-				       &a->policy.keys[value - VALUE_THRESHOLD]);
+		return parse_share(optarg, &a->policy.threshold[id - OPTION_THRESHOLD_ROLE],
+				   &a->policy.keys[id - OPTION_THRESHOLD_ROLE]);
 	return 0;
 }
 
@@ -254,17 +312,17 @@ static int usage_error(const struct command *command, const char *what)
 /* 1 when help was asked for. */
 static int parse_arguments(const struct command *command, int argc, char **argv, struct arguments *a)
 {
-	unsigned seen = 0;
+	uint64_t seen = 0;
 	int value, r;
 
 	opterr = 0;
 	while ((value = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
-		if (value == VALUE_HELP || value == 'h')
+		if (value == VALUE + OPTION_HELP || value == 'h')
 			return 1;
-		if (value == '?' || !(command->options & option_of(value)))
+		if (value == '?' || !(command->options & BIT(value - VALUE)))
 			return usage_error(command, "unknown option or missing value");
-		seen |= option_of(value);
-		r = take_option(a, value);
+		seen |= BIT(value - VALUE);
+		r = take_option(a, (unsigned)(value - VALUE));
 		if (r < 0)
 			return r;
 	}
@@ -275,41 +333,69 @@ static int parse_arguments(const struct command *command, int argc, char **argv,
 	return a->count > command->most ? usage_error(command, "too many arguments") : 0;
 }
 
-static const struct command *find_command(const char *name)
+static void print_help(FILE *to)
 {
+	fprintf(to, "usage: repave-sign COMMAND [options]\n\nSigns the images of a fleet (The Update Framework).\n\n");
 	for (size_t i = 0; i < COMMANDS; i++)
-		if (strcmp(commands[i].name, name) == 0)
-			return &commands[i];
-	return NULL;
+		fprintf(to, "  repave-sign %s %s\n", commands[i].name, commands[i].usage);
+	fprintf(to, "\nExit status: 0 done, 1 refused or failed (nothing is changed), 2 wrong usage, 3 signatures are still missing.\n"
+		"repave-sign COMMAND --help tells more; see also repave-sign(1).\n");
+}
+
+/* How many words of the command line name the command; 0 when none does. */
+static int find_command(int argc, char **argv, const struct command **ret_command)
+{
+	for (size_t i = 0; i < COMMANDS; i++) {
+		const char *name = commands[i].name, *space = strchr(name, ' ');
+
+		*ret_command = &commands[i];
+		if (!space && strcmp(name, argv[1]) == 0)
+			return 1;
+		if (space && argc > 2 && strlen(argv[1]) == (size_t)(space - name) &&
+		    strncmp(argv[1], name, (size_t)(space - name)) == 0 && strcmp(argv[2], space + 1) == 0)
+			return 2;
+	}
+	return 0;
+}
+
+static int run(const struct command *command, const struct arguments *arguments)
+{
+	int r = command->run(arguments);
+
+	if (r == -ENOMEM)
+		log_error(r, "%s", command->name);
+	return r < 0 ? EXIT_REFUSED : r == PUBLISH_WAITS ? EXIT_WAITS : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
 {
-	struct arguments arguments = { .policy = repository_policy_default };
+	static struct arguments arguments;
+	const struct rlimit no_core = { 0, 0 };
 	const struct command *command;
-	int r;
+	int words, r;
 
 	log_program("repave-sign");
+	key_file_setup();
+	setrlimit(RLIMIT_CORE, &no_core); /* secrets are in the memory */
 	/* A file size limit is an error like a full disk, with everything put back, not a sudden end. */
 	signal(SIGXFSZ, SIG_IGN);
+	/* A repository is for servers to read, whoever made it; files of keys get their own mode. */
+	umask(022);
+	arguments.policy = repository_policy_default;
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
 		print_help(argc < 2 ? stderr : stdout);
-		return argc < 2 ? 2 : 0;
+		return argc < 2 ? EXIT_USAGE : EXIT_SUCCESS;
 	}
-	command = find_command(argv[1]);
-	if (!command) {
-		log_error(0, "there is no command \"%s\": repave-sign --help lists them", argv[1]);
-		return 2;
+	words = find_command(argc, argv, &command);
+	if (words == 0) {
+		log_error(0, "there is no command \"%s%s%s\": repave-sign --help lists them", argv[1],
+			  strcmp(argv[1], "key") == 0 && argc > 2 ? " " : "", strcmp(argv[1], "key") == 0 && argc > 2 ? argv[2] : "");
+		return EXIT_USAGE;
 	}
-	r = parse_arguments(command, argc - 1, argv + 1, &arguments);
+	r = parse_arguments(command, argc - words, argv + words, &arguments);
 	if (r > 0) {
 		printf("usage: repave-sign %s %s\n\n%s", command->name, command->usage, command->help);
-		return 0;
+		return EXIT_SUCCESS;
 	}
-	if (r < 0)
-		return 2;
-	r = command->run(&arguments);
-	if (r == -ENOMEM)
-		log_error(r, "%s", command->name);
-	return r < 0 ? 1 : 0;
+	return r < 0 ? EXIT_USAGE : run(command, &arguments);
 }

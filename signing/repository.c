@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Opening, adding and removing; making and publishing metadata is publish.c. */
+/* Images: taken into a repository and out of it. */
 #include "signing/repository.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/file.h"
 #include "common/json.h"
 #include "common/log.h"
-#include "signing/document-json.h"
+#include "signing/author.h"
 #include "signing/repository-private.h"
 #include "signing/sha256.h"
+#include "signing/signers.h"
 
 #define CHUNK (1u << 20)
 
@@ -32,220 +31,14 @@ char *repository_target_file(const char *folder, const char *path, const uint8_t
 	return file;
 }
 
-/* ------------------------------------------------------------------ opening */
+/* ------------------------------------------------------------------ what fits together */
 
-static int lock_folder(const char *folder, int *ret_lock)
+static bool is_image_of(const char *path, const char *os)
 {
-	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	size_t size = strlen(os);
 
-	if (fd < 0)
-		return log_error(-errno, "can't open the repository %s (repave-sign init makes one)", folder);
-	if (flock(fd, LOCK_EX) < 0) {
-		int r = log_error(-errno, "can't lock the repository %s", folder);
-
-		close(fd);
-		return r;
-	}
-	*ret_lock = fd;
-	return 0;
+	return strncmp(path, "os/", 3) == 0 && strncmp(path + 3, os, size) == 0 && path[3 + size] == '/';
 }
-
-static int load_trusted_root(const char *folder, const char *keys_folder, struct buffer *ret_data)
-{
-	char *path = NULL;
-	int r = -ENOENT;
-
-	if (keys_folder) {
-		if (asprintf(&path, "%s/root.json", keys_folder) < 0)
-			return -ENOMEM;
-		r = file_load(path, TUF_ROOT_MOST, ret_data);
-	}
-	if (r == -ENOENT) {
-		free(path);
-		if (asprintf(&path, "%s/metadata/1.root.json", folder) < 0)
-			return -ENOMEM;
-		r = file_load(path, TUF_ROOT_MOST, ret_data);
-	}
-	if (r < 0)
-		log_error(r, "can't read the trusted root %s", path);
-	free(path);
-	return r;
-}
-
-static int load_documents(struct repository *repository, const char *keys_folder)
-{
-	struct buffer root = { 0 };
-	char error[TUF_ERROR_SIZE];
-	int r = load_trusted_root(repository->folder, keys_folder, &root);
-
-	if (r == 0)
-		r = repository_verify(repository->folder, NULL, 0, &root, 0, repository->data);
-	for (unsigned type = TUF_ROOT; r == 0 && type <= TUF_TARGETS; type++)
-		r = tuf_document_parse(type, repository->data[type].data, repository->data[type].size,
-				       &repository->documents[type], error);
-	buffer_release(&root);
-	return r;
-}
-
-static int staged_path(const struct repository *repository, char **ret_path)
-{
-	return asprintf(ret_path, "%s/staged/targets.json", repository->folder) < 0 ? -ENOMEM : 0;
-}
-
-/* The published list, for comparing and changing. A new reference, or NULL when out of memory. */
-static json_t *published_targets(const struct repository *repository)
-{
-	return tree_to_json(tree_get(repository->documents[TUF_TARGETS].body, "targets"));
-}
-
-static int parse_staged(struct repository *repository, const char *path, const struct buffer *data)
-{
-	char error[160];
-	json_t *json = json_parse(data->data, data->size, error), *targets = json_get_object(json, "targets");
-	json_t *published = published_targets(repository);
-	uint64_t base = 0;
-	int r = published ? 0 : -ENOMEM;
-
-	if (r < 0) {
-		;
-	} else if (!targets || json_get_u64(json, "base", &base) < 0) {
-		log_error(0, "%s is damaged: remove it and add the images again", path);
-		r = -EINVAL;
-	} else if (json_equal(targets, published)) {
-		; /* published, and the power went before the file could be removed */
-	} else if (base != repository->documents[TUF_TARGETS].version) {
-		log_error(0, "%s changes targets version %" PRIu64 ", but version %" PRIu64
-			  " was published meanwhile: remove it and add the images again", path, base,
-			  repository->documents[TUF_TARGETS].version);
-		r = -EINVAL;
-	} else {
-		json_decref(repository->targets);
-		repository->targets = json_incref(targets);
-		repository->is_staged = true;
-	}
-	json_decref(published);
-	json_decref(json);
-	return r;
-}
-
-int repository_load_staged(struct repository *repository)
-{
-	struct buffer data = { 0 };
-	char *path;
-	int r = staged_path(repository, &path);
-
-	if (r < 0)
-		return r;
-	r = file_load(path, TUF_TARGETS_MOST, &data);
-	if (r == 0)
-		r = parse_staged(repository, path, &data);
-	else if (r == -ENOENT)
-		r = 0;
-	else
-		log_error(r, "can't read %s", path);
-	buffer_release(&data);
-	free(path);
-	return r;
-}
-
-int repository_open(const char *folder, const char *keys_folder, struct repository *ret_repository)
-{
-	struct repository repository = { .lock = -1 };
-	int r;
-
-	repository.folder = strdup(folder);
-	r = repository.folder ? lock_folder(folder, &repository.lock) : -ENOMEM;
-	if (r == 0)
-		r = load_documents(&repository, keys_folder);
-	if (r == 0) {
-		repository.targets = published_targets(&repository);
-		r = repository.targets ? 0 : -ENOMEM;
-	}
-	if (r < 0) {
-		repository_close(&repository);
-		return r;
-	}
-	*ret_repository = repository;
-	return 0;
-}
-
-void repository_close(struct repository *repository)
-{
-	for (unsigned type = TUF_ROOT; type <= TUF_TARGETS; type++) {
-		tuf_document_release(&repository->documents[type]);
-		buffer_release(&repository->data[type]);
-	}
-	json_decref(repository->targets);
-	if (repository->lock >= 0)
-		close(repository->lock);
-	free(repository->folder);
-	memset(repository, 0, sizeof(*repository));
-	repository->lock = -1;
-}
-
-/* ------------------------------------------------------------------ staging */
-
-int repository_unstage(struct repository *repository)
-{
-	char *path;
-	int r = staged_path(repository, &path);
-
-	if (r < 0)
-		return r;
-	if (unlink(path) < 0 && errno != ENOENT)
-		r = log_error(-errno, "can't remove %s", path);
-	if (r == 0)
-		repository->is_staged = false;
-	free(path);
-	return r;
-}
-
-static int store_staged(struct repository *repository, const char *path, json_t *targets)
-{
-	json_t *json = json_pack("{s:i, s:I, s:O}", "format", 1, "base",
-				 (json_int_t)repository->documents[TUF_TARGETS].version, "targets", targets);
-	char *text = json ? json_dumps(json, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL, *folder = NULL;
-	int r = text && asprintf(&folder, "%s/staged", repository->folder) >= 0 ? 0 : -ENOMEM;
-
-	if (r == 0)
-		r = make_folders(folder, 0755);
-	if (r == 0)
-		r = file_store(path, text, strlen(text), 0644);
-	if (r < 0)
-		log_error(r, "can't write %s", path);
-	free(folder);
-	free(text);
-	json_decref(json);
-	return r;
-}
-
-/* Takes over `targets` (borrowed) as the list that the next publish signs. */
-static int stage(struct repository *repository, json_t *targets)
-{
-	json_t *published = published_targets(repository);
-	bool is_published = published && json_equal(targets, published);
-	char *path;
-	int r;
-
-	json_decref(published);
-	if (is_published)
-		return repository->is_staged ? repository_unstage(repository) : 0;
-	if (repository->is_staged && json_equal(targets, repository->targets))
-		return 0;
-	r = staged_path(repository, &path);
-	if (r < 0)
-		return r;
-	r = store_staged(repository, path, targets);
-	free(path);
-	if (r == 0) {
-		json_decref(repository->targets);
-		repository->targets = json_incref(targets);
-		repository->is_staged = true;
-	}
-	return r;
-}
-
-/* ------------------------------------------------------------------ adding */
 
 static bool has_os(const json_t *targets, const char *os)
 {
@@ -253,25 +46,69 @@ static bool has_os(const json_t *targets, const char *os)
 	json_t *target;
 
 	json_object_foreach((json_t *)(uintptr_t)targets, path, target) {
-		if (strncmp(path, "os/", 3) == 0 && strncmp(path + 3, os, strlen(os)) == 0 && path[3 + strlen(os)] == '/')
+		if (is_image_of(path, os))
 			return true;
 	}
 	return false;
 }
 
-/* The first application in `targets` whose OS isn't there, or NULL. */
-static const char *find_misfit(const json_t *targets, const char **ret_os)
+/* The targets of a role as the next publish signs them; `changed` ones for the role that is being changed. */
+static const json_t *targets_of(const struct repository *repository, const struct repository_role *role, const char *changing,
+				const json_t *changed)
+{
+	if (role->type != TUF_TARGETS)
+		return NULL;
+	return strcmp(role->name, changing) == 0 ? changed :
+	       json_object_get(repository_body(repository, role->name), "targets");
+}
+
+static bool somebody_has_os(const struct repository *repository, const char *changing, const json_t *changed, const char *os)
+{
+	for (size_t i = 0; i < repository->count; i++)
+		if (has_os(targets_of(repository, &repository->roles[i], changing, changed), os))
+			return true;
+	return false;
+}
+
+/* The first application of any role whose OS isn't there, or NULL. */
+static const char *find_misfit(const struct repository *repository, const char *changing, const json_t *changed,
+			       const char **ret_os)
 {
 	const char *path;
 	json_t *target;
 
-	json_object_foreach((json_t *)(uintptr_t)targets, path, target) {
-		*ret_os = json_get_string(json_object_get(target, "custom"), "requires_os");
-		if (*ret_os && !has_os(targets, *ret_os))
-			return path;
+	for (size_t i = 0; i < repository->count; i++) {
+		const json_t *targets = targets_of(repository, &repository->roles[i], changing, changed);
+
+		json_object_foreach((json_t *)(uintptr_t)targets, path, target) {
+			*ret_os = json_get_string(json_object_get(target, "custom"), "requires_os");
+			if (*ret_os && !somebody_has_os(repository, changing, changed, *ret_os))
+				return path;
+		}
 	}
 	return NULL;
 }
+
+/* The role that is to change, and a copy of its body. */
+static int begin_change(struct repository *repository, const char *name, struct repository_role **ret_role, json_t **ret_body)
+{
+	json_t *body;
+	int r = repository_load_staged(repository);
+
+	if (r < 0)
+		return r;
+	body = repository_body(repository, name);
+	*ret_role = repository_role(repository, name);
+	if (!*ret_role || (*ret_role)->type != TUF_TARGETS ||
+	    (strcmp(name, "targets") != 0 && !delegation_of(repository_body(repository, "targets"), name))) {
+		log_error(0, "there is no role \"%s\" that could have images: repave-sign delegate makes one", name);
+		return -ENOENT;
+	}
+	*ret_body = body ? json_deep_copy(body) : author_empty_targets();
+	return *ret_body ? 0 : -ENOMEM;
+}
+
+/* ------------------------------------------------------------------ copying */
 
 static json_t *target_entry(const struct checked_image *image)
 {
@@ -412,15 +249,29 @@ static int refuse_duplicates(const struct checked_image *images, size_t count)
 	return 0;
 }
 
-static int refuse_misfit(const json_t *targets)
+static int refuse_misfit(const struct repository *repository, const char *changing, const json_t *changed)
 {
-	const char *os, *misfit = find_misfit(targets, &os);
+	const char *os, *misfit = find_misfit(repository, changing, changed, &os);
 
 	if (!misfit)
 		return 0;
 	log_error(0, "%s requires the OS \"%s\", which is neither in the repository nor among the images given: "
 		  "add that OS image too", misfit, os);
 	return -EINVAL;
+}
+
+/* A delegated role can't speak for what wasn't delegated to it: nodes wouldn't look there. */
+static int refuse_foreign(const struct repository *repository, const char *role, const struct checked_image *images, size_t count)
+{
+	const json_t *delegation = delegation_of(repository_body(repository, "targets"), role);
+
+	for (size_t i = 0; delegation && i < count; i++)
+		if (!delegation_has_path(delegation, images[i].path)) {
+			log_error(0, "%s isn't delegated to %s: give it an application of its own (repave-sign show lists the paths)",
+				  images[i].path, role);
+			return -EINVAL;
+		}
+	return 0;
 }
 
 static void report(const struct checked_image *image, const json_t *before, const json_t *after)
@@ -436,53 +287,56 @@ static void report(const struct checked_image *image, const json_t *before, cons
 			 format_size(image->description.image_size, size), format_size(image->description.wire_size, wire));
 }
 
-int repository_add(struct repository *repository, const struct checked_image *images, size_t count)
+int repository_add(struct repository *repository, const char *name, const struct checked_image *images, size_t count,
+		   int64_t expires)
 {
-	json_t *before, *targets;
-	int r = repository_load_staged(repository);
+	struct repository_role *role;
+	json_t *body = NULL, *before = NULL, *targets;
+	int r = begin_change(repository, name, &role, &body);
 
 	if (r < 0)
 		return r;
-	before = json_incref(repository->targets);
-	targets = json_copy(before);
-	r = targets ? refuse_duplicates(images, count) : -ENOMEM;
+	targets = json_object_get(body, "targets");
+	before = json_copy(targets);
+	r = before ? refuse_duplicates(images, count) : -ENOMEM;
+	if (r == 0)
+		r = refuse_foreign(repository, name, images, count);
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = json_object_set_new(targets, images[i].path, target_entry(&images[i])) < 0 ? -ENOMEM : 0;
 	if (r == 0)
-		r = refuse_misfit(targets);
+		r = refuse_misfit(repository, name, targets);
 	if (r == 0)
 		r = copy_all(repository->folder, images, count);
 	if (r == 0)
-		r = stage(repository, targets);
+		r = repository_stage(repository, role, body, expires, false);
 	for (size_t i = 0; r == 0 && i < count; i++)
 		report(&images[i], before, targets);
-	json_decref(targets);
 	json_decref(before);
+	json_decref(body);
 	return r;
 }
 
-int repository_remove(struct repository *repository, const char *path)
+int repository_remove(struct repository *repository, const char *name, const char *path, int64_t expires)
 {
-	json_t *targets;
+	struct repository_role *role;
 	const char *misfit, *os = NULL;
-	int r = repository_load_staged(repository);
+	json_t *body = NULL, *targets;
+	int r = begin_change(repository, name, &role, &body);
 
 	if (r < 0)
 		return r;
-	if (!json_object_get(repository->targets, path)) {
-		log_error(0, "there is no target %s: repave-sign show lists them", path);
-		return -ENOENT;
+	targets = json_object_get(body, "targets");
+	if (json_object_del(targets, path) < 0) {
+		log_error(0, "there is no target %s of %s: repave-sign show lists them", path, name);
+		r = -ENOENT;
 	}
-	targets = json_copy(repository->targets);
-	if (!targets || json_object_del(targets, path) < 0)
-		r = -ENOMEM;
-	misfit = r == 0 ? find_misfit(targets, &os) : NULL;
+	misfit = r == 0 ? find_misfit(repository, name, targets, &os) : NULL;
 	if (misfit) {
 		log_error(0, "%s requires the OS \"%s\", whose last image this is: remove that first", misfit, os);
 		r = -EINVAL;
 	}
 	if (r == 0)
-		r = stage(repository, targets);
-	json_decref(targets);
+		r = repository_stage(repository, role, body, expires, false);
+	json_decref(body);
 	return r;
 }

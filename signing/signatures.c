@@ -64,7 +64,7 @@ static bool is_counted(const struct counted *counted, const struct verify_key *k
 }
 
 /* Counts the key behind a key id if it has signed. A key that can't be used is as good as absent. 0 or -ENOMEM. */
-static int count_key(const struct verify_message *message, struct tree key, struct tree signature,
+static int count_key(struct verify_message *message, struct tree key, struct tree signature,
 		     struct counted *counted)
 {
 	struct verify_key public;
@@ -79,17 +79,30 @@ static int count_key(const struct verify_message *message, struct tree key, stru
 	return 0;
 }
 
+/* Only where the file's own bytes aren't the canonical form there is a copy, in `text`: targets metadata is large. */
+static int find_message(struct tree body, struct buffer *text, struct verify_message *ret_message)
+{
+	int r;
+
+	if (canonical_is_text(body)) {
+		verify_message_init(body.text, tree_span(body), ret_message);
+		return 0;
+	}
+	r = canonical_format(body, text);
+	if (r == 0)
+		verify_message_init(text->data, text->size, ret_message);
+	return r;
+}
+
 int tuf_count_signatures(const struct tuf_document *document, const struct tuf_signers *signers, uint64_t *ret_count)
 {
 	struct tree_steps steps = tree_begin(signers->keyids);
 	struct counted *counted = calloc(1, sizeof(*counted));
 	struct verify_message message;
 	struct buffer text = { 0 };
-	int r = counted ? canonical_format(document->body, &text) : -ENOMEM;
+	int r = counted ? find_message(document->body, &text, &message) : -ENOMEM;
 
 	*ret_count = 0;
-	if (r == 0)
-		verify_message_init(text.data, text.size, &message);
 	while (r == 0 && tree_next(&steps)) {
 		struct tree signature = find_signature(document, steps.value);
 

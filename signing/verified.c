@@ -26,7 +26,20 @@ static int parse_custom(struct tree custom, json_t **ret_custom)
 	return !*ret_custom && json_error_code(&error) == json_error_out_of_memory ? -ENOMEM : 0;
 }
 
-int verified_target_new(const char *path, const struct tuf_file *file, struct verified_target **ret_target)
+/* false when there is one that isn't hexadecimal or has another length. */
+static bool get_hashes(struct tree hashes, struct verified_target *target)
+{
+	int sha256 = tree_hex(tree_get(hashes, "sha256"), target->sha256, sizeof(target->sha256));
+	int sha512 = tree_hex(tree_get(hashes, "sha512"), target->sha512, sizeof(target->sha512));
+
+	target->has_sha256 = sha256 == 0;
+	target->has_sha512 = sha512 == 0;
+	return (sha256 == 0 || sha256 == -ENOENT) && (sha512 == 0 || sha512 == -ENOENT) &&
+	       (target->has_sha256 || target->has_sha512);
+}
+
+int verified_target_new(const char *path, const char *role, const struct tuf_file *file,
+			struct verified_target **ret_target)
 {
 	struct verified_target *target;
 	int r;
@@ -36,12 +49,13 @@ int verified_target_new(const char *path, const struct tuf_file *file, struct ve
 	if (!target)
 		return -ENOMEM;
 	target->length = file->length;
-	r = tree_hex(tree_get(file->hashes, "sha256"), target->sha256, 32) < 0 ? -EBADMSG : 0;
+	r = get_hashes(file->hashes, target) ? 0 : -EBADMSG;
 	if (r == 0)
 		r = parse_custom(file->custom, &target->custom);
 	if (r == 0) {
 		target->path = strdup(path);
-		r = target->path ? 0 : -ENOMEM;
+		target->role = strdup(role);
+		r = target->path && target->role ? 0 : -ENOMEM;
 	}
 	if (r < 0) {
 		verified_target_free(target);
@@ -56,6 +70,11 @@ const char *verified_target_path(const struct verified_target *target)
 	return target->path;
 }
 
+const char *verified_target_role(const struct verified_target *target)
+{
+	return target->role;
+}
+
 uint64_t verified_target_length(const struct verified_target *target)
 {
 	return target->length;
@@ -63,7 +82,12 @@ uint64_t verified_target_length(const struct verified_target *target)
 
 const uint8_t *verified_target_sha256(const struct verified_target *target)
 {
-	return target->sha256;
+	return target->has_sha256 ? target->sha256 : NULL;
+}
+
+const uint8_t *verified_target_sha512(const struct verified_target *target)
+{
+	return target->has_sha512 ? target->sha512 : NULL;
 }
 
 const json_t *verified_target_custom(const struct verified_target *target)
@@ -76,6 +100,7 @@ void verified_target_free(struct verified_target *target)
 	if (!target)
 		return;
 	free(target->path);
+	free(target->role);
 	json_decref(target->custom);
 	free(target);
 }
@@ -108,6 +133,10 @@ int verified_image_of(const struct verified_target *target, struct verified_imag
 	*ret_image = NULL;
 	if (!target->custom) {
 		snprintf(ret_error, 160, "the target has no image description");
+		return -EINVAL;
+	}
+	if (!target->has_sha256) {
+		snprintf(ret_error, 160, "the target is signed without a SHA-256");
 		return -EINVAL;
 	}
 	image = calloc(1, sizeof(*image));

@@ -11,8 +11,11 @@ struct verified_target; /* what signed targets metadata says of one path */
 struct verified_image;  /* a target whose custom field is a sound image description */
 
 const char *verified_target_path(const struct verified_target *target);
+const char *verified_target_role(const struct verified_target *target);       /* that signed for it: "targets", or a delegated one */
 uint64_t verified_target_length(const struct verified_target *target);        /* bytes of the wire file */
-const uint8_t *verified_target_sha256(const struct verified_target *target);  /* 32 bytes, of the wire file */
+/* Of the wire file: 32 and 64 bytes, or NULL. At least one is there; images have a SHA-256. */
+const uint8_t *verified_target_sha256(const struct verified_target *target);
+const uint8_t *verified_target_sha512(const struct verified_target *target);
 const json_t *verified_target_custom(const struct verified_target *target);   /* may be NULL */
 void verified_target_free(struct verified_target *target);
 

@@ -146,10 +146,17 @@ void verify_key_release(struct verify_key *key)
 void verify_message_init(const void *data, size_t size, struct verify_message *ret_message)
 {
 	*ret_message = (struct verify_message){ .data = data, .size = size };
-	sha256_once(data, size, ret_message->sha256);
 }
 
-bool verify_key_check(struct verify_key *key, const struct verify_message *message, struct tree signature)
+static const uint8_t *sha256_of(struct verify_message *message)
+{
+	if (!message->is_hashed)
+		sha256_once(message->data, message->size, message->sha256);
+	message->is_hashed = true;
+	return message->sha256;
+}
+
+bool verify_key_check(struct verify_key *key, struct verify_message *message, struct tree signature)
 {
 	const mbedtls_pk_rsassa_pss_options pss = { MBEDTLS_MD_SHA256, MBEDTLS_RSA_SALT_LEN_ANY };
 	uint8_t bytes[VERIFY_SIGNATURE_MOST];
@@ -162,9 +169,9 @@ bool verify_key_check(struct verify_key *key, const struct verify_message *messa
 		return size == crypto_sign_ed25519_BYTES &&
 		       crypto_sign_ed25519_verify_detached(bytes, message->data, message->size, key->ed25519) == 0;
 	case VERIFY_P256:
-		return mbedtls_pk_verify(&key->pk, MBEDTLS_MD_SHA256, message->sha256, SHA256_SIZE, bytes, size) == 0;
+		return mbedtls_pk_verify(&key->pk, MBEDTLS_MD_SHA256, sha256_of(message), SHA256_SIZE, bytes, size) == 0;
 	case VERIFY_RSA_PSS:
-		return mbedtls_pk_verify_ext(MBEDTLS_PK_RSASSA_PSS, &pss, &key->pk, MBEDTLS_MD_SHA256, message->sha256,
+		return mbedtls_pk_verify_ext(MBEDTLS_PK_RSASSA_PSS, &pss, &key->pk, MBEDTLS_MD_SHA256, sha256_of(message),
 					     SHA256_SIZE, bytes, size) == 0;
 	}
 	return false;

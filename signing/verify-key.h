@@ -30,10 +30,11 @@ struct verify_key {
 	uint8_t fingerprint[SHA256_SIZE]; /* of the key itself: the same for two writings of one key */
 };
 
-/* What is signed: both forms of it, because Ed25519 hashes the message itself. */
+/* What is signed. The hash is for the kinds that don't hash the message themselves, made when the first of them asks. */
 struct verify_message {
 	const void *data;
 	size_t size;
+	bool is_hashed;
 	uint8_t sha256[SHA256_SIZE];
 };
 
@@ -45,6 +46,6 @@ void verify_key_release(struct verify_key *key);
 
 void verify_message_init(const void *data, size_t size, struct verify_message *ret_message);
 /* `signature` is a string of hexadecimal digits. false for anything that isn't a sound signature of this message. */
-bool verify_key_check(struct verify_key *key, const struct verify_message *message, struct tree signature);
+bool verify_key_check(struct verify_key *key, struct verify_message *message, struct tree signature);
 
 #endif

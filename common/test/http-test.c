@@ -50,14 +50,17 @@ static void drip(int fd, const char *status, size_t burst)
 	}
 }
 
-/* As much as the reader takes, and that for long. */
+/* 16 MiB, and then nothing until the reader goes. */
 static void flood(int fd, const char *status)
 {
 	static const char bytes[4096];
+	char byte;
 	ssize_t n = write(fd, status, strlen(status));
 
-	for (unsigned i = 0; n > 0 && i < 1000000; i++)
+	for (unsigned i = 0; n > 0 && i < 4096; i++)
 		n = send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL);
+	while (n > 0)
+		n = read(fd, &byte, 1);
 }
 
 static bool answer_slowly(int fd, const char *question)

@@ -188,6 +188,23 @@ static void test_only_immutable_names_are_cached_for_ever(void **state)
 	assert_string_equal(repository_cache_control("other"), "no-cache");
 }
 
+static void test_role_name_is_cut_between_characters(void **state)
+{
+	char shown[ROLE_NAME_SHOWN + 1], name[300];
+
+	(void)state;
+	for (size_t before = 76; before <= 81; before++) {
+		memset(name, 'a', before);
+		strcpy(name + before, "\xf0\x9f\x98\x80" "b");
+		role_name_show(name, shown);
+		assert_int_equal(strlen(shown), before <= 75 ? before + 5 : before == 76 ? 80 : before < 80 ? before : 80);
+	}
+	role_name_show("a\nb\x1b[31m\x7f", shown);
+	assert_string_equal(shown, "a?b?[31m?");
+	role_name_show("", shown);
+	assert_string_equal(shown, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +218,7 @@ int main(void)
 		cmocka_unit_test(test_paths_that_leave_the_repository_are_refused),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_only_immutable_names_are_cached_for_ever),
+		cmocka_unit_test(test_role_name_is_cut_between_characters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

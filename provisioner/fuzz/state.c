@@ -19,6 +19,9 @@ static void use(const uint8_t *data, size_t size)
 	state_slot(&state, "C0");
 	state_good(&state, "c");
 	store.load(store.context, "root", 1 << 20, &text);
+	store.load_root(store.context, 2, 1 << 20, &text);
+	store.store_root(store.context, 3, "{}", 2);
+	store.keep_roots(store.context, 2, 3);
 	store.store(store.context, "timestamp", "{}", 2);
 	store.remove(store.context, "root");
 	state_set_slot(&state, "C1", "00", "x");

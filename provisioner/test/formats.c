@@ -304,6 +304,198 @@ static void test_metadata_at_its_bounds_leaves_state_usable(void **unused)
 	close(fd);
 }
 
+/* Delegated roles are called anything. */
+static void test_roles_of_accounts_are_kept_under_any_name(void **unused)
+{
+	static const char *const roles[] = { "acme", "../../root", "a\"b\\c", "\xc3\xa4 / %2F", "" };
+	struct buffer data = { 0 };
+	struct state state;
+	int fd = state_file();
+
+	(void)unused;
+	assert_int_equal(state_init(&state), 0);
+	assert_int_equal(state_load(&state, fd, 1 << 20), 0);
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+		struct tuf_store store = state_tuf_store(&state);
+
+		assert_int_equal(store.store(store.context, roles[i], roles[i], strlen(roles[i])), 0);
+	}
+	state_release(&state);
+	assert_int_equal(state_init(&state), 0);
+	assert_int_equal(state_load(&state, fd, 1 << 20), 0);
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+		struct tuf_store store = state_tuf_store(&state);
+
+		assert_int_equal(store.load(store.context, roles[i], 100, &data), 0);
+		assert_int_equal(data.size, strlen(roles[i]));
+		assert_memory_equal(data.data ? (const char *)data.data : "", roles[i], data.size);
+		buffer_release(&data);
+	}
+	state_release(&state);
+	close(fd);
+}
+
+static int stored_size(struct state *state, const char *role)
+{
+	struct tuf_store store = state_tuf_store(state);
+	struct buffer data = { 0 };
+	int r = store.load(store.context, role, TUF_TARGETS_MOST, &data);
+	int size = r < 0 ? r : (int)data.size;
+
+	buffer_release(&data);
+	return size;
+}
+
+static void test_roles_of_accounts_make_room_before_top_level_ones(void **unused)
+{
+	static const char *const roles[] = { "root", "timestamp", "snapshot", "targets", "acme", "zebra" };
+	static const int sizes[] = { 1000, 500, 2000, 100000, 200000, 300000 };
+	char *text = malloc(300000);
+	struct state state;
+	int fd = state_file();
+
+	(void)unused;
+	memset(text, 'x', 300000);
+	assert_int_equal(state_init(&state), 0);
+	assert_int_equal(state_load(&state, fd, 1 << 20), 0);
+	for (size_t i = 0; i < 6; i++) {
+		struct tuf_store store = state_tuf_store(&state);
+
+		assert_int_equal(store.store(store.context, roles[i], text, (size_t)sizes[i]), 0);
+	}
+	assert_int_equal(state.error, 0);
+	assert_int_equal(stored_size(&state, "acme"), 200000); /* in RAM, for this boot */
+	state_release(&state);
+	assert_int_equal(state_init(&state), 0);
+	assert_int_equal(state_load(&state, fd, 1 << 20), 0);
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(stored_size(&state, roles[i]), i < 4 ? sizes[i] : -ENOENT);
+	state_release(&state);
+	free(text);
+	close(fd);
+}
+
+static void test_roles_of_accounts_do_not_gather(void **unused)
+{
+	struct tuf_store store;
+	struct state state;
+	char role[16];
+
+	(void)unused;
+	assert_int_equal(state_init(&state), 0);
+	store = state_tuf_store(&state);
+	assert_int_equal(store.store(store.context, "root", "{}", 2), 0);
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(role, sizeof(role), "account%u", i);
+		assert_int_equal(store.store(store.context, role, "{}", 2), 0);
+		assert_true(json_object_size(json_object_get(state.content, "tuf")) <= STATE_ROLES_MOST);
+	}
+	assert_int_equal(stored_size(&state, "root"), 2);
+	assert_int_equal(stored_size(&state, "account99"), 2);
+	state_release(&state);
+}
+
+static int link_size(struct state *state, uint64_t version)
+{
+	struct tuf_store store = state_tuf_store(state);
+	struct buffer data = { 0 };
+	int r = store.load_root(store.context, version, TUF_ROOT_MOST, &data);
+	int size = r < 0 ? r : (int)data.size;
+
+	buffer_release(&data);
+	return size;
+}
+
+static void test_links_are_no_roles(void **unused)
+{
+	static const char *const roles[] = { "2", "2.root", "roots", "2.root.json" };
+	struct tuf_store store;
+	struct state state;
+	int fd = state_file();
+
+	(void)unused;
+	assert_int_equal(state_init(&state), 0);
+	assert_int_equal(state_load(&state, fd, 1 << 20), 0);
+	store = state_tuf_store(&state);
+	for (uint64_t version = 2; version < 6; version++)
+		assert_int_equal(store.store_root(store.context, version, "{\"a\":1}", 7), 0);
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+		assert_int_equal(store.store(store.context, roles[i], "{}", 2), 0);
+	state_release(&state);
+	assert_int_equal(state_init(&state), 0);
+	assert_int_equal(state_load(&state, fd, 1 << 20), 0);
+	store = state_tuf_store(&state);
+	for (uint64_t version = 1; version < 7; version++)
+		assert_int_equal(link_size(&state, version), version == 1 || version == 6 ? -ENOENT : 7);
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+		assert_int_equal(stored_size(&state, roles[i]), 2);
+	assert_int_equal(store.keep_roots(store.context, 3, 4), 0);
+	for (uint64_t version = 2; version < 6; version++)
+		assert_int_equal(link_size(&state, version), version == 3 || version == 4 ? 7 : -ENOENT);
+	assert_int_equal(stored_size(&state, "2"), 2);
+	state_release(&state);
+	close(fd);
+}
+
+static void test_planted_links_of_any_form_are_forgotten(void **unused)
+{
+	struct tuf_store store;
+	struct state state;
+
+	(void)unused;
+	assert_int_equal(state_init(&state), 0);
+	store = state_tuf_store(&state);
+	json_object_set_new(state.content, "roots", json_pack("{s:s, s:i, s:s, s:s, s:s}", "3", "{}", "4", 7, "03", "{}", "x", "{}",
+							      "99999999999999999999", "{}"));
+	assert_int_equal(link_size(&state, 4), -ENOENT);
+	assert_int_equal(store.keep_roots(store.context, 2, 100), 0);
+	assert_int_equal(json_object_size(json_object_get(state.content, "roots")), 1);
+	assert_int_equal(link_size(&state, 3), 2);
+	json_object_set_new(state.content, "roots", json_string("no object"));
+	assert_int_equal(link_size(&state, 3), -ENOENT);
+	assert_int_equal(store.keep_roots(store.context, 2, 100), 0);
+	assert_int_equal(store.store_root(store.context, 2, "{}", 2), 0);
+	assert_int_equal(link_size(&state, 2), 2);
+	state_release(&state);
+}
+
+/* Images and accounts come again from the repository; a link may be just what it withholds. */
+static void test_links_stay_when_room_is_made(void **unused)
+{
+	char *text = malloc(TUF_TARGETS_MOST);
+	struct tuf_store store;
+	struct state state;
+	int fd = state_file();
+
+	(void)unused;
+	memset(text, '"', TUF_TARGETS_MOST);
+	assert_int_equal(ftruncate(fd, 16 << 20), 0);
+	assert_int_equal(state_init(&state), 0);
+	assert_int_equal(state_load(&state, fd, 16 << 20), 0);
+	store = state_tuf_store(&state);
+	for (uint64_t version = 2; version < 6; version++)
+		assert_int_equal(store.store_root(store.context, version, text, STATE_ROOTS_MOST / 4), 0);
+	assert_int_equal(store.store(store.context, "root", text, TUF_ROOT_MOST), 0);
+	assert_int_equal(store.store(store.context, "timestamp", text, TUF_TIMESTAMP_MOST), 0);
+	assert_int_equal(store.store(store.context, "snapshot", text, TUF_SNAPSHOT_MOST), 0);
+	assert_int_equal(store.store(store.context, "targets", text, TUF_TARGETS_MOST), 0);
+	assert_int_equal(store.store(store.context, "acme", text, 1000), 0);
+	assert_int_equal(state.error, 0);
+	/* No room for one more: the chain ends before it, and that is said. */
+	assert_int_equal(store.store_root(store.context, 6, "{}", 2), 0);
+	assert_int_equal(state.error, -EFBIG);
+	state_release(&state);
+	assert_int_equal(state_init(&state), 0);
+	assert_int_equal(state_load(&state, fd, 16 << 20), 0);
+	for (uint64_t version = 2; version < 7; version++)
+		assert_int_equal(link_size(&state, version), version == 6 ? -ENOENT : (int)STATE_ROOTS_MOST / 4);
+	assert_int_equal(stored_size(&state, "snapshot"), TUF_SNAPSHOT_MOST);
+	assert_int_equal(stored_size(&state, "targets"), -ENOENT);
+	state_release(&state);
+	free(text);
+	close(fd);
+}
+
 static void test_state_that_cant_be_written_is_noted_and_no_error(void **unused)
 {
 	struct buffer data = { 0 };
@@ -536,6 +728,12 @@ int main(void)
 		cmocka_unit_test(test_record_longer_than_its_half_is_ignored),
 		cmocka_unit_test(test_metadata_is_kept_by_role),
 		cmocka_unit_test(test_metadata_at_its_bounds_leaves_state_usable),
+		cmocka_unit_test(test_roles_of_accounts_are_kept_under_any_name),
+		cmocka_unit_test(test_roles_of_accounts_make_room_before_top_level_ones),
+		cmocka_unit_test(test_roles_of_accounts_do_not_gather),
+		cmocka_unit_test(test_links_are_no_roles),
+		cmocka_unit_test(test_planted_links_of_any_form_are_forgotten),
+		cmocka_unit_test(test_links_stay_when_room_is_made),
 		cmocka_unit_test(test_state_that_cant_be_written_is_noted_and_no_error),
 		cmocka_unit_test(test_planted_highest_sequence_is_overwritten),
 		cmocka_unit_test(test_assignment_is_understood),

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -228,14 +229,39 @@ static void test_threshold_counts_distinct_keys(void **state)
 	forge_put(forge, TUF_ROOT);
 	restart_with_root(forge);
 	assert_accepted(forge); /* 3 of 3 */
-	memory_store_release(&forge->store);
+	forge_forget_stored(forge);
 	some = (struct signing_keys){ forge->keys[TUF_TARGETS].keys, 2 };
 	put_targets_signed_by(forge, &some);
 	assert_accepted(forge); /* 2 of 3 */
-	memory_store_release(&forge->store);
+	forge_forget_stored(forge);
 	some.count = 1;
 	put_targets_signed_by(forge, &some);
 	assert_refused(forge, -EBADMSG, "1.targets.json: has 1 valid signature of trusted keys, but 2 are needed");
+}
+
+static void test_key_types_are_mixed_in_a_threshold(void **state)
+{
+	struct forge *forge = *state;
+	struct signing_keys *keys = &forge->keys[TUF_TARGETS];
+	struct signing_key ed25519 = forge_key(50);
+
+	forge_set_keys(forge, TUF_ROOT, FORGE_P256 + 1, 1, 1);
+	forge_set_keys(forge, TUF_TIMESTAMP, FORGE_P256 + 2, 1, 1);
+	forge_set_keys(forge, TUF_TARGETS, FORGE_P256 + 3, 2, 2);
+	assert_int_equal(signing_keys_add(keys, &ed25519), 0);
+	forge_put(forge, TUF_ROOT);
+	restart_with_root(forge);
+	assert_accepted(forge);
+	for (unsigned left_out = 0; left_out < 3; left_out++) {
+		struct signing_key pair[2] = { keys->keys[left_out == 0], keys->keys[left_out == 2 ? 1 : 2] };
+
+		forge_forget_stored(forge);
+		put_targets_signed_by(forge, &(struct signing_keys){ pair, 2 });
+		assert_accepted(forge);
+		forge_forget_stored(forge);
+		put_targets_signed_by(forge, &(struct signing_keys){ pair, 1 });
+		assert_refused(forge, -EBADMSG, "has 1 valid signature of trusted keys, but 2 are needed");
+	}
 }
 
 static void test_duplicate_signature_is_refused(void **state)
@@ -326,7 +352,7 @@ static void test_unknown_key_type_is_tolerated_and_does_not_count(void **state)
 	json_object_set_new(json_object_get(body, "keys"), keyid, key);
 	json_object_set_new(json_object_get(body, "roles"), "targets",
 			    json_pack("{s:[s], s:i}", "keyids", keyid, "threshold", 1));
-	memory_store_release(&forge->store);
+	forge_forget_stored(forge);
 	put_first_root(forge, body);
 	assert_refused(forge, -EBADMSG, "1.targets.json: has 0 valid");
 }
@@ -374,7 +400,7 @@ static void refuse_signed_change(struct forge *forge, enum tuf_type role, const 
 {
 	json_t *body = forge_body(forge, role);
 
-	memory_store_release(&forge->store);
+	forge_forget_stored(forge);
 	if (value)
 		json_object_set_new(body, field, value);
 	else
@@ -788,9 +814,9 @@ static void test_root_planted_in_the_store_is_ignored(void **state)
 	forge_put(other, TUF_ROOT);
 	forge_publish(other);
 	planted = forge_file(other, "7.root.json");
-	buffer_add(&forge->store.data[TUF_ROOT], planted->data, planted->size);
+	buffer_add(forge_stored(forge, "root"), planted->data, planted->size);
 	planted = forge_file(other, "timestamp.json");
-	buffer_add(&forge->store.data[TUF_TIMESTAMP], planted->data, planted->size);
+	buffer_add(forge_stored(forge, "timestamp"), planted->data, planted->size);
 	assert_accepted(forge);
 	assert_int_equal(tuf_client_version(forge->client, "root"), 1);
 	assert_int_equal(tuf_client_version(forge->client, "timestamp"), 1);
@@ -799,13 +825,19 @@ static void test_root_planted_in_the_store_is_ignored(void **state)
 	free(other);
 }
 
+static void damage(struct buffer *data)
+{
+	assert_non_null(data->data);
+	data->data[data->size / 2] ^= 0x40;
+}
+
 static void test_damaged_store_is_as_good_as_none(void **state)
 {
 	struct forge *forge = *state;
 
 	assert_accepted(forge);
 	for (unsigned role = TUF_ROOT; role <= TUF_TARGETS; role++)
-		forge->store.data[role].data[forge->store.data[role].size / 2] ^= 0x40;
+		damage(forge_stored(forge, tuf_type_name(role)));
 	assert_accepted(forge);
 }
 
@@ -875,6 +907,21 @@ static void test_network_failure_keeps_what_was_accepted(void **state)
 	assert_refused(forge, -EBADMSG, "timestamp.json: version 1 is older than version 2");
 }
 
+static void test_network_failure_in_the_chain_keeps_the_links_before(void **state)
+{
+	struct forge *forge = *state;
+	const struct buffer *second;
+
+	forge_put_next_root(forge, NULL);
+	forge_put_next_root(forge, NULL);
+	forge->fetch_fails_with = -ECONNRESET;
+	forge->fetch_fails_for = "3.root.json";
+	assert_refused(forge, -ECONNRESET, "3.root.json: can't be fetched");
+	second = forge_file(forge, "2.root.json");
+	assert_int_equal(forge_stored(forge, "root")->size, second->size);
+	assert_memory_equal(forge_stored(forge, "root")->data, second->data, second->size);
+}
+
 static void test_network_failure_at_the_root_is_no_end_of_the_chain(void **state)
 {
 	struct forge *forge = *state;
@@ -882,6 +929,262 @@ static void test_network_failure_at_the_root_is_no_end_of_the_chain(void **state
 	forge->fetch_fails_with = -ETIMEDOUT;
 	forge->fetch_fails_for = "2.root.json";
 	assert_refused(forge, -ETIMEDOUT, "2.root.json: can't be fetched");
+}
+
+/* ------------------------------------------------------------------ the chain of roots in the store */
+
+/* A node that is built with root 1 has seen root 3. Root 2 revoked the first root key, root 3 the second one and all
+ * online keys; `ret_first` and `ret_timestamp` are what a thief of the revoked keys has. */
+static void see_three_roots(struct forge *forge, struct signing_keys *ret_first, struct buffer *ret_timestamp)
+{
+	struct signing_keys second;
+	const struct buffer *timestamp;
+
+	*ret_first = take_root_keys(forge, 60);
+	forge_put_next_root(forge, ret_first);
+	forge_publish(forge);
+	timestamp = forge_file(forge, "timestamp.json");
+	*ret_timestamp = (struct buffer){ 0 };
+	assert_int_equal(buffer_add(ret_timestamp, timestamp->data, timestamp->size), 0);
+	second = take_root_keys(forge, 61);
+	forge_set_keys(forge, TUF_TIMESTAMP, 80, 1, 1);
+	forge_set_keys(forge, TUF_SNAPSHOT, 81, 1, 1);
+	forge_put_next_root(forge, &second);
+	signing_keys_release(&second);
+	for (unsigned n = 0; n < 5; n++)
+		forge_publish_next(forge);
+	assert_accepted(forge);
+	assert_int_equal(tuf_client_version(forge->client, "root"), 3);
+	assert_int_equal(tuf_client_version(forge->client, "targets"), 6);
+}
+
+static void assert_stored_root(struct forge *forge, const char *name)
+{
+	const struct buffer *root = forge_file(forge, name), *stored = forge_stored(forge, "root");
+
+	assert_int_equal(stored->size, root->size);
+	assert_memory_equal(stored->data, root->data, root->size);
+}
+
+static void give_root(struct forge *forge, const char *name)
+{
+	const struct buffer *root = forge_file(forge, name);
+
+	buffer_release(&forge->first_root);
+	assert_int_equal(buffer_add(&forge->first_root, root->data, root->size), 0);
+}
+
+static void withhold_roots(struct forge *forge, unsigned from)
+{
+	char name[24];
+
+	for (unsigned version = from; version < from + 8; version++) {
+		snprintf(name, sizeof(name), "%u.root.json", version);
+		if (forge_file(forge, name))
+			forge_put_text(forge, name, NULL);
+	}
+}
+
+static void test_withheld_root_does_not_bring_revoked_online_keys_back(void **state)
+{
+	struct forge *forge = *state;
+	struct signing_keys first;
+	struct buffer third = { 0 }, old;
+
+	see_three_roots(forge, &first, &old);
+	assert_int_equal(buffer_add(&third, forge_stored(forge, "root")->data, forge_stored(forge, "root")->size), 0);
+	forge_put_text(forge, "3.root.json", NULL);
+	forge_put_text(forge, "timestamp.json", (const char *)old.data);
+	for (unsigned n = 0; n < 2; n++) {
+		assert_refused(forge, -EBADMSG, "timestamp.json: has 0 valid signatures");
+		assert_int_equal(tuf_client_version(forge->client, "root"), 3);
+		assert_int_equal(forge_stored(forge, "root")->size, third.size);
+		assert_memory_equal(forge_stored(forge, "root")->data, third.data, third.size);
+	}
+	signing_keys_release(&first);
+	buffer_release(&third);
+	buffer_release(&old);
+}
+
+static void test_revoked_root_key_forges_no_second_root(void **state)
+{
+	struct forge *forge = *state;
+	struct signing_keys first, keys;
+	struct buffer old;
+
+	see_three_roots(forge, &first, &old);
+	forge->versions[TUF_ROOT] = 1;
+	keys = take_root_keys(forge, 300);
+	for (unsigned role = TUF_TIMESTAMP; role <= TUF_TARGETS; role++)
+		forge_set_keys(forge, role, 300 + role, 1, 1);
+	forge_put_next_root(forge, &first);
+	forge_put_text(forge, "3.root.json", NULL);
+	forge_publish_next(forge);
+	assert_refused(forge, -EBADMSG, "timestamp.json: has 0 valid signatures");
+	assert_int_equal(tuf_client_version(forge->client, "root"), 3);
+	signing_keys_release(&first);
+	signing_keys_release(&keys);
+	buffer_release(&old);
+}
+
+static void test_poisoned_links_are_ignored_and_mended(void **state)
+{
+	struct forge *forge = *state;
+	struct signing_keys first;
+	struct buffer old;
+
+	see_three_roots(forge, &first, &old);
+	/* Root in the running OS writes what he likes there: damage, another version, versions nobody made. */
+	damage(&forge->links[2]);
+	damage(forge_stored(forge, "root"));
+	assert_int_equal(buffer_add(&forge->links[4], forge->links[3].data, forge->links[3].size), 0);
+	assert_int_equal(buffer_add(&forge->links[200], "{}", 2), 0);
+	assert_accepted(forge);
+	assert_int_equal(tuf_client_version(forge->client, "root"), 3);
+	assert_null(forge->links[4].data);
+	assert_null(forge->links[200].data);
+	assert_stored_root(forge, "3.root.json");
+	withhold_roots(forge, 2);
+	assert_accepted(forge);
+	assert_int_equal(tuf_client_version(forge->client, "root"), 3);
+	signing_keys_release(&first);
+	buffer_release(&old);
+}
+
+static void test_planted_link_must_be_signed_by_the_root_before(void **state)
+{
+	struct forge *forge = *state;
+	struct signing_keys first, keys;
+	const struct buffer *forged;
+	struct buffer old;
+
+	see_three_roots(forge, &first, &old);
+	/* Version 4, signed by its own keys and by the key that root 2 revoked. */
+	keys = take_root_keys(forge, 300);
+	forge_put_next_root(forge, &first);
+	forged = forge_file(forge, "4.root.json");
+	assert_int_equal(buffer_add(&forge->links[4], forged->data, forged->size), 0);
+	forge_put_text(forge, "4.root.json", NULL);
+	assert_accepted(forge);
+	assert_int_equal(tuf_client_version(forge->client, "root"), 3);
+	signing_keys_release(&first);
+	signing_keys_release(&keys);
+	buffer_release(&old);
+}
+
+static void test_planted_root_of_a_revoked_key_does_not_skip_the_chain(void **state)
+{
+	struct forge *forge = *state;
+	struct signing_keys first;
+	const struct buffer *forged;
+	struct buffer old;
+
+	see_three_roots(forge, &first, &old);
+	/* With the honest online keys, so that the honest repository would verify, and no rotation ever be followed again. */
+	forge->versions[TUF_ROOT] = 999;
+	forge_put_next_root(forge, &first);
+	forged = forge_file(forge, "1000.root.json");
+	buffer_release(forge_stored(forge, "root"));
+	assert_int_equal(buffer_add(forge_stored(forge, "root"), forged->data, forged->size), 0);
+	buffer_release(&forge->links[2]);
+	buffer_release(&forge->links[3]);
+	assert_accepted(forge);
+	assert_int_equal(tuf_client_version(forge->client, "root"), 3);
+	assert_stored_root(forge, "3.root.json");
+	signing_keys_release(&first);
+	buffer_release(&old);
+}
+
+static void test_power_cut_between_link_and_root_loses_nothing(void **state)
+{
+	struct forge *forge = *state;
+	struct signing_keys old = take_root_keys(forge, 60);
+
+	assert_accepted(forge);
+	forge_set_keys(forge, TUF_TIMESTAMP, 80, 1, 1);
+	forge_put_next_root(forge, &old);
+	forge_publish_next(forge);
+	forge->power_cut_after_link = 2;
+	assert_refused(forge, -EIO, "can't be stored");
+	assert_stored_root(forge, "1.root.json");
+	assert_null(forge_stored(forge, "timestamp")->data); /* the old key's were forgotten before */
+	forge->power_cut_after_link = 0;
+	forge->store_fails_with = 0;
+	withhold_roots(forge, 3);
+	assert_accepted(forge);
+	assert_int_equal(tuf_client_version(forge->client, "root"), 2);
+	assert_stored_root(forge, "2.root.json");
+	signing_keys_release(&old);
+}
+
+static void test_older_built_in_root_walks_the_stored_chain_alone(void **state)
+{
+	struct forge *forge = *state;
+
+	for (unsigned n = 0; n < 3; n++) {
+		struct signing_keys old = take_root_keys(forge, 60 + n);
+
+		forge_set_keys(forge, TUF_TIMESTAMP, 80 + n, 1, 1);
+		forge_put_next_root(forge, &old);
+		signing_keys_release(&old);
+	}
+	forge_publish_next(forge);
+	assert_accepted(forge);
+	withhold_roots(forge, 2);
+	buffer_release(forge_stored(forge, "root")); /* the links are enough */
+	assert_accepted(forge);
+	assert_int_equal(tuf_client_version(forge->client, "root"), 4);
+	forge->versions[TUF_TIMESTAMP] = 1;
+	forge_put(forge, TUF_TIMESTAMP);
+	assert_refused(forge, -EBADMSG, "timestamp.json: version 1 is older than version 2");
+}
+
+static void test_newer_built_in_root_drops_older_links(void **state)
+{
+	struct forge *forge = *state;
+	struct signing_keys first, third;
+	struct buffer old;
+
+	see_three_roots(forge, &first, &old);
+	third = take_root_keys(forge, 62);
+	forge_put_next_root(forge, &third);
+	forge_put_next_root(forge, NULL);
+	give_root(forge, "5.root.json");
+	withhold_roots(forge, 2);
+	assert_accepted(forge);
+	assert_int_equal(tuf_client_version(forge->client, "root"), 5);
+	for (unsigned version = 0; version < 10; version++)
+		assert_null(forge->links[version].data);
+	signing_keys_release(&first);
+	signing_keys_release(&third);
+	buffer_release(&old);
+}
+
+static void test_planted_root_version_does_not_keep_fast_forwarded_metadata(void **state)
+{
+	struct forge *forge = *state;
+	struct forge *other = calloc(1, sizeof(*other));
+	const struct buffer *planted;
+
+	forge_init(other);
+	forge_set_keys(other, TUF_ROOT, 200, 1, 1);
+	other->versions[TUF_ROOT] = 1000;
+	forge_put(other, TUF_ROOT);
+	forge->versions[TUF_TIMESTAMP] = 1000;
+	forge_publish(forge);
+	assert_accepted(forge);
+	planted = forge_file(other, "1000.root.json");
+	buffer_release(forge_stored(forge, "root"));
+	assert_int_equal(buffer_add(forge_stored(forge, "root"), planted->data, planted->size), 0);
+	/* The old key is still among the new ones, so the store's timestamp would still verify. */
+	forge_set_keys(forge, TUF_TIMESTAMP, 20, 2, 1);
+	forge_put_next_root(forge, NULL);
+	forge->versions[TUF_TIMESTAMP] = 2;
+	forge_publish(forge);
+	assert_accepted(forge);
+	assert_int_equal(tuf_client_version(forge->client, "timestamp"), 2);
+	forge_release(other);
+	free(other);
 }
 
 /* ------------------------------------------------------------------ targets */
@@ -975,6 +1278,19 @@ static void test_image_must_be_the_target_that_was_asked_for(void **state)
 	assert_int_equal(image_of(forge, FORGE_TARGET, error), -EINVAL);
 }
 
+static void test_image_needs_a_sha256(void **state)
+{
+	struct forge *forge = *state;
+	char error[160], hash[129];
+
+	memset(hash, 'a', 128);
+	hash[128] = '\0';
+	json_object_set_new(json_object_get(forge->targets, FORGE_TARGET), "hashes", json_pack("{s:s}", "sha512", hash));
+	forge_publish_next(forge);
+	assert_int_equal(image_of(forge, FORGE_TARGET, error), -EINVAL);
+	assert_non_null(strstr(error, "without a SHA-256"));
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -990,6 +1306,7 @@ int main(void)
 		T(test_key_of_another_role_is_refused),
 		T(test_foreign_signature_under_a_trusted_keyid_is_refused),
 		T(test_changed_after_signing_is_refused),
+		T(test_key_types_are_mixed_in_a_threshold),
 		T(test_threshold_counts_distinct_keys),
 		T(test_duplicate_signature_is_refused),
 		T(test_keyid_listed_twice_is_refused),
@@ -1034,12 +1351,23 @@ int main(void)
 		T(test_far_rotated_root_keeps_roll_back_protection),
 		T(test_newer_built_in_root_replaces_the_stored_one),
 		T(test_full_store_is_an_error),
+		T(test_withheld_root_does_not_bring_revoked_online_keys_back),
+		T(test_revoked_root_key_forges_no_second_root),
+		T(test_poisoned_links_are_ignored_and_mended),
+		T(test_planted_link_must_be_signed_by_the_root_before),
+		T(test_planted_root_of_a_revoked_key_does_not_skip_the_chain),
+		T(test_power_cut_between_link_and_root_loses_nothing),
+		T(test_older_built_in_root_walks_the_stored_chain_alone),
+		T(test_newer_built_in_root_drops_older_links),
+		T(test_planted_root_version_does_not_keep_fast_forwarded_metadata),
 		T(test_network_failure_keeps_what_was_accepted),
+		T(test_network_failure_in_the_chain_keeps_the_links_before),
 		T(test_network_failure_at_the_root_is_no_end_of_the_chain),
 		T(test_target_nobody_signed_is_not_found),
 		T(test_target_without_sha256_is_refused),
 		T(test_each_target_is_listed),
 		T(test_image_must_be_the_target_that_was_asked_for),
+		T(test_image_needs_a_sha256),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,8 @@
 #include <cmocka.h>
 
 #include "common/file.h"
+#include "signing/author.h"
+#include "signing/init.h"
 #include "signing/repository-private.h"
 #include "signing/show.h"
 
@@ -62,15 +64,15 @@ static int publish(const struct place *place, enum repository_scope scope, int64
 /* What a node says at that time. */
 static int verify(const struct place *place, int64_t now)
 {
-	struct buffer root = { 0 }, data[4] = { 0 };
+	struct memory_store memory;
+	struct buffer root = { 0 };
 	char path[128];
 	int r;
 
 	snprintf(path, sizeof(path), "%s/metadata/1.root.json", place->repository);
 	assert_int_equal(file_load(path, TUF_ROOT_MOST, &root), 0);
-	r = repository_verify(place->repository, NULL, 0, &root, now, data);
-	for (int i = 0; i < 4; i++)
-		buffer_release(&data[i]);
+	r = repository_verify(place->repository, NULL, 0, &root, now, &memory);
+	memory_store_release(&memory);
 	buffer_release(&root);
 	return r;
 }
@@ -96,13 +98,14 @@ static struct buffer get(const struct place *place, const char *name)
 	return data;
 }
 
-/* A target without description: enough for what is tested here. */
+/* A target without description, in the next version of the targets after `base`: enough for what is tested here. */
 static void stage(const struct place *place, unsigned base, const char *path)
 {
 	char text[512];
 
-	snprintf(text, sizeof(text), "{\"format\": 1, \"base\": %u, \"targets\": {\"%s\": {\"length\": 1, \"hashes\": "
-		 "{\"sha256\": \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}}}}", base, path);
+	snprintf(text, sizeof(text), "{\"signatures\": [], \"signed\": {\"_type\": \"targets\", \"spec_version\": \"1.0.31\", "
+		 "\"version\": %u, \"expires\": \"2027-03-01T00:00:00Z\", \"targets\": {\"%s\": {\"length\": 1, \"hashes\": "
+		 "{\"sha256\": \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}}}}}", base + 1, path);
 	put(place, "staged/targets.json", text);
 }
 
@@ -187,8 +190,8 @@ static void test_staged_nonsense_is_not_published(void **state)
 {
 	const struct place *place = *state;
 
-	put(place, "staged/targets.json", "{\"format\": 1, \"base\": 1, \"targets\": {\"a\": {\"length\": 1}}}");
-	assert_int_equal(publish(place, PUBLISH_ALL, START), -EBADMSG);
+	put(place, "staged/targets.json", "{\"signatures\": [], \"signed\": {\"_type\": \"targets\", \"version\": 2}}");
+	assert_int_equal(publish(place, PUBLISH_ALL, START), -EINVAL);
 	assert_int_equal(verify(place, START), 0);
 }
 

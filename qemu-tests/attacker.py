@@ -1,0 +1,99 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What an attacker would run in place of a fleet's servers.
+
+attacker.py mirror --folder REPOSITORY --port N
+    Serves a repository's files as they are, with byte ranges and without any check: a mirror, a cache, or the network itself.
+
+attacker.py control --state DIR --port N --os TARGET [--app TARGET] --reports FILE
+    A control unit with the fleet's own TLS key, so that no node can tell it from the real one, which orders every node to
+    boot these targets. What nodes report goes to FILE, one JSON object a line.
+"""
+import argparse
+import json
+import re
+import ssl
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format, *arguments):  # noqa: A002
+        print(self.address_string(), format % arguments, flush=True)
+
+    def send(self, status, data=b"", headers=()):
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+
+class Mirror(Handler):
+    folder = None
+
+    def do_GET(self):
+        path = (self.folder / self.path.removeprefix("/repository/")).resolve()
+        if not path.is_relative_to(self.folder) or not path.is_file():
+            self.send(404)
+            return
+        with open(path, "rb") as file:
+            size = path.stat().st_size
+            wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+            if not wanted:
+                self.send(200, file.read())
+                return
+            first, last = int(wanted[1]), min(int(wanted[2]), size - 1)
+            file.seek(first)
+            self.send(206, file.read(last + 1 - first), [("Content-Range", f"bytes {first}-{last}/{size}")])
+
+    do_HEAD = do_GET
+
+
+class Liar(Handler):
+    orders, reports = None, None
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path.endswith("/report"):
+            with open(self.reports, "a", encoding="utf-8") as reports:
+                reports.write(json.dumps(body) + "\n")
+            self.send(204)
+            return
+        answer = dict(self.orders, format=1, nonce=body["nonce"], assignment=1, wipe=True, config={})
+        self.send(200, json.dumps(answer).encode(), [("Content-Type", "application/json")])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    mirror, control = kinds.add_parser("mirror"), kinds.add_parser("control")
+    mirror.add_argument("--folder", required=True, type=lambda text: Path(text).resolve())
+    control.add_argument("--state", required=True, type=Path)
+    control.add_argument("--os", required=True)
+    control.add_argument("--app")
+    control.add_argument("--reports", required=True)
+    for each in (mirror, control):
+        each.add_argument("--port", required=True, type=int)
+    words = parser.parse_args()
+    handler = Mirror if words.kind == "mirror" else Liar
+    server = ThreadingHTTPServer(("", words.port), handler)
+    if words.kind == "mirror":
+        Mirror.folder = words.folder
+    else:
+        Liar.orders = {"os": {"target": words.os}, "app": {"target": words.app} if words.app else None}
+        Liar.reports = words.reports
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(words.state / "server.pem", words.state / "server.key")
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    print("ready", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
