@@ -23,6 +23,8 @@ struct http {
 	unsigned least_rate;
 	unsigned rate_seconds;
 	long answer_seconds;
+	int (*tls_setup)(void *tls);
+	int64_t date;
 	char curl_error[CURL_ERROR_SIZE];
 	char error[CURL_ERROR_SIZE + 320];
 };
@@ -81,6 +83,7 @@ struct http *http_new(const struct http_options *options)
 	http->least_rate = options->least_rate ? options->least_rate : 8192;
 	http->rate_seconds = options->rate_seconds ? options->rate_seconds : 30;
 	http->answer_seconds = options->answer_seconds ? (long)options->answer_seconds : 300;
+	http->tls_setup = options->tls_setup;
 	http->curl = curl_easy_init();
 	http->user_agent = strdup(options->user_agent ? options->user_agent : "repave");
 	if (!http->curl || !http->user_agent)
@@ -228,6 +231,32 @@ static int name_instead_of_address(const char *url, char **ret_url, struct curl_
 	return 0;
 }
 
+/* IMF-fixdate of RFC 9110, 5.6.7: the one form that servers may send. */
+static size_t receive_header(char *data, size_t one, size_t count, void *context)
+{
+	struct http *http = context;
+	struct tm utc = { 0 };
+	char line[64];
+
+	snprintf(line, sizeof(line), "%.*s", (int)(one * count), data);
+	if (strncasecmp(line, "Date: ", 6) == 0 && strptime(line + 6, "%a, %d %b %Y %H:%M:%S GMT", &utc) != NULL)
+		http->date = (int64_t)timegm(&utc);
+	return one * count;
+}
+
+int64_t http_date(const struct http *http)
+{
+	return http->date;
+}
+
+static CURLcode setup_tls(CURL *curl, void *tls, void *context)
+{
+	const struct http *http = context;
+
+	(void)curl;
+	return http->tls_setup(tls) == 0 ? CURLE_OK : CURLE_SSL_CONNECT_ERROR;
+}
+
 /* What every transfer has: bounds in time, no redirects (nobody but the control unit says where), no proxies. */
 static void set_common(struct http *http, struct reception *reception)
 {
@@ -237,6 +266,7 @@ static void set_common(struct http *http, struct reception *reception)
 	reception->curl = curl;
 	http->error[0] = 0;
 	http->curl_error[0] = 0;
+	http->date = 0;
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, http->curl_error);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
@@ -255,6 +285,12 @@ static void set_common(struct http *http, struct reception *reception)
 	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, reception);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, reception);
+	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, receive_header);
+	curl_easy_setopt(curl, CURLOPT_HEADERDATA, http);
+	if (http->tls_setup) {
+		curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, setup_tls);
+		curl_easy_setopt(curl, CURLOPT_SSL_CTX_DATA, http);
+	}
 }
 
 static int perform(struct http *http, const char *url, struct curl_slist *headers, struct reception *reception,

@@ -29,6 +29,9 @@ struct http_options {
 	unsigned least_rate;
 	unsigned rate_seconds;
 	unsigned answer_seconds;
+	/* Called before each TLS connection with libcurl's handle of its TLS library (mbedtls_ssl_config * in programs of a
+	 * node); NULL: none. 0, or anything else to give the connection up. */
+	int (*tls_setup)(void *tls);
 };
 
 /* NULL when out of memory. Strings are copied. */
@@ -40,6 +43,10 @@ typedef int (*http_sink)(void *context, const uint8_t *data, size_t size);
 
 /* What went wrong, in a sentence, after a call of this client failed; valid until its next call. */
 const char *http_error(const struct http *http);
+
+/* The server's clock in its last answer (the header "Date"), seconds since 1970; 0 without one. Only as good as the way it
+ * came: https under the fleet's CA, or anybody's word. */
+int64_t http_date(const struct http *http);
 
 /* GET of at most `most` bytes. `url` is http:// or https://; for https the certificate must carry
  * CONTROL_UNIT_NAME and the address in the URL is only where to connect.

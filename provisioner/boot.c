@@ -19,6 +19,7 @@
 #include "provisioner/cpio.h"
 #include "provisioner/dmverity.h"
 #include "provisioner/provision.h"
+#include "provisioner/ram.h"
 
 #define MAPPED "repave-stage1"
 #define MOUNT_POINT "/run/c"
@@ -36,7 +37,10 @@ static int describe_slot(const struct provision *p, const struct volume *volume,
 	if (image->salt_size > BOOT_SALT_MOST)
 		return -EINVAL;
 	memset(ret_slot, 0, sizeof(*ret_slot));
-	guid_format(p->disk.parts[volume->part]->guid, ret_slot->partuuid);
+	if (p->disk.in_ram)
+		strcpy(ret_slot->partuuid, RAM_PARTUUID);
+	else
+		guid_format(p->disk.parts[volume->part]->guid, ret_slot->partuuid);
 	ret_slot->data_blocks = image->data_blocks;
 	memcpy(ret_slot->root_hash, image->root_hash, 32);
 	memcpy(ret_slot->salt, image->salt, image->salt_size);
@@ -61,11 +65,17 @@ static int build_cmdline(struct provision *p, struct buffer *ret_cmdline)
 	if (r == 0)
 		r = cmdline_add_consoles(ret_cmdline, (const char *)ours.data);
 	buffer_release(&ours);
+	/* A kernel that dies before its first program restarts, and counts as a try; the image's own word comes later and wins. */
+	if (r == 0)
+		r = buffer_printf(ret_cmdline, "%spanic=10", ret_cmdline->size > 0 ? " " : "");
 	if (r == 0 && own != NULL && own[0] != '\0')
 		r = buffer_printf(ret_cmdline, "%s%s", ret_cmdline->size > 0 ? " " : "", own);
 	if (r == 0)
 		r = buffer_printf(ret_cmdline, "%srepave.node=%s repave.assignment=%" PRIu64, ret_cmdline->size > 0 ? " " : "",
 				  p->identity.uuid, p->assignment.number);
+	if (r == 0)
+		r = buffer_printf(ret_cmdline, " repave.health=%u%s", p->config.health_seconds,
+				  p->config.restart_on_corruption ? " repave.corruption=restart" : "");
 	if (r == 0)
 		r = add_volume(p, &p->c, "repave.c", ret_cmdline);
 	if (r == 0 && p->d.installed)
@@ -184,19 +194,62 @@ static int read_verified(struct provision *p, const char *path, size_t most, con
 			part_name(p->c.part), r == -EIO ? "the disk no longer gives what was written" : strerror(-r));
 }
 
-static int append_archive(struct provision *p, int fd, uint64_t size)
+/* Appends bytes that begin at a multiple of 4, as archives must. */
+static int append(int fd, uint64_t *size, const struct buffer *archive)
 {
 	static const uint8_t zeros[4];
-	struct buffer archive = { 0 };
-	size_t padding = (4 - size % 4) % 4;
-	int r = build_archive(p, &archive);
+	size_t padding = (4 - *size % 4) % 4;
+	int r = write_full_at(fd, zeros, padding, *size);
 
 	if (r == 0)
-		r = write_full_at(fd, zeros, padding, size);
+		r = write_full_at(fd, archive->data, archive->size, *size + padding);
+	*size += padding + archive->size;
+	return r;
+}
+
+/* A slot in RAM travels in the initrd. An image is a whole number of blocks: nothing to pad after it. */
+static int append_slot(const struct volume *volume, const char *path, int fd, uint64_t *size)
+{
+	uint64_t image = verified_image_description(volume->image)->image_size;
+	struct buffer head = { 0 };
+	int slot = open(volume->path, O_RDWR | O_CLOEXEC), r = slot < 0 ? -errno : 0;
+
 	if (r == 0)
-		r = write_full_at(fd, archive.data, archive.size, size + padding);
+		r = cpio_add_folder(&head, "repave", 0700);
+	if (r == 0)
+		r = cpio_begin_file(&head, path, 0400, image);
+	if (r == 0)
+		r = append(fd, size, &head);
+	if (r == 0)
+		r = ram_move(slot, image, fd, *size);
+	*size += image;
+	buffer_release(&head);
+	if (slot >= 0)
+		close(slot);
+	return r;
+}
+
+static int append_archive(struct provision *p, int fd, uint64_t *size)
+{
+	struct buffer archive = { 0 };
+	int r = build_archive(p, &archive);
+
+	if (r == 0 && p->disk.in_ram)
+		r = append_slot(&p->c, "repave/c.img", fd, size);
+	if (r == 0 && p->disk.in_ram && p->d.installed)
+		r = append_slot(&p->d, "repave/d.img", fd, size);
+	if (r == 0)
+		r = append(fd, size, &archive);
 	buffer_release(&archive);
 	return r < 0 ? sentence(p->error, r, "the configuration can't be put beside the initrd: %s", strerror(-r)) : 0;
+}
+
+static void close_c(const struct provision *p)
+{
+	umount2(MOUNT_POINT, 0);
+	dmverity_close(MAPPED);
+	if (p->loop[0] != '\0')
+		loop_detach(p->loop);
 }
 
 static int open_c(struct provision *p)
@@ -204,8 +257,11 @@ static int open_c(struct provision *p)
 	struct boot_slot slot;
 	int r = describe_slot(p, &p->c, &slot);
 
+	p->loop[0] = '\0';
+	if (r == 0 && p->disk.in_ram)
+		r = loop_attach(p->c.path, p->loop);
 	if (r == 0)
-		r = dmverity_open(MAPPED, p->c.path, &slot, false);
+		r = dmverity_open(MAPPED, p->disk.in_ram ? p->loop : p->c.path, &slot, CORRUPTION_EIO);
 	if (r < 0)
 		return sentence(p->error, r, "dm-verity can't open %s (%s): %s", part_name(p->c.part), p->c.path, strerror(-r));
 	r = make_folders(MOUNT_POINT, 0700);
@@ -213,14 +269,8 @@ static int open_c(struct provision *p)
 		r = -errno;
 	if (r == 0)
 		return 0;
-	dmverity_close(MAPPED);
+	close_c(p);
 	return sentence(p->error, r, "%s can't be mounted as squashfs: %s", part_name(p->c.part), strerror(-r));
-}
-
-static void close_c(void)
-{
-	umount2(MOUNT_POINT, 0);
-	dmverity_close(MAPPED);
 }
 
 /* ------------------------------------------------------------------ the jump */
@@ -246,11 +296,11 @@ static int load(struct provision *p)
 	r = read_verified(p, image->kernel, KERNEL_MOST, "kernel", &kernel, &kernel_size);
 	if (r == 0)
 		r = read_verified(p, image->initrd, INITRD_MOST, "initrd", &initrd, &initrd_size);
-	close_c();
+	close_c(p);
 	if (r == 0)
 		r = build_cmdline(p, &cmdline);
 	if (r == 0)
-		r = append_archive(p, initrd, initrd_size);
+		r = append_archive(p, initrd, &initrd_size);
 	if (r == 0)
 		r = load_kernel(p, kernel, initrd, &cmdline);
 	if (r == 0)
@@ -264,10 +314,28 @@ static int load(struct provision *p)
 	return r;
 }
 
+/* Counted before the jump: a kernel that never comes up can't count itself. */
+static int count_start(struct provision *p)
+{
+	struct system_pair pair;
+	int r;
+
+	pair_of(p, &pair);
+	r = tries_begin(&p->state, p->assignment.number, &pair, !p->last_good);
+	if (r == 0 && !p->offline)
+		r = note_time(p);
+	if (r < 0)
+		return sentence(p->error, r, "out of memory");
+	save_state(p);
+	return 0;
+}
+
 int boot(struct provision *p)
 {
 	int r = load(p);
 
+	if (r == 0)
+		r = count_start(p);
 	if (r < 0)
 		return r;
 	report(p, "kexec");

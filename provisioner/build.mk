@@ -9,6 +9,16 @@ provisioner-formats-test-src := provisioner/test/formats.c $(provisioner-pure) p
 	$(common-core)
 provisioner-formats-test-libs := -ljansson -lmbedcrypto
 
+unit-tests += provisioner-surroundings-test
+provisioner-surroundings-test-src := provisioner/test/surroundings.c $(addprefix provisioner/,clock.c cmdline.c console.c smbios.c) \
+	$(common-core)
+provisioner-surroundings-test-libs := -ljansson
+
+unit-tests += provisioner-tries-test
+provisioner-tries-test-src := provisioner/test/tries.c provisioner/tries.c provisioner/probe.c provisioner/state.c $(sha256-src) \
+	$(common-core)
+provisioner-tries-test-libs := -ljansson -lmbedcrypto
+
 unit-tests += provisioner-install-test
 provisioner-install-test-src := provisioner/test/install.c $(provisioner-install) $(verity-src) $(common-core)
 provisioner-install-test-libs := -ljansson -lmbedcrypto -lzstd
@@ -31,11 +41,13 @@ unit-tests += provisioner-plan-test
 provisioner-plan-test-src := provisioner/test/plan.c provisioner/plan.c
 
 unit-tests += provisioner-machine-test
-provisioner-machine-test-src := provisioner/test/machine.c $(sha256-src) $(common-core) $(addprefix provisioner/,disk.c \
+provisioner-machine-test-src := provisioner/test/machine.c $(sha256-src) $(common-core) $(addprefix provisioner/,disk.c ram.c \
 	blockdev.c gpt.c dmverity.c cmdline.c identify.c config.c backoff.c sentence.c)
 provisioner-machine-test-libs := -ljansson -lmbedx509 -lmbedcrypto
 
-fuzz-targets += gpt state cmdline assignment
+fuzz-targets += gpt state cmdline assignment smbios
+smbios-src := provisioner/fuzz/smbios.c provisioner/smbios.c provisioner/cmdline.c common/bytes.c
+smbios-corpus := provisioner/fuzz/corpus/smbios
 gpt-src := provisioner/fuzz/gpt.c provisioner/gpt.c common/bytes.c
 gpt-corpus := provisioner/fuzz/corpus/gpt
 state-src := provisioner/fuzz/state.c provisioner/state.c $(sha256-src) $(common-core)
@@ -50,11 +62,17 @@ assignment-corpus := provisioner/fuzz/corpus/assignment
 provisioner-disk := $(addprefix provisioner/,gpt.c blockdev.c dmverity.c cmdline.c sentence.c)
 
 musl-programs += stage2
-stage2-src := provisioner/stage2.c $(provisioner-disk) common/bytes.c common/file.c
+stage2-src := provisioner/stage2.c provisioner/ram.c provisioner/watchdog.c $(provisioner-disk) common/bytes.c common/file.c
+
+musl-programs += healthy
+healthy-src := provisioner/healthy.c provisioner/probe.c provisioner/disk.c provisioner/ram.c provisioner/state.c provisioner/tries.c \
+	provisioner/watchdog.c $(provisioner-disk) $(sha256-src) $(common-core)
+healthy-libs := -ljansson -lmbedcrypto
 
 musl-programs += provision
 provision-src := $(addprefix provisioner/,main.c console.c config.c identify.c control.c trust.c fetch.c boot.c disk.c \
-	backoff.c blockdev.c dmverity.c state.c plan.c frame.c donor.c pool.c slot-data.c arrival.c patch.c install.c) common/patch.c $(provisioner-pure) \
+	backoff.c choose.c offline.c settings.c ram.c clock.c settime.c smbios.c tries.c blockdev.c dmverity.c state.c plan.c frame.c donor.c \
+	pool.c slot-data.c arrival.c patch.c install.c) common/patch.c $(provisioner-pure) \
 	$(signing-verify) common/seekable.c $(common-core) $(common-http) common/http-mirrors.c
 provision-libs := -lcurl -lmbedtls -lmbedx509 -lmbedcrypto -ljansson -lsodium -lzstd
 

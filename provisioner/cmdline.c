@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #define SPACE " \t\r\n"
@@ -19,6 +20,17 @@ static const char *next_word(const char **position, size_t *ret_length)
 	*ret_length = strcspn(word, SPACE);
 	*position = word + *ret_length;
 	return *ret_length > 0 ? word : NULL;
+}
+
+static bool has_key(const char *cmdline, const char *key)
+{
+	size_t key_length = strlen(key), length;
+	const char *word;
+
+	while ((word = next_word(&cmdline, &length)) != NULL)
+		if (length > key_length && word[key_length] == '=' && strncmp(word, key, key_length) == 0)
+			return true;
+	return false;
 }
 
 int cmdline_value(const char *cmdline, const char *key, char *ret_value, size_t room)
@@ -78,11 +90,11 @@ int cmdline_boot_slot(const char *cmdline, const char *key, struct boot_slot *re
 	if (field[3] == NULL || rest != NULL)
 		return -EINVAL;
 	memset(ret_slot, 0, sizeof(*ret_slot));
-	if (!partuuid_ok(field[0]) || parse_u64(field[1], &ret_slot->data_blocks) < 0 || ret_slot->data_blocks == 0 ||
+	if ((strcmp(field[0], "ram") != 0 && !partuuid_ok(field[0])) || parse_u64(field[1], &ret_slot->data_blocks) < 0 || ret_slot->data_blocks == 0 ||
 	    ret_slot->data_blocks > DATA_BLOCKS_MOST ||
 	    hex_parse(field[2], ret_slot->root_hash, sizeof(ret_slot->root_hash)) < 0)
 		return -EINVAL;
-	memcpy(ret_slot->partuuid, field[0], 37);
+	snprintf(ret_slot->partuuid, sizeof(ret_slot->partuuid), "%s", field[0]);
 	return salt_parse(field[3], ret_slot);
 }
 
@@ -110,4 +122,25 @@ int cmdline_add_consoles(struct buffer *cmdline, const char *from)
 			return r;
 	}
 	return 0;
+}
+
+int cmdline_merge(struct buffer *cmdline, const char *more)
+{
+	const char *word;
+	size_t length;
+	int r = 0;
+
+	while (r == 0 && (word = next_word(&more, &length)) != NULL) {
+		const char *equals = memchr(word, '=', length);
+		char key[64];
+		bool known = equals == NULL || (size_t)(equals - word) >= sizeof(key);
+
+		if (!known) {
+			snprintf(key, sizeof(key), "%.*s", (int)(equals - word), word);
+			known = cmdline->size > 0 && has_key((const char *)cmdline->data, key);
+		}
+		if (!known)
+			r = buffer_printf(cmdline, " %.*s", (int)length, word);
+	}
+	return r;
 }

@@ -14,15 +14,40 @@
 #define FILE_MOST (1u << 20)
 
 /* A name, an IPv4 or an IPv6 address: nothing that could change the meaning of a URL. */
-static int host_set(struct config *config, const char *text)
+static int host_add(struct config *config, const char *text, size_t length)
 {
-	size_t length = strlen(text);
-	bool six = strchr(text, ':') != NULL;
+	bool six = memchr(text, ':', length) != NULL;
 
-	if (length < 1 || length > 250 || text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.:-")])
+	if (length > 250 || strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.:-") < length ||
+	    config->host_count == HOSTS_MOST)
 		return -EINVAL;
-	snprintf(config->host, sizeof(config->host), six ? "[%s]" : "%s", text);
+	snprintf(config->hosts[config->host_count++], sizeof(config->hosts[0]), six ? "[%.*s]" : "%.*s", (int)length, text);
 	return 0;
+}
+
+/* One or several, with spaces or commas between them. */
+static int hosts_set(struct config *config, const char *text)
+{
+	int r = 0;
+
+	config->host_count = config->host_now = 0;
+	while (r == 0 && *(text += strspn(text, " ,")) != '\0') {
+		size_t length = strcspn(text, " ,");
+
+		r = host_add(config, text, length);
+		text += length;
+	}
+	if (r < 0 || config->host_count == 0)
+		return -EINVAL;
+	memcpy(config->host, config->hosts[0], sizeof(config->host));
+	return 0;
+}
+
+bool config_next_host(struct config *config)
+{
+	config->host_now = (config->host_now + 1) % config->host_count;
+	memcpy(config->host, config->hosts[config->host_now], sizeof(config->host));
+	return config->host_now == 0;
 }
 
 static int port_set(uint64_t value, unsigned *ret_port)
@@ -33,6 +58,18 @@ static int port_set(uint64_t value, unsigned *ret_port)
 	return 0;
 }
 
+/* A member that may be absent. */
+static int number(const json_t *json, const char *key, uint64_t least, uint64_t most, unsigned otherwise, unsigned *ret_value)
+{
+	uint64_t value = otherwise;
+	int r = json_get_u64(json, key, &value);
+
+	if ((r < 0 && r != -ENOENT) || value < least || value > most)
+		return -EINVAL;
+	*ret_value = (unsigned)value;
+	return 0;
+}
+
 static int config_parse(struct config *config, const json_t *json, char ret_error[SENTENCE])
 {
 	const char *host = json_get_string(json, "control_unit"), *version = json_get_string(json, "version");
@@ -40,7 +77,7 @@ static int config_parse(struct config *config, const json_t *json, char ret_erro
 
 	json_get_u64(json, "port", &port);
 	json_get_u64(json, "repository_port", &repository_port);
-	if (host == NULL || host_set(config, host) < 0 || port_set(port, &config->port) < 0 ||
+	if (host == NULL || hosts_set(config, host) < 0 || port_set(port, &config->port) < 0 ||
 	    port_set(repository_port, &config->repository_port) < 0)
 		return sentence(ret_error, -EINVAL, "config.json: control_unit, port or repository_port isn't sound");
 	if (json_get_u64(json, "slot_c_mib", &config->slot_c_mib) < 0 || json_get_u64(json, "slot_d_mib", &config->slot_d_mib) < 0 ||
@@ -48,6 +85,14 @@ static int config_parse(struct config *config, const json_t *json, char ret_erro
 		return sentence(ret_error, -EINVAL, "config.json: slot_c_mib or slot_d_mib isn't a size");
 	if (json_get_u64(json, "build_time", &build_time) < 0)
 		return sentence(ret_error, -EINVAL, "config.json: build_time is missing");
+	if (number(json, "boot_tries", 1, 100, 3, &config->boot_tries) < 0 ||
+	    number(json, "health_seconds", 10, 86400, 300, &config->health_seconds) < 0)
+		return sentence(ret_error, -EINVAL, "config.json: boot_tries or health_seconds isn't sound");
+	if (number(json, "unreachable_seconds", 0, 86400, 300, &config->unreachable_seconds) < 0 ||
+	    number(json, "grace_seconds", 0, 10 * 366 * 86400, 7 * 86400, &config->grace_seconds) < 0)
+		return sentence(ret_error, -EINVAL, "config.json: unreachable_seconds or grace_seconds isn't sound");
+	config->unreachable_boot = json_is_true(json_object_get(json, "unreachable_boot"));
+	config->restart_on_corruption = json_is_true(json_object_get(json, "restart_on_corruption"));
 	config->build_time = (int64_t)build_time;
 	snprintf(config->version, sizeof(config->version), "%.64s", version != NULL ? version : "unknown");
 	return 0;
@@ -65,20 +110,49 @@ static int override_port(const char *cmdline, const char *key, unsigned *port)
 	return parse_u64(text, &value) < 0 ? -EINVAL : port_set(value, port);
 }
 
+static int override_number(const char *cmdline, const char *key, uint64_t least, uint64_t most, unsigned *value)
+{
+	char text[32];
+	uint64_t number_given;
+	int r = cmdline_value(cmdline, key, text, sizeof(text));
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0 || parse_u64(text, &number_given) < 0 || number_given < least || number_given > most)
+		return -EINVAL;
+	*value = (unsigned)number_given;
+	return 0;
+}
+
 static int overrides(struct config *config, const char *cmdline, char ret_error[SENTENCE])
 {
-	char host[256];
+	char host[2048], text[16] = "";
 	int r = cmdline_value(cmdline, "repave.cu", host, sizeof(host));
 
 	if (r == 0)
-		r = host_set(config, host);
+		r = hosts_set(config, host);
 	if (r < 0 && r != -ENOENT)
-		return sentence(ret_error, -EINVAL, "kernel command line: repave.cu isn't an address");
+		return sentence(ret_error, -EINVAL, "kernel command line, SMBIOS or DHCP: repave.cu isn't an address");
 	r = override_port(cmdline, "repave.port", &config->port);
 	if (r == 0 || r == -ENOENT)
 		r = override_port(cmdline, "repave.repository_port", &config->repository_port);
 	if (r < 0 && r != -ENOENT)
-		return sentence(ret_error, -EINVAL, "kernel command line: repave.port or repave.repository_port isn't a port");
+		return sentence(ret_error, -EINVAL, "kernel command line, SMBIOS or DHCP: repave.port or repave.repository_port isn't a port");
+	r = override_number(cmdline, "repave.tries", 1, 100, &config->boot_tries);
+	if (r == 0)
+		r = override_number(cmdline, "repave.health", 10, 86400, &config->health_seconds);
+	if (cmdline_value(cmdline, "repave.ntp", config->ntp, sizeof(config->ntp)) != 0 ||
+	    config->ntp[strspn(config->ntp, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.:,-")] != '\0' ||
+	    config->ntp[0] == '-')
+		config->ntp[0] = '\0';
+	if (cmdline_value(cmdline, "repave.unreachable", text, sizeof(text)) != -ENOENT) {
+		config->unreachable_boot = strcmp(text, "wait") != 0;
+		if (r == 0 && config->unreachable_boot)
+			r = override_number(cmdline, "repave.unreachable", 0, 86400, &config->unreachable_seconds);
+	}
+	if (r < 0)
+		return sentence(ret_error, -EINVAL, "kernel command line, SMBIOS or DHCP: repave.tries (1 to 100) or repave.health (10 to 86400 seconds) "
+				"or repave.unreachable (wait, or 0 to 86400 seconds) isn't sound");
 	return 0;
 }
 
@@ -102,6 +176,14 @@ static int token_load(struct config *config, const char *path, char ret_error[SE
 	return r;
 }
 
+static int64_t end_of(const mbedtls_x509_crt *ca)
+{
+	struct tm to = { .tm_year = ca->valid_to.year - 1900, .tm_mon = ca->valid_to.mon - 1, .tm_mday = ca->valid_to.day,
+			 .tm_hour = ca->valid_to.hour, .tm_min = ca->valid_to.min, .tm_sec = ca->valid_to.sec };
+
+	return (int64_t)timegm(&to);
+}
+
 /* A certificate from the future is refused, and the packages that give the build its time are often older than the fleet: a
  * server whose clock has no battery would never get in. */
 static int ca_load(struct config *config, char ret_error[SENTENCE])
@@ -118,6 +200,7 @@ static int ca_load(struct config *config, char ret_error[SENTENCE])
 				    .tm_min = ca.valid_from.min, .tm_sec = ca.valid_from.sec };
 		if (timegm(&from) > config->build_time)
 			config->build_time = timegm(&from);
+		config->ca_end = end_of(&ca);
 	}
 	mbedtls_x509_crt_free(&ca);
 	return r == 0 ? 0 : sentence(ret_error, -EINVAL, "%s isn't the certificate of a CA: make the boot medium again",

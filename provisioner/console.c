@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "provisioner/console.h"
 
+#include <fcntl.h>
+#include <inttypes.h>
 #include <linux/kd.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -12,8 +15,10 @@
 #include <unistd.h>
 
 #include "common/bytes.h"
+#include "common/file.h"
 
 #define LINE 640
+#define CONSOLES_MOST 8u
 
 double uptime(void)
 {
@@ -23,19 +28,80 @@ double uptime(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* One write per line, so that kernel messages don't fall into the middle. */
-static void put(char *text, size_t length, const char *before, const char *after)
+/* ------------------------------------------------------------------ where to */
+/* /dev/console is the last of the kernel's consoles only: a machine with a screen and a serial line has somebody at either. */
+static struct sink {
+	int fd;
+	bool live; /* a screen: a line can be written over */
+	bool open_line;
+} sinks[CONSOLES_MOST];
+static unsigned sink_count;
+
+/* A carriage return is for a screen or a terminal window; the log of a serial line would become one endless line. */
+static bool is_live(int fd)
+{
+	struct stat st;
+	char type;
+
+	if (!isatty(fd))
+		return false;
+	if (ioctl(fd, KDGKBTYPE, &type) == 0)
+		return true;
+	return fstat(fd, &st) == 0 && major(st.st_rdev) >= 136 && major(st.st_rdev) <= 143; /* pseudo-terminal */
+}
+
+static void add_sink(int fd)
+{
+	sinks[sink_count++] = (struct sink){ .fd = fd, .live = is_live(fd) };
+}
+
+void console_open_all(void)
+{
+	char *active = read_line_of("/sys/class/tty/console/active"), *rest = active, *name;
+
+	/* The last name is what standard output is already. */
+	while (rest != NULL && (name = strsep(&rest, " ")) != NULL && rest != NULL && sink_count < CONSOLES_MOST) {
+		char path[64];
+		int fd;
+
+		snprintf(path, sizeof(path), "/dev/%.40s", name);
+		/* A line that nobody reads must not stop the boot. */
+		fd = strchr(name, '/') == NULL ? open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC) : -1;
+		if (fd >= 0)
+			add_sink(fd);
+	}
+	free(active);
+}
+
+enum which { ALL, SCREENS, LOGS };
+
+static void write_to(struct sink *sink, const char *before, const char *text, const char *after)
 {
 	char line[LINE + 16];
-	int n;
+	/* What comes after an open line of progress begins a new one. */
+	int n = snprintf(line, sizeof(line), "%s%s%s%s", sink->open_line && before[0] == '\0' ? "\n" : "", before, text, after);
 
+	sink->open_line = after[0] == '\0';
+	/* A console that is gone must not stop the boot. */
+	if (n > 0 && write(sink->fd, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1) < 0)
+		return;
+}
+
+/* One write per line, so that kernel messages don't fall into the middle. */
+static void put(char *text, size_t length, const char *before, const char *after, enum which which)
+{
+	if (sink_count == 0 || sinks[sink_count - 1].fd != STDOUT_FILENO) {
+		if (sink_count == CONSOLES_MOST)
+			sink_count--;
+		add_sink(STDOUT_FILENO);
+	}
 	/* Sentences of the control unit and the repository come through here. */
 	for (size_t i = 0; i < length; i++)
 		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
 			text[i] = ' ';
-	n = snprintf(line, sizeof(line), "%s%s%s", before, text, after);
-	if (n > 0 && write(STDOUT_FILENO, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1) < 0)
-		return; /* a console that is gone must not stop the boot */
+	for (unsigned i = 0; i < sink_count; i++)
+		if (which == ALL || sinks[i].live == (which == SCREENS))
+			write_to(&sinks[i], before, text, after);
 }
 
 static size_t prefix(const struct stages *stages, char text[LINE])
@@ -53,7 +119,7 @@ void console_line(const struct stages *stages, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text + used, LINE - used, format, arguments);
 	va_end(arguments);
-	put(text, strlen(text), "", "\n");
+	put(text, strlen(text), "", "\n", ALL);
 }
 
 /* ------------------------------------------------------------------ stages */
@@ -100,64 +166,73 @@ json_t *stages_json(const struct stages *stages)
 }
 
 /* ------------------------------------------------------------------ progress */
-/* A carriage return is for a screen or a terminal window; the log of a serial line would become one endless line. */
-static bool is_live(void)
-{
-	struct stat st;
-	char type;
-
-	if (!isatty(STDOUT_FILENO))
-		return false;
-	if (ioctl(STDOUT_FILENO, KDGKBTYPE, &type) == 0)
-		return true;
-	return fstat(STDOUT_FILENO, &st) == 0 && major(st.st_rdev) >= 136 && major(st.st_rdev) <= 143; /* pseudo-terminal */
-}
-
 void progress_init(struct progress *ret_progress, const struct stages *stages, const char *label)
 {
-	*ret_progress = (struct progress){ .stages = stages, .label = label, .live = is_live() };
+	*ret_progress = (struct progress){ .stages = stages, .label = label };
 }
 
-static void progress_print(struct progress *progress, uint64_t done, uint64_t total)
+void progress_format(uint64_t done, uint64_t total, double seconds, char ret_text[PROGRESS_TEXT])
 {
-	double seconds = uptime() - progress->since;
-	uint64_t rate = seconds > 0.05 ? (uint64_t)((double)done / seconds) : 0;
-	char text[LINE], have[16], all[16], speed[16];
+	double rate = seconds > 0.05 ? (double)done / seconds : 0;
+	char have[16], all[16], speed[16];
+	size_t used;
+
+	used = (size_t)snprintf(ret_text, PROGRESS_TEXT, "%3u%%  %s/%s", (unsigned)(total > 0 ? done * 100 / total : 100),
+				format_size(done, have), format_size(total, all));
+	if (rate >= 1)
+		used += (size_t)snprintf(ret_text + used, PROGRESS_TEXT - used, "  %s/s", format_size((uint64_t)rate, speed));
+	if (rate >= 1 && done < total) {
+		uint64_t left = (uint64_t)((double)(total - done) / rate + 0.5);
+
+		if (left < 100)
+			snprintf(ret_text + used, PROGRESS_TEXT - used, "  %" PRIu64 " s left", left);
+		else
+			snprintf(ret_text + used, PROGRESS_TEXT - used, "  %" PRIu64 " min left", (left + 30) / 60);
+	}
+}
+
+static void progress_print(struct progress *progress, uint64_t done, uint64_t total, enum which which)
+{
+	char text[LINE], figures[PROGRESS_TEXT];
 	size_t used = prefix(progress->stages, text);
 
-	snprintf(text + used, LINE - used, "%s  %-10s %3u%%  %s/%s%s%s%s", progress->label, progress->what,
-		 (unsigned)(total > 0 ? done * 100 / total : 100), format_size(done, have), format_size(total, all),
-		 rate > 0 ? "  " : "", rate > 0 ? format_size(rate, speed) : "", rate > 0 ? "/s" : "");
-	put(text, strlen(text), progress->live ? "\r\033[K" : "", progress->live ? "" : "\n");
-	progress->open_line = progress->live;
-	progress->shown = uptime();
+	progress_format(done, total, uptime() - progress->since, figures);
+	snprintf(text + used, LINE - used, "%s  %-10s %s", progress->label, progress->what, figures);
+	put(text, strlen(text), which == SCREENS ? "\r\033[K" : "", which == SCREENS ? "" : "\n", which);
 }
 
 void progress_show(struct progress *progress, const char *what, uint64_t done, uint64_t total)
 {
 	unsigned tenth = total > 0 ? (unsigned)(done * 10 / total) : 0;
-	bool news = progress->what != what;
+	double now = uptime();
 
-	if (news) {
+	if (progress->what != what) {
 		progress_end(progress);
 		progress->what = what;
-		progress->since = uptime();
+		progress->since = progress->shown = progress->logged = now;
 		progress->tenth = 0;
-		progress->shown = progress->since;
 	}
 	if (total == 0)
 		return;
-	/* In a log, short work isn't worth a line: the result comes right after it. */
-	if (progress->live ? done == total || uptime() - progress->shown > 0.2
-			   : tenth > progress->tenth && uptime() - progress->shown > 1) {
+	if (done == total || now - progress->shown > 0.2) {
+		progress->shown = now;
+		progress_print(progress, done, total, SCREENS);
+	}
+	/* In a log, short work isn't worth a line: the result comes right after it. A long tenth gets lines of its own: silence
+	 * looks like a hang. */
+	if ((tenth > progress->tenth && now - progress->logged > 1) || now - progress->logged > 10) {
 		progress->tenth = tenth;
-		progress_print(progress, done, total);
+		progress->logged = now;
+		progress_print(progress, done, total, LOGS);
 	}
 }
 
 void progress_end(struct progress *progress)
 {
-	if (progress->open_line && write(STDOUT_FILENO, "\n", 1) < 0)
-		return;
-	progress->open_line = false;
+	(void)progress;
+	for (unsigned i = 0; i < sink_count; i++) {
+		if (sinks[i].open_line && write(sinks[i].fd, "\n", 1) < 0)
+			continue;
+		sinks[i].open_line = false;
+	}
 }

@@ -23,6 +23,9 @@ struct stages {
 
 double uptime(void); /* seconds since the kernel started */
 
+/* Lines go to standard output; after this, to every other console of the kernel too. Call once. */
+void console_open_all(void);
+
 /* "[  12.3 s] stage      text"; control characters become spaces. */
 void console_line(const struct stages *stages, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -34,16 +37,19 @@ void stages_end(struct stages *stages);
 /* [{"name": …, "seconds": …}, …], the running one included. A new reference, or NULL. */
 json_t *stages_json(const struct stages *stages);
 
-/* Progress of one piece of work. On a screen it rewrites one line; on a serial line or in a file it prints a line per tenth. */
+/* Progress of one piece of work. On a screen it rewrites one line; on a serial line or in a file it prints a line per
+ * tenth, and at least one in 10 s. */
 struct progress {
 	const struct stages *stages;
 	const char *label; /* "debian 12.11" */
 	const char *what;  /* "checking" … */
-	bool live;
 	unsigned tenth;
-	double since, shown;
-	bool open_line;
+	double since, shown, logged;
 };
+
+#define PROGRESS_TEXT 96u
+/* Pure. " 42%  12.6 MiB/30.0 MiB  4.2 MiB/s  4 s left", after `seconds` of work. */
+void progress_format(uint64_t done, uint64_t total, double seconds, char ret_text[PROGRESS_TEXT]);
 
 void progress_init(struct progress *ret_progress, const struct stages *stages, const char *label);
 /* `what` is a literal; another one than before starts a new piece of work. Bytes. */

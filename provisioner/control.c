@@ -73,6 +73,7 @@ static int ask_once(struct provision *p)
 	node_url(p, "boot", url);
 	r = http_request(p->control, "POST", url, question, ASSIGNMENT_SIZE_MOST, &status, &body);
 	free(question);
+	p->tls_refused = r == -EACCES; /* not by an answer: the connection */
 	if (r < 0) {
 		sentence(p->error, r, "the control unit can't be asked: %s", http_error(p->control));
 	} else if (status != 200) {
@@ -88,12 +89,31 @@ static int ask_once(struct provision *p)
 	return r;
 }
 
+int pause_unreachable(struct provision *p, unsigned *rounds)
+{
+	unsigned seconds;
+
+	if (!config_next_host(&p->config)) {
+		console_line(&p->stages, "%s; next is %s", p->error, p->config.host);
+		return 0;
+	}
+	seconds = backoff_seconds(++*rounds);
+	if (p->config.unreachable_boot && uptime() - p->begun >= p->config.unreachable_seconds) {
+		console_line(&p->stages, "%s; no control unit in %u s", p->error, p->config.unreachable_seconds);
+		return -ENETDOWN;
+	}
+	console_line(&p->stages, "%s; next try in %u s", p->error, seconds);
+	sleep(seconds);
+	return 0;
+}
+
 int ask_for_assignment(struct provision *p)
 {
+	unsigned rounds = 0;
 	const char *last_reason = NULL;
 	char reason[160] = "";
 
-	for (unsigned try = 1;; try++) {
+	for (;;) {
 		int r = ask_once(p);
 		unsigned seconds;
 
@@ -108,12 +128,21 @@ int ask_for_assignment(struct provision *p)
 			last_reason = reason;
 			seconds = p->assignment.wait_seconds;
 			assignment_release(&p->assignment);
-			try = 0;
+			rounds = 0;
 		} else if (r == -ENOMEM) {
 			return r;
+		} else if (r == -EACCES && p->tls_refused && doubt_clock(p)) {
+			console_line(&p->stages, "%s; trying again with that time", p->error);
+			continue;
+		} else if (r != -EACCES || p->tls_refused) {
+			last_reason = NULL;
+			r = pause_unreachable(p, &rounds);
+			if (r < 0)
+				return r;
+			continue;
 		} else {
 			last_reason = NULL;
-			seconds = r == -EACCES ? REFUSED_SECONDS : backoff_seconds(try);
+			seconds = REFUSED_SECONDS;
 			console_line(&p->stages, "%s; next try in %u s", p->error, seconds);
 		}
 		sleep(seconds);
@@ -177,8 +206,8 @@ bool report(struct provision *p, const char *event)
 			 (json_int_t)p->assignment.number, "event", event, "stage",
 			 p->stages.current != NULL ? p->stages.current : "boot", "stages", stages_json(&p->stages), "images",
 			 images_json(p));
-	if (json != NULL && strcmp(event, "failed") == 0)
-		json_object_set_new(json, "error", error_json(p->error));
+	if (json != NULL && (strcmp(event, "failed") == 0 || p->notice[0] != '\0'))
+		json_object_set_new(json, "error", error_json(strcmp(event, "failed") == 0 ? p->error : p->notice));
 	text = json != NULL ? json_format(json) : NULL;
 	json_decref(json);
 	if (text == NULL)

@@ -13,7 +13,7 @@ static int pad(struct buffer *archive)
 	return archive->size % 4 == 0 ? 0 : buffer_add(archive, zeros, 4 - archive->size % 4);
 }
 
-static int add(struct buffer *archive, const char *path, mode_t mode, const void *data, size_t size)
+static int add_head(struct buffer *archive, const char *path, mode_t mode, uint64_t size)
 {
 	size_t name = strlen(path) + 1;
 	int r;
@@ -27,6 +27,13 @@ static int add(struct buffer *archive, const char *path, mode_t mode, const void
 		r = buffer_add(archive, path, name);
 	if (r == 0)
 		r = pad(archive);
+	return r;
+}
+
+static int add(struct buffer *archive, const char *path, mode_t mode, const void *data, size_t size)
+{
+	int r = add_head(archive, path, mode, size);
+
 	if (r == 0 && size > 0)
 		r = buffer_add(archive, data, size);
 	return r == 0 ? pad(archive) : r;
@@ -40,6 +47,11 @@ int cpio_add_folder(struct buffer *archive, const char *path, mode_t mode)
 int cpio_add_file(struct buffer *archive, const char *path, mode_t mode, const void *data, size_t size)
 {
 	return add(archive, path, S_IFREG | mode, data, size);
+}
+
+int cpio_begin_file(struct buffer *archive, const char *path, mode_t mode, uint64_t size)
+{
+	return add_head(archive, path, S_IFREG | mode, size);
 }
 
 int cpio_end(struct buffer *archive)

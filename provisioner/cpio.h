@@ -4,6 +4,7 @@
 #define PROVISIONER_CPIO_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "common/bytes.h"
@@ -11,6 +12,8 @@
 /* Appends a folder or a regular file, owned by root. `path` has no leading slash. 0, -EFBIG or -ENOMEM. */
 int cpio_add_folder(struct buffer *archive, const char *path, mode_t mode);
 int cpio_add_file(struct buffer *archive, const char *path, mode_t mode, const void *data, size_t size);
+/* Appends only the head of a regular file of `size` bytes: the caller adds these and pads them to 4 bytes. */
+int cpio_begin_file(struct buffer *archive, const char *path, mode_t mode, uint64_t size);
 /* Appends the trailer. An archive is a whole number of 4-byte words. 0 or -ENOMEM. */
 int cpio_end(struct buffer *archive);
 

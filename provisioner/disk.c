@@ -15,6 +15,7 @@
 
 #include "common/bytes.h"
 #include "common/file.h"
+#include "provisioner/ram.h"
 
 #define MIB ((size_t)1 << 20)
 #define DISKS_MOST 64
@@ -340,7 +341,11 @@ int disk_open_part(const struct disk *disk, enum part part, int *ret_fd, uint64_
 		   char ret_path[BLOCKDEV_NAME + 8], char ret_error[SENTENCE])
 {
 	const struct gpt_entry *entry = disk->parts[part];
-	int r = blockdev_partition(disk->name, &disk->gpt, entry, NODE_SECONDS, ret_path);
+	int r;
+
+	if (disk->in_ram)
+		return ram_open(part, ret_fd, ret_size, ret_path, BLOCKDEV_NAME + 8, ret_error);
+	r = blockdev_partition(disk->name, &disk->gpt, entry, NODE_SECONDS, ret_path);
 
 	if (r < 0)
 		return sentence(ret_error, r, "partition %s of disk %s doesn't appear: does this kernel know GPT tables?",

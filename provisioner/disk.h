@@ -14,6 +14,7 @@
 enum disk_content { DISK_OURS, DISK_BLANK, DISK_FOREIGN, DISK_MEDIUM /* Repave's boot medium: stage 1 comes from there */ };
 
 struct disk {
+	bool in_ram;             /* this server has no disk: slots are files in RAM (ram.h), and nothing below counts */
 	bool found;              /* a disk with our table; else nothing below counts */
 	char name[BLOCKDEV_NAME];
 	uint64_t size;

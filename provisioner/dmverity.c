@@ -25,8 +25,10 @@ struct request {
 	char table[2048];
 };
 
-int dmverity_table(const char *device, const struct boot_slot *slot, bool panic, char *ret_text, size_t room)
+int dmverity_table(const char *device, const struct boot_slot *slot, enum on_corruption answer, char *ret_text, size_t room)
 {
+	static const char *const answers[] = { [CORRUPTION_EIO] = "", [CORRUPTION_PANIC] = " 1 panic_on_corruption",
+					       [CORRUPTION_RESTART] = " 1 restart_on_corruption" };
 	char root[65], salt[2 * BOOT_SALT_MOST + 1] = "-";
 	int n;
 
@@ -35,7 +37,7 @@ int dmverity_table(const char *device, const struct boot_slot *slot, bool panic,
 		hex_format(slot->salt, slot->salt_size, salt);
 	/* The tree starts one block after the superblock. */
 	n = snprintf(ret_text, room, "1 %s %s 4096 4096 %" PRIu64 " %" PRIu64 " sha256 %s %s%s", device, device,
-		     slot->data_blocks, slot->data_blocks + 1, root, salt, panic ? " 1 panic_on_corruption" : "");
+		     slot->data_blocks, slot->data_blocks + 1, root, salt, answers[answer]);
 	return n > 0 && (size_t)n < room ? 0 : -ENOSPC;
 }
 
@@ -77,7 +79,7 @@ static int make_node(const char *name, uint64_t device)
 	return mknod(path, S_IFBLK | 0600, number) < 0 ? -errno : 0;
 }
 
-static int load_table(int control, const char *name, const char *device, const struct boot_slot *slot, bool panic,
+static int load_table(int control, const char *name, const char *device, const struct boot_slot *slot, enum on_corruption answer,
 		      struct request *request)
 {
 	char number[32];
@@ -93,11 +95,11 @@ static int load_table(int control, const char *name, const char *device, const s
 	request->head.target_count = 1;
 	request->target.length = slot->data_blocks * (4096 / 512);
 	snprintf(request->target.target_type, sizeof(request->target.target_type), "verity");
-	r = dmverity_table(number, slot, panic, request->table, sizeof(request->table));
+	r = dmverity_table(number, slot, answer, request->table, sizeof(request->table));
 	return r < 0 ? r : call(control, DM_TABLE_LOAD, request);
 }
 
-int dmverity_open(const char *name, const char *device, const struct boot_slot *slot, bool panic)
+int dmverity_open(const char *name, const char *device, const struct boot_slot *slot, enum on_corruption answer)
 {
 	struct request *request = malloc(sizeof(*request));
 	int control = control_open(), r = -ENOMEM;
@@ -110,7 +112,7 @@ int dmverity_open(const char *name, const char *device, const struct boot_slot *
 	r = call(control, DM_DEV_CREATE, request);
 	if (r < 0)
 		goto out;
-	r = load_table(control, name, device, slot, panic, request);
+	r = load_table(control, name, device, slot, answer, request);
 	if (r == 0) {
 		request_init(request, name, 0);
 		r = call(control, DM_DEV_SUSPEND, request); /* without DM_SUSPEND_FLAG: resume */

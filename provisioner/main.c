@@ -7,23 +7,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/file.h"
 #include "provisioner/provision.h"
+#include "provisioner/ram.h"
+#include "provisioner/settings.h"
 
 #define AGAIN_SECONDS 60u
 
 static const char usage[] =
 	"usage: provision [--config FOLDER] [--token FILE]\n"
+	"       provision --settings\n"
 	"\n"
 	"Asks the control unit which system this server is to run, makes the C: and D: slots of its disk\n"
 	"equal to the signed images, and starts that system by kexec. Run by Repave's stage 1.\n"
 	"\n"
 	"  --config FOLDER  config.json, ca.pem, root.json (default /etc/repave)\n"
 	"  --token FILE     join token (default /repave/token)\n"
+	"  --settings       print the words of the kernel command line and of the SMBIOS table, and end\n"
 	"  --help           this text\n"
 	"\n"
 	"Returns only on an error that trying again can't mend; the reason is its last line.\n";
@@ -31,6 +34,7 @@ static const char usage[] =
 struct options {
 	const char *config;
 	const char *token;
+	bool settings;
 };
 
 /* ------------------------------------------------------------------ steps */
@@ -45,27 +49,6 @@ static int step_identify(struct provision *p)
 		     p->identity.vendor, p->identity.product, p->identity.cpus, format_size(p->identity.memory_bytes, memory),
 		     p->identity.uefi ? "UEFI" : "BIOS");
 	return 0;
-}
-
-/* A clock before the build is surely wrong, and would make expired metadata look fresh. */
-static void step_clock(struct provision *p)
-{
-	struct timeval build = { .tv_sec = p->config.build_time };
-	time_t now = time(NULL);
-	struct tm utc;
-	char text[32];
-
-	if (now < build.tv_sec) {
-		if (settimeofday(&build, NULL) < 0)
-			console_line(&p->stages, "the clock is before this boot medium was built and can't be set: %s",
-				     strerror(errno));
-		else
-			console_line(&p->stages, "the clock was before this boot medium was built: set to that time");
-		now = time(NULL);
-	}
-	gmtime_r(&now, &utc);
-	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &utc);
-	console_line(&p->stages, "%s", text);
 }
 
 /* Reads STATE where the disk is already ours; else all is kept in RAM until there is one. */
@@ -109,12 +92,28 @@ static int step_assign(struct provision *p)
 	int r = ask_for_assignment(p);
 
 	if (r == 0)
-		r = resolve_images(p);
+		r = resolve_images(p, p->assignment.os_target, p->assignment.app_target);
 	if (r == 0)
 		console_line(&p->stages, "assignment %" PRIu64 ": %s%s%s%s", p->assignment.number, p->assignment.os_target,
 			     p->d.image != NULL ? ", " : "", p->d.image != NULL ? p->assignment.app_target : "",
 			     p->assignment.wipe ? ", wipe" : "");
 	return r;
+}
+
+static int slots_in_ram(struct provision *p)
+{
+	uint64_t c = verified_image_description(p->c.image)->image_size, d = 0;
+	char size[16];
+	int r;
+
+	if (p->d.image != NULL)
+		d = verified_image_description(p->d.image)->image_size;
+	r = ram_prepare(c, d, p->error);
+	if (r < 0)
+		return r;
+	p->disk.in_ram = true;
+	console_line(&p->stages, "this server has no disk: C: and D: are in RAM, %s", format_size(c + d, size));
+	return 0;
 }
 
 static int step_disk(struct provision *p)
@@ -130,16 +129,36 @@ static int step_disk(struct provision *p)
 		p->state.fd = -1;
 	}
 	r = disk_prepare(&p->disk, &needs, &made, p->error);
+	if (r == -ENODEV)
+		return slots_in_ram(p);
 	if (r < 0)
 		return r;
 	console_line(&p->stages, "%s, %s%s", p->disk.name, format_size(p->disk.size, size), made ? ", partitioned" : "");
 	if (made) {
 		json_object_del(p->state.content, "slots");
 		json_object_del(p->state.content, "good");
+		json_object_del(p->state.content, "healthy");
 	}
 	attach_state(p);
 	save_state(p);
 	return 0;
+}
+
+/* A slot that was complete and is no longer: somebody or something changed the disk. */
+static void note_repair(struct provision *p, const struct volume *volume, const char before[4][65])
+{
+	const struct image_description *image = verified_image_description(volume->image);
+	uint64_t blocks = volume->result.copied + volume->result.fetched;
+	char root[65], old[SENTENCE];
+
+	hex_format(image->root_hash, 32, root);
+	if (blocks == 0 || strcmp(before[volume->part - PART_C0], root) != 0)
+		return;
+	snprintf(old, sizeof(old), "%.250s%s", p->notice, p->notice[0] != '\0' ? "; " : "");
+	sentence(p->notice, 0, "%s%" PRIu64 " blocks of %s had changed on disk %s and were repaired", old, blocks,
+		 part_name(volume->part), p->disk.name);
+	console_line(&p->stages, "%" PRIu64 " blocks of %s had changed on disk %s and were repaired", blocks,
+		     part_name(volume->part), p->disk.name);
 }
 
 /* ------------------------------------------------------------------ one boot */
@@ -149,14 +168,43 @@ static void begin(struct provision *p, const char *stage)
 	report(p, "progress");
 }
 
+int fill_slots(struct provision *p)
+{
+	char before[4][65];
+	int r;
+
+	for (unsigned i = 0; i < 4; i++) {
+		const char *root = state_slot(&p->state, part_name((enum part)(PART_C0 + i)));
+
+		snprintf(before[i], sizeof(before[i]), "%s", root != NULL ? root : "");
+	}
+	begin(p, "fetch-c");
+	r = fetch_volume(p, &p->c, PART_C0);
+	if (r < 0)
+		return r;
+	note_repair(p, &p->c, before);
+	if (p->d.image == NULL)
+		return 0;
+	begin(p, "fetch-d");
+	r = fetch_volume(p, &p->d, PART_D0);
+	if (r == 0)
+		note_repair(p, &p->d, before);
+	return r;
+}
+
 static int boot_once(struct provision *p)
 {
 	int r;
 
-	begin(p, "trust");
+	p->begun = uptime();
+	p->offline = false;
+	begin(p, "clock");
 	r = look_for_state(p);
-	if (r == 0)
-		r = begin_attempt(p);
+	if (r < 0)
+		return r;
+	check_clock(p);
+	begin(p, "trust");
+	r = begin_attempt(p);
 	if (r == 0)
 		r = refresh_trust(p);
 	if (r < 0)
@@ -167,18 +215,12 @@ static int boot_once(struct provision *p)
 		return r;
 	begin(p, "disk");
 	r = step_disk(p);
+	if (r == 0)
+		r = choose_system(p);
+	if (r == 0)
+		r = fill_slots(p);
 	if (r < 0)
 		return r;
-	begin(p, "fetch-c");
-	r = fetch_volume(p, &p->c, PART_C0);
-	if (r < 0)
-		return r;
-	if (p->d.image != NULL) {
-		begin(p, "fetch-d");
-		r = fetch_volume(p, &p->d, PART_D0);
-		if (r < 0)
-			return r;
-	}
 	begin(p, "boot");
 	return boot(p);
 }
@@ -195,6 +237,7 @@ static void forget(struct provision *p)
 	verified_image_free(p->d.image);
 	p->c = (struct volume){ 0 };
 	p->d = (struct volume){ 0 };
+	p->notice[0] = '\0';
 	assignment_release(&p->assignment);
 	state_release(&p->state);
 	p->disk = (struct disk){ 0 };
@@ -238,43 +281,40 @@ static void add_stages_before(struct stages *stages)
 
 static int start(struct provision *p, const struct options *options)
 {
-	struct buffer cmdline = { 0 };
+	struct buffer words = { 0 };
 	int r;
 
 	add_stages_before(&p->stages);
 	stages_begin(&p->stages, "identify");
-	r = file_load("/proc/cmdline", 1 << 16, &cmdline);
+	r = settings_load(true, &words, p->error);
 	if (r == 0)
-		r = config_load(options->config, options->token, (const char *)cmdline.data, &p->config, p->error);
-	else
-		sentence(p->error, r, "/proc/cmdline can't be read: %s", strerror(-r));
-	buffer_release(&cmdline);
+		r = config_load(options->config, options->token, (const char *)words.data, &p->config, p->error);
+	buffer_release(&words);
 	if (r == 0)
 		r = open_clients(p);
 	if (r == 0)
 		r = step_identify(p);
-	if (r < 0)
-		return r;
-	stages_begin(&p->stages, "clock");
-	step_clock(p);
-	return 0;
+	return r;
 }
 
 static int parse_options(int argc, char **argv, struct options *ret_options)
 {
 	static const struct option known[] = { { "config", required_argument, NULL, 'c' },
 					       { "token", required_argument, NULL, 't' },
+					       { "settings", no_argument, NULL, 's' },
 					       { "help", no_argument, NULL, 'h' },
 					       { 0 } };
 	int option;
 
-	*ret_options = (struct options){ "/etc/repave", "/repave/token" };
+	*ret_options = (struct options){ "/etc/repave", "/repave/token", false };
 	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		if (option == 'h') {
 			fputs(usage, stdout);
 			exit(0);
 		}
-		if (option == 'c')
+		if (option == 's')
+			ret_options->settings = true;
+		else if (option == 'c')
 			ret_options->config = optarg;
 		else if (option == 't')
 			ret_options->token = optarg;
@@ -282,6 +322,21 @@ static int parse_options(int argc, char **argv, struct options *ret_options)
 			return -EINVAL;
 	}
 	return optind == argc ? 0 : -EINVAL;
+}
+
+/* For init, which needs some of them before there is a network. */
+static int print_settings(void)
+{
+	struct buffer words = { 0 };
+	char error[SENTENCE];
+	int r = settings_load(false, &words, error);
+
+	if (r < 0)
+		fprintf(stderr, "provision: %s\n", error);
+	else
+		puts((const char *)words.data);
+	buffer_release(&words);
+	return r < 0 ? 1 : 0;
 }
 
 int main(int argc, char **argv)
@@ -294,7 +349,10 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
+	if (options.settings)
+		return print_settings();
 	signal(SIGPIPE, SIG_IGN);
+	console_open_all();
 	if (start(&p, &options) < 0) {
 		console_line(&p.stages, "%s", p.error);
 		return 1;
@@ -302,7 +360,8 @@ int main(int argc, char **argv)
 	stages_end(&p.stages);
 	first = p.stages.count;
 	for (;;) {
-		boot_once(&p);
+		if (boot_once(&p) == -ENETDOWN)
+			boot_offline(&p);
 		console_line(&p.stages, "FAILED: %s", p.error);
 		report(&p, "failed");
 		console_line(&p.stages, "nothing was started; asking again in %u s", AGAIN_SECONDS);

@@ -14,6 +14,7 @@
 #include "provisioner/install.h"
 #include "provisioner/sentence.h"
 #include "provisioner/state.h"
+#include "provisioner/tries.h"
 #include "signing/client.h"
 #include "signing/verified.h"
 
@@ -40,6 +41,13 @@ struct provision {
 	char nonce[NONCE_DIGITS + 1];
 	struct assignment assignment;
 	struct volume c, d;
+	double begun;            /* up-time at which this try began */
+	char loop[32];           /* the loop device over C: in RAM; empty: none */
+	bool tls_refused;        /* the last question failed at the certificate */
+	bool clock_asked;        /* others were asked for the time in this try */
+	bool offline;            /* no control unit had a say in this boot */
+	bool last_good;          /* c and d aren't what was assigned */
+	char notice[SENTENCE];   /* what the operator should know of this boot though it goes on; empty: nothing */
 	char error[SENTENCE];
 };
 
@@ -56,11 +64,33 @@ json_t *images_json(const struct provision *p);
 /* main.c: writes STATE; a STATE that can't be written is said on the console, and keeps no server from booting. */
 void save_state(struct provision *p);
 
-/* trust.c: TUF refresh over the network; waits as long as the repository can't be reached, and tells the control unit so. */
-int refresh_trust(struct provision *p);
-/* trust.c: the assigned targets as verified images that fit each other. */
-int resolve_images(struct provision *p);
+/* control.c: between two tries to reach the control unit: the next address at once, or a pause when all have been tried. `error`
+ * says why. 0, or -ENETDOWN when policy says that it has taken too long: boot_offline is next then. */
+int pause_unreachable(struct provision *p, unsigned *tries);
+/* offline.c: boots the last good system by the metadata in STATE. Returns only when that can't be; p->error says why. */
+int boot_offline(struct provision *p);
 
+/* trust.c: TUF refresh over the network; waits as long as the repository can't be reached (or until policy ends it: -ENETDOWN), and
+ * tells the control unit so. */
+int refresh_trust(struct provision *p);
+/* trust.c: these targets (`app_target` NULL: none) as verified images that fit each other, in place of what c and d had. */
+int resolve_images(struct provision *p, const char *os_target, const char *app_target);
+
+/* choose.c: the assigned images stay, or, after too many starts that never became healthy, make way for the last good ones. */
+int choose_system(struct provision *p);
+/* choose.c: what is in c and d, with their slots. */
+void pair_of(const struct provision *p, struct system_pair *ret_pair);
+
+/* settime.c: sets the clock where it can't be right. After look_for_state, which may know the last time. */
+void check_clock(struct provision *p);
+/* settime.c: something has expired or isn't valid yet. Asks for the time, once in a try; true when the clock was wrong. */
+bool doubt_clock(struct provision *p);
+/* settime.c: puts the time into STATE (not stored yet): the control unit's certificate and the metadata were valid at it. 0 or
+ * -ENOMEM. */
+int note_time(struct provision *p);
+
+/* main.c: fills C: and D: for the images in c and d. */
+int fill_slots(struct provision *p);
 /* fetch.c: makes a slot of the group equal to the volume's image. */
 int fetch_volume(struct provision *p, struct volume *volume, enum part first_slot);
 

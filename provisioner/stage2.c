@@ -21,7 +21,9 @@
 #include "provisioner/blockdev.h"
 #include "provisioner/cmdline.h"
 #include "provisioner/dmverity.h"
+#include "provisioner/ram.h"
 #include "provisioner/sentence.h"
+#include "provisioner/watchdog.h"
 
 #define MODULES "/lib/modules"
 #define CONFIG_FROM "/repave"
@@ -33,6 +35,7 @@
 #define FILE_MOST (1u << 20)
 #define DISK_SECONDS 30u
 #define SECONDS_TO_READ 10u
+#define WATCHDOG_SECONDS 120u /* until the OS must pat it */
 
 static void say(const char *text)
 {
@@ -142,27 +145,34 @@ static int wait_for_partition(const struct boot_slot *slot, char ret_path[BLOCKD
 			slot->partuuid, DISK_SECONDS);
 }
 
-static int open_slot(const char *name, const struct boot_slot *slot, const char *where, unsigned long flags,
-		     char error[SENTENCE])
+static int open_slot(const char *name, const struct boot_slot *slot, enum on_corruption answer, const char *where,
+		     unsigned long flags, char error[SENTENCE])
 {
 	char device[BLOCKDEV_NAME + 8], mapped[64];
-	int r = wait_for_partition(slot, device, error);
+	int r;
 
-	if (r < 0)
-		return r;
-	r = dmverity_open(name, device, slot, true);
+	if (strcmp(slot->partuuid, RAM_PARTUUID) == 0) {
+		r = loop_attach(strcmp(name, "repave-c") == 0 ? CONFIG_FROM "/c.img" : CONFIG_FROM "/d.img", device);
+		if (r < 0)
+			return sentence(error, r, "the image in RAM can't be shown as a disk: %s", strerror(-r));
+	} else {
+		r = wait_for_partition(slot, device, error);
+		if (r < 0)
+			return r;
+	}
+	r = dmverity_open(name, device, slot, answer);
 	if (r < 0)
 		return sentence(error, r, "dm-verity can't open %s: %s", device, strerror(-r));
 	snprintf(mapped, sizeof(mapped), "/dev/mapper/%s", name);
 	return mount_at(mapped, where, "squashfs", MS_RDONLY | MS_NODEV | flags, NULL, error);
 }
 
-static int mount_root(const struct boot_slot *c, char error[SENTENCE])
+static int mount_root(const struct boot_slot *c, enum on_corruption answer, char error[SENTENCE])
 {
 	int r = make_folders("/run/repave", 0755);
 
 	if (r == 0)
-		r = open_slot("repave-c", c, LOWER, 0, error);
+		r = open_slot("repave-c", c, answer, LOWER, 0, error);
 	if (r == 0)
 		r = mount_at("tmpfs", OVERLAY, "tmpfs", 0, "mode=0755,size=50%", error);
 	if (r == 0 && (r = make_folders(OVERLAY "/upper", 0755)) == 0)
@@ -289,6 +299,23 @@ static int switch_root(char error[SENTENCE])
 }
 
 /* ------------------------------------------------------------------ the story */
+/* Stage 1 left it running over the jump; loading the driver anew may have stopped it. */
+static void arm_watchdog(void)
+{
+	int fd = watchdog_open(WATCHDOG_SECONDS);
+
+	if (fd >= 0)
+		watchdog_leave(fd);
+}
+
+static enum on_corruption answer_from(const char *cmdline)
+{
+	char text[16];
+
+	return cmdline_value(cmdline, "repave.corruption", text, sizeof(text)) == 0 && strcmp(text, "restart") == 0 ?
+		       CORRUPTION_RESTART : CORRUPTION_PANIC;
+}
+
 static int slot_from(const char *cmdline, const char *key, struct boot_slot *ret_slot, char error[SENTENCE])
 {
 	int r = cmdline_boot_slot(cmdline, key, ret_slot);
@@ -301,6 +328,7 @@ static int slot_from(const char *cmdline, const char *key, struct boot_slot *ret
 static int bring_up(char error[SENTENCE])
 {
 	struct buffer cmdline = { 0 };
+	enum on_corruption answer;
 	struct boot_slot c, d;
 	int r = mount_api(error), has_d;
 
@@ -309,19 +337,21 @@ static int bring_up(char error[SENTENCE])
 	say("the image's kernel runs");
 	restart_after_panic();
 	load_modules();
+	arm_watchdog();
 	r = file_load("/proc/cmdline", FILE_MOST, &cmdline);
 	if (r < 0)
 		return sentence(error, r, "/proc/cmdline can't be read: %s", strerror(-r));
 	r = slot_from((const char *)cmdline.data, "repave.c", &c, error);
 	has_d = slot_from((const char *)cmdline.data, "repave.d", &d, error);
+	answer = answer_from((const char *)cmdline.data);
 	buffer_release(&cmdline);
 	if (r == -ENOENT)
 		return sentence(error, r, "the kernel command line has no repave.c=: this system is started by Repave's stage 1");
 	if (r < 0 || (has_d < 0 && has_d != -ENOENT))
 		return r < 0 ? r : has_d;
-	r = mount_root(&c, error);
+	r = mount_root(&c, answer, error);
 	if (r == 0 && has_d == 0)
-		r = open_slot("repave-d", &d, NEW_ROOT "/app", MS_NOSUID, error);
+		r = open_slot("repave-d", &d, answer, NEW_ROOT "/app", MS_NOSUID, error);
 	if (r == 0)
 		r = copy_config(error);
 	if (r < 0)

@@ -268,7 +268,10 @@ int state_set_slot(struct state *state, const char *slot, const char *root_hash,
 
 int state_good(const struct state *state, const char *group)
 {
-	const char *slot = json_get_string(json_get_object(state->content, "good"), group);
+	/* What was healthy last must survive an install (tries.h); before anything was, what was complete last. */
+	const json_t *healthy = json_get_object(json_get_object(state->content, "healthy"), group);
+	const char *slot = healthy != NULL ? json_get_string(healthy, "slot")
+					   : json_get_string(json_get_object(state->content, "good"), group);
 
 	if (slot == NULL || strlen(slot) != 2 || (slot[0] | 0x20) != group[0])
 		return -1;

@@ -54,7 +54,8 @@ int state_store(struct state *state);
 const char *state_slot(const struct state *state, const char *slot);
 /* Records (or, with NULL, forgets) what a slot holds. Not stored yet. */
 int state_set_slot(struct state *state, const char *slot, const char *root_hash, const char *target);
-/* The slot that was complete last for "c" or "d": 0, 1, or -1. */
+/* The slot that the next install spares, for "c" or "d": the one that was healthy last, before that the one that was complete
+ * last. 0, 1, or -1. */
 int state_good(const struct state *state, const char *group);
 int state_set_good(struct state *state, const char *group, const char *slot);
 

@@ -63,24 +63,26 @@ static void say_trusted(struct provision *p)
 
 int refresh_trust(struct provision *p)
 {
+	unsigned rounds = 0;
 	int told = 0;
 
 	for (unsigned try = 1;; try++) {
 		int r = refresh_once(p);
-		unsigned seconds;
 
 		if (r == 0) {
 			say_trusted(p);
 			return 0;
 		}
+		if (r == -ESTALE && doubt_clock(p))
+			continue;
 		if (!is_network(r))
 			return r;
-		seconds = backoff_seconds(try);
-		console_line(&p->stages, "%s; next try in %u s", p->error, seconds);
 		/* It may wait for days: once it isn't a passing moment, the operator hears of it, once for each cause. */
 		if (try > 1 && r != told && report(p, "failed"))
 			told = r;
-		sleep(seconds);
+		r = pause_unreachable(p, &rounds);
+		if (r < 0)
+			return r;
 	}
 }
 
@@ -109,28 +111,32 @@ static int resolve(struct provision *p, const char *path, enum image_kind kind, 
 	int r = find_target(p, path, &target);
 
 	if (r < 0)
-		return sentence(p->error, r, "assigned image %s: %s", path,
+		return sentence(p->error, r, "image %s: %s", path,
 				r == -ENOENT ? "nobody signed for it; refused" : tuf_client_error(p->tuf));
 	r = verified_image_of(target, ret_image, detail);
 	verified_target_free(target);
 	if (r < 0)
-		return sentence(p->error, r, "assigned image %s: %s; refused", path, r == -ENOMEM ? "out of memory" : detail);
+		return sentence(p->error, r, "image %s: %s; refused", path, r == -ENOMEM ? "out of memory" : detail);
 	if (verified_image_description(*ret_image)->kind != kind)
-		return sentence(p->error, -EINVAL, "assigned image %s isn't %s; refused", path,
+		return sentence(p->error, -EINVAL, "image %s isn't %s; refused", path,
 				kind == IMAGE_OS ? "an operating system" : "an application");
 	return 0;
 }
 
-int resolve_images(struct provision *p)
+int resolve_images(struct provision *p, const char *os_target, const char *app_target)
 {
 	const struct image_description *os, *app;
-	int r = resolve(p, p->assignment.os_target, IMAGE_OS, &p->c.image);
+	int r;
 
+	verified_image_free(p->c.image);
+	verified_image_free(p->d.image);
+	p->c.image = p->d.image = NULL;
+	r = resolve(p, os_target, IMAGE_OS, &p->c.image);
 	if (r < 0)
 		return r;
-	if (p->assignment.app_target == NULL)
+	if (app_target == NULL)
 		return 0;
-	r = resolve(p, p->assignment.app_target, IMAGE_APP, &p->d.image);
+	r = resolve(p, app_target, IMAGE_APP, &p->d.image);
 	if (r < 0)
 		return r;
 	os = verified_image_description(p->c.image);

@@ -201,7 +201,8 @@ def wait_until(what, seconds, question, every=0.5, alive=None):
 class Server:
     """One server: a QEMU guest with a data disk and one of the boot media."""
 
-    def __init__(self, folder, index, netdev, medium="pxe", memory=512, disk_mib=4096, append=()):
+    def __init__(self, folder, index, netdev, medium="pxe", memory=512, disk_mib=4096, append=(),
+                 cmdline=""):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.index = index
@@ -213,6 +214,7 @@ class Server:
         self.console_file = self.folder / "console.log"
         self.qmp_file = self.folder / "qmp.sock"
         self.append = list(append)
+        self.cmdline = cmdline
         self.process = None
         self.mark = 0
         self.started = None
@@ -224,6 +226,12 @@ class Server:
         boot = BUILD / "boot"
         if self.medium == "pxe":
             return ["-boot", "n"]
+        if self.medium == "direct":
+            # QEMU as the boot loader: quicker than PXE, and each guest has a kernel command line of its own.
+            whole = self.folder / "initrd.img"
+            whole.write_bytes((boot / "initramfs.img").read_bytes() + (boot / "token.cpio").read_bytes())
+            return ["-kernel", boot / "vmlinuz", "-initrd", whole, "-append",
+                    f"console=ttyS0,115200 loglevel=4 panic=30 watchdog.stop_on_reboot=0 {self.cmdline}"]
         if self.medium == "iso":
             return ["-boot", "d", "-drive", f"file={boot}/repave.iso,media=cdrom,readonly=on"]
         if self.medium == "disk":
@@ -237,7 +245,7 @@ class Server:
                     "-drive", f"if=pflash,format=raw,unit=1,file={self.folder}/vars.fd",
                     "-drive", f"file={boot}/repave-esp.img,format=raw,if=none,id=boot,snapshot=on",
                     "-device", "virtio-blk-pci,drive=boot,bootindex=0"]
-        raise Failure(f"MEDIUM={self.medium}: no such boot medium; there are pxe, iso, disk and uki")
+        raise Failure(f"MEDIUM={self.medium}: no such boot medium; there are pxe, iso, disk, uki and direct")
 
     def start(self):
         words = ["qemu-system-x86_64", "-name", self.name, "-accel", "tcg,thread=multi", "-m", self.memory, "-smp", 1,
@@ -263,19 +271,29 @@ class Server:
         self.process.kill()
         self.process = None
 
-    def reset(self):
-        """The reset button."""
-        self.mark = self.console_file.stat().st_size
-        self.started = time.monotonic()
+    def qmp(self, command, **arguments):
         with socket.socket(socket.AF_UNIX) as qmp:
             qmp.settimeout(10)
             qmp.connect(near(self.qmp_file))
             stream = qmp.makefile("rw")
-            for command in ("qmp_capabilities", "system_reset"):
+            for words in ({"execute": "qmp_capabilities"}, {"execute": command, "arguments": arguments}):
                 stream.readline()
-                stream.write(json.dumps({"execute": command}) + "\n")
+                stream.write(json.dumps(words) + "\n")
                 stream.flush()
             stream.readline()
+
+    def reset(self):
+        """The reset button."""
+        self.mark = self.console_file.stat().st_size
+        self.started = time.monotonic()
+        self.qmp("system_reset")
+
+    def screen(self):
+        """The text on a VGA screen."""
+        file = self.folder / "screen"
+        self.qmp("pmemsave", val=0xB8000, size=80 * 25 * 2, filename=str(file))
+        data = file.read_bytes()[::2].decode("cp437")
+        return "\n".join(data[at:at + 80].rstrip() for at in range(0, 2000, 80))
 
     def console(self):
         """What the console said since the last start or reset."""

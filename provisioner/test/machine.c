@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -18,6 +20,7 @@
 #include "provisioner/disk.h"
 #include "provisioner/dmverity.h"
 #include "provisioner/identify.h"
+#include "provisioner/ram.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define DISK_SIZE (160 * MIB)
@@ -162,13 +165,13 @@ static void test_verity_table_names_all_parameters(void **state)
 	char text[512];
 
 	(void)state;
-	assert_int_equal(dmverity_table("254:2", &slot, true, text, sizeof(text)), 0);
+	assert_int_equal(dmverity_table("254:2", &slot, CORRUPTION_PANIC, text, sizeof(text)), 0);
 	assert_string_equal(text, "1 254:2 254:2 4096 4096 7 8 sha256 ab"
 				  "00000000000000000000000000000000000000000000000000000000000000 0102 1 panic_on_corruption");
 	slot.salt_size = 0;
-	assert_int_equal(dmverity_table("254:2", &slot, false, text, sizeof(text)), 0);
+	assert_int_equal(dmverity_table("254:2", &slot, CORRUPTION_EIO, text, sizeof(text)), 0);
 	assert_string_equal(text + strlen(text) - 4, "00 -");
-	assert_int_equal(dmverity_table("254:2", &slot, false, text, 40), -ENOSPC);
+	assert_int_equal(dmverity_table("254:2", &slot, CORRUPTION_EIO, text, 40), -ENOSPC);
 }
 
 /* ------------------------------------------------------------------ a machine in a folder */
@@ -332,6 +335,33 @@ static void test_clock_starts_no_earlier_than_the_fleets_ca(void **state)
 	assert_non_null(strstr(error, "ca.pem"));
 }
 
+static void test_every_address_of_the_control_unit_has_its_turn(void **state)
+{
+	const struct folder *etc = *state;
+	struct config config;
+	char error[SENTENCE];
+
+	put(etc, "config.json", CONFIG);
+	put(etc, "root.json", "{}");
+	put(etc, "ca.pem", ca_pem);
+	assert_int_equal(load(etc, "repave.cu=10.0.0.1,fd00::2,cu.example repave.unreachable=90 repave.tries=5", &config, error), 0);
+	assert_int_equal(config.host_count, 3);
+	assert_string_equal(config.host, "10.0.0.1");
+	assert_false(config_next_host(&config));
+	assert_string_equal(config.host, "[fd00::2]");
+	assert_false(config_next_host(&config));
+	assert_string_equal(config.host, "cu.example");
+	assert_true(config_next_host(&config));
+	assert_string_equal(config.host, "10.0.0.1");
+	assert_true(config.unreachable_boot);
+	assert_int_equal(config.unreachable_seconds, 90);
+	assert_int_equal(config.boot_tries, 5);
+	config_release(&config);
+	assert_int_equal(load(etc, "repave.cu=1,2,3,4,5,6,7,8,9", &config, error), -EINVAL);
+	assert_int_equal(load(etc, "repave.cu=,", &config, error), -EINVAL);
+	assert_int_equal(load(etc, "repave.unreachable=never", &config, error), -EINVAL);
+}
+
 static void test_unsound_configuration_is_refused(void **state)
 {
 	const struct folder *etc = *state;
@@ -369,6 +399,41 @@ static void test_waiting_grows_and_stays_bounded(void **state)
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, drop_folder)
 
+/* ------------------------------------------------------------------ no disk */
+static void test_image_that_cannot_fit_in_memory_is_refused_with_the_figures(void **unused)
+{
+	char error[SENTENCE];
+
+	(void)unused;
+	assert_int_equal(ram_needed(100 * MIB), 396 * MIB);
+	assert_int_equal(ram_needed(UINT64_MAX / 2), UINT64_MAX);
+	assert_int_equal(ram_available("MemTotal: 5 kB\nMemAvailable:    2048 kB\n"), 2 * MIB);
+	assert_int_equal(ram_available("MemTotal: 5 kB\n"), 0);
+	assert_int_equal(ram_available("MemAvailable: lots\n"), 0);
+	/* Before anything is mounted. */
+	assert_int_equal(ram_prepare(UINT64_C(1) << 50, 0, error), -ENOMEM);
+	assert_non_null(strstr(error, " of memory to boot from there, but "));
+}
+
+static void test_moving_gives_the_memory_back(void **unused)
+{
+	int from = memfd_create("from", 0), to = memfd_create("to", 0);
+	uint8_t block[4096], back[4096];
+	struct stat st;
+
+	(void)unused;
+	memset(block, 7, sizeof(block));
+	for (unsigned i = 0; i < 600; i++)
+		assert_int_equal(write_full_at(from, block, sizeof(block), i * UINT64_C(4096)), 0);
+	assert_int_equal(ram_move(from, 600 * 4096, to, 12), 0);
+	assert_int_equal(fstat(from, &st), 0);
+	assert_int_equal(st.st_blocks, 0);
+	assert_int_equal(read_full_at(to, back, sizeof(back), 12 + 599 * 4096), 0);
+	assert_memory_equal(back, block, sizeof(block));
+	close(from);
+	close(to);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,6 +448,9 @@ int main(void)
 		IN_FOLDER(test_useless_uuid_gives_way_to_the_mac),
 		IN_FOLDER(test_command_line_says_where_not_whom),
 		IN_FOLDER(test_clock_starts_no_earlier_than_the_fleets_ca),
+		cmocka_unit_test(test_image_that_cannot_fit_in_memory_is_refused_with_the_figures),
+		cmocka_unit_test(test_moving_gives_the_memory_back),
+		IN_FOLDER(test_every_address_of_the_control_unit_has_its_turn),
 		IN_FOLDER(test_unsound_configuration_is_refused),
 		cmocka_unit_test(test_waiting_grows_and_stays_bounded),
 	};

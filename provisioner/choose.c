@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which system boots: the assigned one, or the last good one after it failed too often. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "provisioner/provision.h"
+
+static void part_of(const struct volume *volume, struct system_part *ret_part)
+{
+	memset(ret_part, 0, sizeof(*ret_part));
+	if (volume->image == NULL)
+		return;
+	snprintf(ret_part->slot, sizeof(ret_part->slot), "%s", part_name(volume->part));
+	snprintf(ret_part->target, sizeof(ret_part->target), "%s", verified_image_path(volume->image));
+	hex_format(verified_image_description(volume->image)->root_hash, 32, ret_part->root);
+}
+
+void pair_of(const struct provision *p, struct system_pair *ret_pair)
+{
+	part_of(&p->c, &ret_pair->c);
+	part_of(&p->d, &ret_pair->d);
+}
+
+/* The names in STATE stand for what is signed now, or for nothing. */
+static int take_last_good(struct provision *p, const struct system_pair *good)
+{
+	struct system_pair found;
+	int r = resolve_images(p, good->c.target, good->d.root[0] != '\0' ? good->d.target : NULL);
+
+	if (r < 0)
+		return r;
+	pair_of(p, &found);
+	if (!pair_equal(&found, good))
+		return sentence(p->error, -ESTALE, "%s was signed again with other content", good->c.target);
+	p->last_good = true;
+	return 0;
+}
+
+int choose_system(struct provision *p)
+{
+	struct system_pair wanted, good;
+	char why[SENTENCE];
+	unsigned count;
+
+	pair_of(p, &wanted);
+	count = tries_count(&p->state, p->assignment.number, &wanted);
+	p->notice[0] = '\0';
+	p->last_good = false;
+	if (count == 0)
+		return 0;
+	sentence(p->notice, 0, "%s%s%s didn't report healthy after %u start%s", wanted.c.target, wanted.d.root[0] != '\0' ? " with " : "",
+		 wanted.d.target, count, count == 1 ? "" : "s");
+	if (count < p->config.boot_tries) {
+		console_line(&p->stages, "%s; trying it again (at most %u starts)", p->notice, p->config.boot_tries);
+		return 0;
+	}
+	snprintf(why, sizeof(why), "%.400s", p->notice);
+	if (!tries_last_good(&p->state, &good) || pair_equal(&good, &wanted)) {
+		sentence(p->notice, 0, "%s; no other system was healthy on this disk, so it is tried again", why);
+	} else if (take_last_good(p, &good) == 0) {
+		sentence(p->notice, 0, "%s; the last good system boots instead: %s%s%s", why, good.c.target,
+			 good.d.root[0] != '\0' ? " with " : "", good.d.target);
+	} else {
+		sentence(p->notice, 0, "%s, and the last good system can't boot (%.200s): it is tried again", why, p->error);
+		resolve_images(p, p->assignment.os_target, p->assignment.app_target);
+	}
+	console_line(&p->stages, "%s", p->notice);
+	return p->c.image != NULL ? 0 : -EIO;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What this machine is told of its surroundings, as words of a kernel command line. */
+#ifndef PROVISIONER_SETTINGS_H
+#define PROVISIONER_SETTINGS_H
+
+#include <stdbool.h>
+
+#include "common/bytes.h"
+#include "provisioner/sentence.h"
+
+/* The kernel command line, then the SMBIOS table's OEM strings, then (`with_dhcp`) what init noted of the lease; of equal keys the
+ * first counts. 0 or -errno with a sentence. The caller releases `ret_words`. */
+int settings_load(bool with_dhcp, struct buffer *ret_words, char ret_error[SENTENCE]);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a server is told of its surroundings: SMBIOS strings, several control units, clocks that lie. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "provisioner/clock.h"
+#include "provisioner/cmdline.h"
+#include "provisioner/console.h"
+#include "provisioner/smbios.h"
+
+/* ------------------------------------------------------------------ SMBIOS */
+#define SYSTEM "\x01\x06\x00\x00\x01\x02" "QEMU\0" "repave.cu=not-an-oem-string\0" "\0"
+#define OEM(strings) "\x0b\x05\x00\x00\x02" strings "\0"
+#define END "\x7f\x04\x00\x00\0\0"
+
+static char *words_of(const char *table, size_t size, struct buffer *words)
+{
+	*words = (struct buffer){ 0 };
+	assert_int_equal(smbios_words((const uint8_t *)table, size, words), 0);
+	return words->size > 0 ? (char *)words->data : "";
+}
+#define assert_words(table, expected) \
+	do { \
+		struct buffer words_; \
+		assert_string_equal(words_of(table, sizeof(table) - 1, &words_), expected); \
+		buffer_release(&words_); \
+	} while (0)
+
+static void test_only_oem_strings_of_ours_are_taken(void **state)
+{
+	(void)state;
+	assert_words(SYSTEM OEM("other\0" "repave.cu=10.0.2.9\0" "repave.vlan=7\0") END, "repave.cu=10.0.2.9 repave.vlan=7");
+	assert_words(SYSTEM OEM("repave.cu=a\0" "repave.cu=b\0") END, "repave.cu=a");
+	assert_words(SYSTEM OEM("repave.cu=a root=/dev/sda\0" "repave.cu\0" "repave.=\"\0") END, "");
+	assert_words(END OEM("repave.cu=behind-the-end\0"), "");
+}
+
+static void test_unsound_table_ends_the_search(void **state)
+{
+	(void)state;
+	assert_words("", "");
+	assert_words("\x0b\x04\x00\x00repave.cu=unterminated", "");
+	assert_words("\x0b\x03\x00\x00" "repave.cu=short\0\0", "");
+	assert_words("\x0b\xff\x00\x00" "repave.cu=long\0\0", "");
+	assert_words("\x0b\x04\x00\x00\0", "");
+}
+
+static void test_kernel_command_line_counts_before_firmware_and_dhcp(void **state)
+{
+	struct buffer words = { 0 };
+
+	(void)state;
+	assert_int_equal(buffer_printf(&words, "quiet repave.cu=10.0.0.1"), 0);
+	assert_int_equal(cmdline_merge(&words, "repave.cu=10.0.0.2 repave.vlan=7 noise"), 0);
+	assert_int_equal(cmdline_merge(&words, "repave.vlan=8 repave.ntp=x"), 0);
+	assert_string_equal((char *)words.data, "quiet repave.cu=10.0.0.1 repave.vlan=7 repave.ntp=x");
+	buffer_release(&words);
+}
+
+/* ------------------------------------------------------------------ clocks */
+#define Y1970 INT64_C(0)
+#define Y2026 INT64_C(1767225600)
+#define DAY INT64_C(86400)
+#define Y2036 (Y2026 + 3652 * DAY)
+#define Y2099 INT64_C(4070908800)
+
+static const struct clock_bounds bounds = { .build = Y2026, .known = Y2026 + 30 * DAY, .ceiling = Y2036 };
+
+static void test_clock_of_1970_or_2099_is_impossible(void **state)
+{
+	(void)state;
+	assert_false(clock_possible(&bounds, Y1970));
+	assert_false(clock_possible(&bounds, Y2099));
+	assert_false(clock_possible(&bounds, Y2036));
+	assert_true(clock_possible(&bounds, Y2026 + 31 * DAY));
+}
+
+/* Else a clock set back would make expired metadata fresh again. */
+static void test_clock_before_the_last_known_time_is_impossible(void **state)
+{
+	(void)state;
+	assert_false(clock_possible(&bounds, Y2026 + 29 * DAY));
+	assert_int_equal(clock_floor(&bounds), Y2026 + 30 * DAY);
+}
+
+/* Root of the running OS writes STATE: that must not keep a server from booting. */
+static void test_planted_time_in_state_does_not_overrule_the_control_unit(void **state)
+{
+	struct clock_bounds planted = bounds;
+
+	(void)state;
+	planted.known = Y2036 - DAY;
+	assert_true(clock_authentic_possible(&planted, Y2026 + 40 * DAY));
+	assert_false(clock_authentic_possible(&planted, Y2026 - DAY));
+	planted.known = Y2099;
+	assert_int_equal(clock_floor(&planted), Y2026);
+	planted.known = -1;
+	assert_int_equal(clock_floor(&planted), Y2026);
+}
+
+/* ------------------------------------------------------------------ progress */
+static void test_progress_has_bytes_rate_and_time_left(void **state)
+{
+	char text[PROGRESS_TEXT];
+
+	(void)state;
+	progress_format(10 << 20, 30 << 20, 5, text);
+	assert_string_equal(text, " 33%  10.0 MiB/30.0 MiB  2.0 MiB/s  10 s left");
+	progress_format(UINT64_C(1) << 20, UINT64_C(4) << 30, 1, text);
+	assert_string_equal(text, "  0%  1.0 MiB/4.0 GiB  1.0 MiB/s  68 min left");
+	progress_format(4096, 4096, 2, text);
+	assert_string_equal(text, "100%  4.0 KiB/4.0 KiB  2.0 KiB/s");
+	progress_format(0, 0, 0, text);
+	assert_string_equal(text, "100%  0 B/0 B");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_only_oem_strings_of_ours_are_taken),
+		cmocka_unit_test(test_unsound_table_ends_the_search),
+		cmocka_unit_test(test_kernel_command_line_counts_before_firmware_and_dhcp),
+		cmocka_unit_test(test_progress_has_bytes_rate_and_time_left),
+		cmocka_unit_test(test_clock_of_1970_or_2099_is_impossible),
+		cmocka_unit_test(test_clock_before_the_last_known_time_is_impossible),
+		cmocka_unit_test(test_planted_time_in_state_does_not_overrule_the_control_unit),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What STATE remembers of starts: what runs, how often the assigned system was tried without becoming healthy, and which
+ * pair of slots was healthy last. Pure; docs/protocol.md draws the members. Like all of STATE it is no evidence: whatever it
+ * names is looked up in signed metadata before it boots. */
+#ifndef PROVISIONER_TRIES_H
+#define PROVISIONER_TRIES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "provisioner/state.h"
+
+#define TARGET_MOST 512u
+
+/* An OS and its application, in the slots where they lie. Empty `root` in `d`: no application. */
+struct system_pair {
+	struct system_part {
+		char slot[3];            /* "C0" */
+		char root[65];           /* verity root hash */
+		char target[TARGET_MOST]; /* target path */
+	} c, d;
+};
+
+/* Same images, in whatever slots. */
+bool pair_equal(const struct system_pair *a, const struct system_pair *b);
+
+/* How often this assignment's pair was started since it was last healthy. */
+unsigned tries_count(const struct state *state, uint64_t assignment, const struct system_pair *pair);
+/* Notes that `pair` starts now: one more try when it is what was assigned, none for a last good one. Not stored yet.
+ * 0 or -ENOMEM. */
+int tries_begin(struct state *state, uint64_t assignment, const struct system_pair *pair, bool assigned);
+/* The running system (its root hashes, `d_root` "" without an application) is healthy: it becomes the last good pair, and its
+ * tries are forgotten. Not stored yet. 0; -ESTALE when STATE knows of another start; -ENOMEM. */
+int tries_healthy(struct state *state, const char *c_root, const char *d_root);
+/* The pair that was healthy last. False when there is none. */
+bool tries_last_good(const struct state *state, struct system_pair *ret_pair);
+
+/* An OS that stops in good order says so; a start forgets it. After a panic, a power cut or a hang it is false: what lies in
+ * the slots is then to be read in full, whatever the policy. Not stored yet. */
+int tries_set_clean(struct state *state);
+bool tries_was_clean(const struct state *state);
+
+#endif
