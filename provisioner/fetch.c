@@ -154,9 +154,6 @@ static void say_result(const struct provision *p, const struct volume *volume, c
 	console_line(&p->stages, "%s in %s: %" PRIu64 " blocks, %" PRIu64 " kept, %" PRIu64 " copied, %" PRIu64 " fetched (%s)",
 		     label, part_name(volume->part), result->blocks, result->kept, result->copied, result->fetched,
 		     format_size(result->wire_bytes, bytes));
-	if (result->repaired > 0)
-		console_line(&p->stages, "%s in %s: %" PRIu64 " blocks had changed on the disk since it was complete; repaired",
-			     label, part_name(volume->part), result->repaired);
 }
 
 static int install(struct provision *p, struct volume *volume, const struct slot slots[2], unsigned slot, const char *label)
@@ -164,7 +161,8 @@ static int install(struct provision *p, struct volume *volume, const struct slot
 	struct remote remote = { .p = p, .size = verified_image_description(volume->image)->wire_size };
 	struct wire_source source = { .run = remote_run, .patch = remote_patch, .blame = remote_blame, .only = remote_only,
 				      .error = remote_error, .pause = remote_pause, .context = &remote };
-	struct install_options options = { .lazy = p->assignment.lazy };
+	/* After a crash, a power cut or a block that dm-verity found bad, what the disk holds is anyone's guess. */
+	struct install_options options = { .lazy = p->assignment.lazy && tries_was_clean(&p->state) };
 	struct progress progress;
 	struct install_progress shown = { show, &progress };
 	char path[512], own[HTTP_BASE_MOST];

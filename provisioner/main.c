@@ -145,14 +145,12 @@ static int step_disk(struct provision *p)
 }
 
 /* A slot that was complete and is no longer: somebody or something changed the disk. */
-static void note_repair(struct provision *p, const struct volume *volume, const char before[4][65])
+static void note_repair(struct provision *p, const struct volume *volume)
 {
-	const struct image_description *image = verified_image_description(volume->image);
-	uint64_t blocks = volume->result.copied + volume->result.fetched;
-	char root[65], old[SENTENCE];
+	uint64_t blocks = volume->result.repaired;
+	char old[SENTENCE];
 
-	hex_format(image->root_hash, 32, root);
-	if (blocks == 0 || strcmp(before[volume->part - PART_C0], root) != 0)
+	if (blocks == 0)
 		return;
 	snprintf(old, sizeof(old), "%.250s%s", p->notice, p->notice[0] != '\0' ? "; " : "");
 	sentence(p->notice, 0, "%s%" PRIu64 " blocks of %s had changed on disk %s and were repaired", old, blocks,
@@ -168,28 +166,25 @@ static void begin(struct provision *p, const char *stage)
 	report(p, "progress");
 }
 
+static int fill(struct provision *p, struct volume *volume, enum part first_slot)
+{
+	int r = fetch_volume(p, volume, first_slot);
+
+	if (r == 0)
+		note_repair(p, volume);
+	return r;
+}
+
 int fill_slots(struct provision *p)
 {
-	char before[4][65];
 	int r;
 
-	for (unsigned i = 0; i < 4; i++) {
-		const char *root = state_slot(&p->state, part_name((enum part)(PART_C0 + i)));
-
-		snprintf(before[i], sizeof(before[i]), "%s", root != NULL ? root : "");
-	}
 	begin(p, "fetch-c");
-	r = fetch_volume(p, &p->c, PART_C0);
-	if (r < 0)
+	r = fill(p, &p->c, PART_C0);
+	if (r < 0 || p->d.image == NULL)
 		return r;
-	note_repair(p, &p->c, before);
-	if (p->d.image == NULL)
-		return 0;
 	begin(p, "fetch-d");
-	r = fetch_volume(p, &p->d, PART_D0);
-	if (r == 0)
-		note_repair(p, &p->d, before);
-	return r;
+	return fill(p, &p->d, PART_D0);
 }
 
 static int boot_once(struct provision *p)
