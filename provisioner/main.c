@@ -67,6 +67,24 @@ static void attach_state(struct provision *p)
 	close(fd);
 }
 
+void add_notice(struct provision *p, const char *text)
+{
+	size_t used = strlen(p->notice);
+
+	snprintf(p->notice + used, sizeof(p->notice) - used, "%s%s", used > 0 ? "; " : "", text);
+}
+
+/* Where that can't be, the kernel may still know the partitions. */
+static void mend_table(struct provision *p)
+{
+	char text[SENTENCE];
+
+	if (disk_mend(&p->disk, text) == 0)
+		sentence(text, 0, "one copy of disk %s's partition table was damaged and was made good from the other", p->disk.name);
+	add_notice(p, text);
+	console_line(&p->stages, "%s", text);
+}
+
 static int look_for_state(struct provision *p)
 {
 	int r = state_init(&p->state);
@@ -74,6 +92,8 @@ static int look_for_state(struct provision *p)
 	if (r < 0)
 		return sentence(p->error, r, "out of memory");
 	disk_find(&p->disk);
+	if (p->disk.found && p->disk.damaged)
+		mend_table(p);
 	if (p->disk.found)
 		attach_state(p);
 	return 0;
@@ -148,15 +168,14 @@ static int step_disk(struct provision *p)
 static void note_repair(struct provision *p, const struct volume *volume)
 {
 	uint64_t blocks = volume->result.repaired;
-	char old[SENTENCE];
+	char text[SENTENCE];
 
 	if (blocks == 0)
 		return;
-	snprintf(old, sizeof(old), "%.250s%s", p->notice, p->notice[0] != '\0' ? "; " : "");
-	sentence(p->notice, 0, "%s%" PRIu64 " blocks of %s had changed on disk %s and were repaired", old, blocks,
-		 part_name(volume->part), p->disk.name);
-	console_line(&p->stages, "%" PRIu64 " blocks of %s had changed on disk %s and were repaired", blocks,
-		     part_name(volume->part), p->disk.name);
+	sentence(text, 0, "%" PRIu64 " blocks of %s had changed on disk %s and were repaired", blocks, part_name(volume->part),
+		 p->disk.name);
+	add_notice(p, text);
+	console_line(&p->stages, "%s", text);
 }
 
 /* ------------------------------------------------------------------ one boot */

@@ -62,6 +62,9 @@ bool report(struct provision *p, const char *event);
 json_t *images_json(const struct provision *p);
 
 /* main.c: writes STATE; a STATE that can't be written is said on the console, and keeps no server from booting. */
+/* main.c: one thing more that the operator should know of this boot. */
+void add_notice(struct provision *p, const char *text);
+
 void save_state(struct provision *p);
 
 /* control.c: between two tries to reach the control unit: the next address at once, or a pause when all have been tried. `error`

@@ -141,6 +141,181 @@ static void test_new_table_makes_the_disk_ours(void **state)
 	close(fd);
 }
 
+/* ------------------------------------------------------------------ damaged tables */
+struct made {
+	struct disk disk;
+	int fd;
+	uint8_t first[GPT_HEAD_SIZE], last[GPT_HEAD_SIZE];
+};
+
+static void make_disk(struct made *made)
+{
+	char error[SENTENCE];
+
+	memset(made, 0, sizeof(*made));
+	made->fd = disk_file(DISK_SIZE);
+	made->disk.size = DISK_SIZE;
+	assert_int_equal(disk_write_table(made->fd, &made->disk, &needs, error), 0);
+	assert_int_equal(read_full_at(made->fd, made->first, GPT_HEAD_SIZE, 0), 0);
+	assert_int_equal(read_full_at(made->fd, made->last, GPT_HEAD_SIZE, DISK_SIZE - GPT_HEAD_SIZE), 0);
+}
+
+static int look_at(const struct made *made)
+{
+	static struct gpt gpt;
+	char what[64];
+	int content = disk_look(made->fd, DISK_SIZE, &gpt, what);
+
+	if (content == DISK_OURS || content == DISK_DAMAGED)
+		assert_memory_equal(&gpt, &made->disk.gpt, sizeof(gpt));
+	return content;
+}
+
+static void spoil(const struct made *made, uint64_t offset, uint8_t bits)
+{
+	uint8_t byte;
+
+	assert_int_equal(read_full_at(made->fd, &byte, 1, offset), 0);
+	byte ^= bits;
+	assert_int_equal(write_full_at(made->fd, &byte, 1, offset), 0);
+}
+
+/* Mended, both ends are what they were. */
+static void assert_mended(const struct made *made)
+{
+	uint8_t edge[GPT_HEAD_SIZE];
+
+	assert_int_equal(disk_mend_table(made->fd, &made->disk), 0);
+	assert_int_equal(look_at(made), DISK_OURS);
+	assert_int_equal(read_full_at(made->fd, edge, GPT_HEAD_SIZE, 0), 0);
+	assert_memory_equal(edge, made->first, sizeof(edge));
+	assert_int_equal(read_full_at(made->fd, edge, GPT_HEAD_SIZE, DISK_SIZE - GPT_HEAD_SIZE), 0);
+	assert_memory_equal(edge, made->last, sizeof(edge));
+}
+
+static void test_flipped_bit_in_either_table_is_mended(void **state)
+{
+	static const uint64_t places[] = { 450, 454, 510, 511, 512, 520, 528, 536, 544, 552, 568, 584, 592, 600, 1024, 1024 + 16, 1024 + 32,
+					   1024 + 40, 1024 + 56, 1024 + 5 * 128 + 33, 1024 + 100 * 128,
+					   DISK_SIZE - 512, DISK_SIZE - 512 + 16, DISK_SIZE - 512 + 72, DISK_SIZE - 33 * 512,
+					   DISK_SIZE - 33 * 512 + 40, DISK_SIZE - 33 * 512 + 120 * 128 };
+	static struct made made;
+
+	(void)state;
+	make_disk(&made);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		spoil(&made, places[i], 8);
+		assert_int_equal(look_at(&made), DISK_DAMAGED);
+		assert_mended(&made);
+	}
+	close(made.fd);
+}
+
+static void test_lost_sectors_of_a_table_are_mended(void **state)
+{
+	static const uint8_t zeros[MIB];
+	static struct made made;
+
+	(void)state;
+	make_disk(&made);
+	for (uint64_t sector = 0; sector < 4; sector++) {
+		assert_int_equal(write_full_at(made.fd, zeros, 512, sector * 512), 0);
+		assert_int_equal(look_at(&made), DISK_DAMAGED);
+		assert_mended(&made);
+	}
+	assert_int_equal(write_full_at(made.fd, zeros, MIB, 0), 0);
+	assert_int_equal(look_at(&made), DISK_DAMAGED);
+	assert_mended(&made);
+	assert_int_equal(write_full_at(made.fd, zeros, MIB, DISK_SIZE - MIB), 0);
+	assert_int_equal(look_at(&made), DISK_DAMAGED);
+	assert_mended(&made);
+	close(made.fd);
+}
+
+/* A backup table of ours is no licence to write on what somebody put in front of it. */
+static void test_our_backup_behind_foreign_data_is_foreign(void **state)
+{
+	static const struct {
+		uint64_t offset;
+		size_t size;
+	} written[] = { { 1024, 1024 }, { 0, 512 }, { 65536, 512 }, { 512, 100 }, { 777777, 17 } };
+	static const uint8_t zeros[512];
+	static struct made made;
+	uint8_t data[1024];
+
+	(void)state;
+	memset(data, 0xa5, sizeof(data));
+	for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
+		make_disk(&made);
+		assert_int_equal(write_full_at(made.fd, zeros, 512, 512), 0);
+		assert_int_equal(write_full_at(made.fd, data, written[i].size, written[i].offset), 0);
+		assert_int_equal(look_at(&made), DISK_FOREIGN);
+		close(made.fd);
+	}
+	/* An MBR with partitions over a table that is sound otherwise. */
+	make_disk(&made);
+	assert_int_equal(write_full_at(made.fd, data, 64, 446), 0);
+	assert_int_equal(look_at(&made), DISK_FOREIGN);
+	close(made.fd);
+}
+
+/* The first table of a blank disk: what a power cut leaves of its writes is blank or ours, in every combination of sectors. */
+static void test_power_cut_while_the_table_is_made(void **state)
+{
+	static const uint8_t zeros[512];
+	static const uint64_t primary[] = { 0, 1, 2, 3 }, backup[] = { DISK_SIZE / 512 - 33, DISK_SIZE / 512 - 32, DISK_SIZE / 512 - 1 };
+	static struct made made;
+
+	(void)state;
+	for (unsigned lost = 0; lost < 1 << 4; lost++) {
+		make_disk(&made);
+		for (unsigned i = 0; i < 4; i++)
+			if ((lost >> i & 1) != 0)
+				assert_int_equal(write_full_at(made.fd, zeros, 512, primary[i] * 512), 0);
+		assert_int_equal(look_at(&made), lost == 0 ? DISK_OURS : DISK_DAMAGED);
+		close(made.fd);
+	}
+	for (unsigned lost = 1; lost < 1 << 3; lost++) {
+		make_disk(&made);
+		for (unsigned i = 0; i < 4; i++)
+			assert_int_equal(write_full_at(made.fd, zeros, 512, primary[i] * 512), 0);
+		for (unsigned i = 0; i < 3; i++)
+			if ((lost >> i & 1) != 0)
+				assert_int_equal(write_full_at(made.fd, zeros, 512, backup[i] * 512), 0);
+		assert_int_equal(look_at(&made), DISK_BLANK);
+		close(made.fd);
+	}
+}
+
+static void test_disk_that_shrank_is_named(void **state)
+{
+	static struct made made;
+	static struct gpt gpt;
+	char what[64];
+
+	(void)state;
+	make_disk(&made);
+	assert_int_equal(ftruncate(made.fd, DISK_SIZE / 2), 0);
+	assert_int_equal(disk_look(made.fd, DISK_SIZE / 2, &gpt, what), DISK_FOREIGN);
+	assert_string_equal(what, "a GPT partition table of a larger disk");
+	close(made.fd);
+}
+
+static void test_disk_that_grew_gets_its_backup_at_the_end(void **state)
+{
+	static struct made made;
+	static struct gpt gpt;
+	char what[64];
+
+	(void)state;
+	make_disk(&made);
+	assert_int_equal(ftruncate(made.fd, DISK_SIZE * 2), 0);
+	assert_int_equal(disk_look(made.fd, DISK_SIZE * 2, &made.disk.gpt, what), DISK_DAMAGED);
+	assert_int_equal(disk_mend_table(made.fd, &made.disk), 0);
+	assert_int_equal(disk_look(made.fd, DISK_SIZE * 2, &gpt, what), DISK_OURS);
+	close(made.fd);
+}
+
 static void test_disk_too_small_names_both_sizes(void **state)
 {
 	static struct disk disk;
@@ -457,3 +632,9 @@ int main(void)
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
+		cmocka_unit_test(test_flipped_bit_in_either_table_is_mended),
+		cmocka_unit_test(test_lost_sectors_of_a_table_are_mended),
+		cmocka_unit_test(test_our_backup_behind_foreign_data_is_foreign),
+		cmocka_unit_test(test_power_cut_while_the_table_is_made),
+		cmocka_unit_test(test_disk_that_shrank_is_named),
+		cmocka_unit_test(test_disk_that_grew_gets_its_backup_at_the_end),
