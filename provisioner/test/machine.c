@@ -401,6 +401,7 @@ static void test_firmware_tells_who_this_is(void **state)
 {
 	const struct folder *sys = *state;
 	struct identity identity;
+	struct blockdev locked;
 	char error[SENTENCE];
 	json_t *json;
 
@@ -425,6 +426,8 @@ static void test_firmware_tells_who_this_is(void **state)
 	assert_int_equal(identity.disk_count, 2);
 	assert_string_equal(identity.disks[0].name, "vda");
 	assert_int_equal(identity.disks[0].size, 8192 * MIB);
+	assert_int_equal(blockdev_read_only(sys->path, &locked), 0);
+	assert_string_equal(locked.name, "sdb");
 	json = identity_json(&identity);
 	assert_non_null(json);
 	assert_string_equal(json_get_string(json, "firmware"), "bios");
@@ -537,6 +540,74 @@ static void test_every_address_of_the_control_unit_has_its_turn(void **state)
 	assert_int_equal(load(etc, "repave.unreachable=never", &config, error), -EINVAL);
 }
 
+/* Whoever answers DHCP may send a server the wrong way first, but not keep it from the right one. */
+static void test_rogue_lease_does_not_displace_the_mediums_control_units(void **state)
+{
+	const struct folder *etc = *state;
+	const char *none = "";
+	struct config config;
+	char error[SENTENCE];
+
+	put(etc, "config.json", CONFIG);
+	put(etc, "root.json", "{}");
+	put(etc, "ca.pem", ca_pem);
+	assert_int_equal(load(etc, none, &config, error), 0);
+	assert_true(config_take_lease(&config, none, "repave.cu=10.0.0.9,fd00::9 repave.ntp=10.0.0.8 repave.port=1 repave.slots=ram"));
+	assert_int_equal(config.host_count, 3);
+	assert_string_equal(config.host, "10.0.0.9");
+	assert_string_equal(config.hosts[1], "[fd00::9]");
+	assert_string_equal(config.hosts[2], "10.0.2.2");
+	assert_string_equal(config.ntp, "10.0.0.8");
+	assert_int_equal(config.port, 8443);
+	assert_false(config.ram_slots);
+	/* The same again doesn't begin anew; another lease replaces the first. */
+	assert_false(config_next_host(&config));
+	assert_true(config_take_lease(&config, none, "repave.cu=10.0.0.9,fd00::9"));
+	assert_string_equal(config.host, "[fd00::9]");
+	assert_string_equal(config.ntp, "");
+	assert_true(config_take_lease(&config, none, "repave.cu=10.0.0.7"));
+	assert_int_equal(config.host_count, 2);
+	assert_string_equal(config.host, "10.0.0.7");
+	assert_string_equal(config.hosts[1], "10.0.2.2");
+	/* As many as one likes to send, and what isn't an address. */
+	assert_true(config_take_lease(&config, none, "repave.cu=1,2,3,4,5,6,7,8,9,10,11,12"));
+	assert_int_equal(config.host_count, 9);
+	assert_string_equal(config.hosts[8], "10.0.2.2");
+	assert_true(config_take_lease(&config, none, "repave.cu=a/../b,-o,$(x),good,,"));
+	assert_int_equal(config.host_count, 2);
+	assert_string_equal(config.hosts[0], "good");
+	assert_false(config_take_lease(&config, none, "repave.cu=/etc/passwd repave.ntp=10.0.0.8,-w"));
+	assert_int_equal(config.host_count, 1);
+	assert_string_equal(config.host, "10.0.2.2");
+	assert_string_equal(config.ntp, "");
+	assert_true(config_take_lease(&config, none, none));
+	/* The medium's owner has the last word. */
+	assert_true(config_take_lease(&config, "repave.cu=10.0.2.2 repave.ntp=10.0.2.3", "repave.cu=10.0.0.9 repave.ntp=10.0.0.8"));
+	assert_string_equal(config.host, "10.0.2.2");
+	config_release(&config);
+}
+
+static void test_slots_go_to_memory_by_policy(void **state)
+{
+	const struct folder *etc = *state;
+	struct config config;
+	char error[SENTENCE];
+
+	put(etc, "config.json", CONFIG);
+	put(etc, "root.json", "{}");
+	put(etc, "ca.pem", ca_pem);
+	assert_int_equal(load(etc, "repave.slots=ram repave.ntp=10.0.0.1", &config, error), 0);
+	assert_true(config.ram_slots);
+	assert_string_equal(config.ntp, "10.0.0.1");
+	config_release(&config);
+	assert_int_equal(load(etc, "repave.slots=disk", &config, error), 0);
+	assert_false(config.ram_slots);
+	config_release(&config);
+	assert_int_equal(load(etc, "repave.slots=RAM", &config, error), -EINVAL);
+	assert_non_null(strstr(error, "repave.slots"));
+	assert_int_equal(load(etc, "repave.ntp=-p", &config, error), -EINVAL);
+}
+
 static void test_unsound_configuration_is_refused(void **state)
 {
 	const struct folder *etc = *state;
@@ -586,8 +657,12 @@ static void test_image_that_cannot_fit_in_memory_is_refused_with_the_figures(voi
 	assert_int_equal(ram_available("MemTotal: 5 kB\n"), 0);
 	assert_int_equal(ram_available("MemAvailable: lots\n"), 0);
 	/* Before anything is mounted. */
-	assert_int_equal(ram_prepare(UINT64_C(1) << 50, 0, error), -ENOMEM);
+	assert_int_equal(ram_prepare(UINT64_C(1) << 50, 0, "no disk", error), -ENOMEM);
+	assert_non_null(strstr(error, "no disk, and images of "));
 	assert_non_null(strstr(error, " of memory to boot from there, but "));
+	assert_int_equal(ram_check_jump(4096, error), 0);
+	assert_int_equal(ram_check_jump(UINT64_C(1) << 50, error), -ENOMEM);
+	assert_non_null(strstr(error, " of memory for the jump, but "));
 }
 
 static void test_moving_gives_the_memory_back(void **unused)
@@ -617,6 +692,12 @@ int main(void)
 		cmocka_unit_test(test_boot_medium_is_neither_blank_nor_foreign),
 		cmocka_unit_test(test_foreign_gpt_is_foreign),
 		cmocka_unit_test(test_new_table_makes_the_disk_ours),
+		cmocka_unit_test(test_flipped_bit_in_either_table_is_mended),
+		cmocka_unit_test(test_lost_sectors_of_a_table_are_mended),
+		cmocka_unit_test(test_our_backup_behind_foreign_data_is_foreign),
+		cmocka_unit_test(test_power_cut_while_the_table_is_made),
+		cmocka_unit_test(test_disk_that_shrank_is_named),
+		cmocka_unit_test(test_disk_that_grew_gets_its_backup_at_the_end),
 		cmocka_unit_test(test_disk_too_small_names_both_sizes),
 		cmocka_unit_test(test_verity_table_names_all_parameters),
 		IN_FOLDER(test_firmware_tells_who_this_is),
@@ -626,15 +707,11 @@ int main(void)
 		cmocka_unit_test(test_image_that_cannot_fit_in_memory_is_refused_with_the_figures),
 		cmocka_unit_test(test_moving_gives_the_memory_back),
 		IN_FOLDER(test_every_address_of_the_control_unit_has_its_turn),
+		IN_FOLDER(test_rogue_lease_does_not_displace_the_mediums_control_units),
+		IN_FOLDER(test_slots_go_to_memory_by_policy),
 		IN_FOLDER(test_unsound_configuration_is_refused),
 		cmocka_unit_test(test_waiting_grows_and_stays_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
-		cmocka_unit_test(test_flipped_bit_in_either_table_is_mended),
-		cmocka_unit_test(test_lost_sectors_of_a_table_are_mended),
-		cmocka_unit_test(test_our_backup_behind_foreign_data_is_foreign),
-		cmocka_unit_test(test_power_cut_while_the_table_is_made),
-		cmocka_unit_test(test_disk_that_shrank_is_named),
-		cmocka_unit_test(test_disk_that_grew_gets_its_backup_at_the_end),
