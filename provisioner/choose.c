@@ -68,3 +68,25 @@ int choose_system(struct provision *p)
 	console_line(&p->stages, "%s", text);
 	return p->c.image != NULL ? 0 : -EIO;
 }
+
+int do_without_slot(struct provision *p)
+{
+	struct system_pair wanted, good;
+	char why[SENTENCE], text[SENTENCE];
+	int r;
+
+	snprintf(why, sizeof(why), "%s", p->error);
+	pair_of(p, &wanted);
+	p->c.installed = p->d.installed = false;
+	r = slots_in_ram(p, why);
+	if (r == 0) {
+		add_notice(p, why);
+		return fill_slots(p);
+	}
+	if (!tries_last_good(&p->state, &good) || pair_equal(&good, &wanted) || take_last_good(p, &good) < 0)
+		return r;
+	sentence(text, 0, "%s; the last good system boots instead: %s", why, good.c.target);
+	add_notice(p, text);
+	console_line(&p->stages, "%s", text);
+	return fill_slots(p);
+}

@@ -465,6 +465,17 @@ static int choose(const struct disk_needs *needs, struct disk *disk, char ret_er
 	return 0;
 }
 
+/* A disk that might have done. */
+static int name_read_only(struct disk *disk, char ret_error[SENTENCE])
+{
+	struct blockdev device;
+	char what[64];
+
+	if (blockdev_read_only("/sys", &device) < 0 || look_by_name(&device, &disk->gpt, what) == DISK_MEDIUM)
+		return -ENODEV;
+	return sentence(ret_error, -EROFS, "disk %s is read-only", device.name);
+}
+
 int disk_prepare(struct disk *disk, const struct disk_needs *needs, bool *ret_made, char ret_error[SENTENCE])
 {
 	int r;
@@ -474,6 +485,8 @@ int disk_prepare(struct disk *disk, const struct disk_needs *needs, bool *ret_ma
 		return 0;
 	if (!disk->found) {
 		r = choose(needs, disk, ret_error);
+		if (r == -ENODEV)
+			r = name_read_only(disk, ret_error);
 		if (r < 0)
 			return r;
 	}

@@ -52,7 +52,8 @@ int disk_mend_table(int fd, const struct disk *disk);
 /* Makes sure there is a disk of ours: takes disk_find's, else lays out the first blank one, else (with wipe) the first
  * foreign one that is large enough; a boot medium of ours never. Our own disk is laid out anew only with wipe and when its slots aren't as large as
  * needed; the caller has closed everything on it. `ret_made` tells that a new table was written.
- * 0; -ENODEV, -ENOSPC, -EMEDIUMTYPE (foreign) or an error of writing, with a sentence; nothing is changed then. */
+ * 0; -ENODEV (none), -EROFS, -EIO (it can't be read, or not be written), -ENOSPC, -EMEDIUMTYPE (foreign), with a sentence; nothing is
+ * changed then, but for what a disk that fails in the middle has taken. */
 int disk_prepare(struct disk *disk, const struct disk_needs *needs, bool *ret_made, char ret_error[SENTENCE]);
 
 /* Pure: the text that refuses a foreign disk. Returns -EMEDIUMTYPE. */
