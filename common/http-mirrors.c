@@ -251,21 +251,25 @@ static size_t on_data(char *data, size_t one, size_t count, void *context)
 {
 	struct transfer *transfer = context;
 	struct http_mirrors *mirrors = transfer->mirrors;
-	size_t size = one * count;
+	size_t size = one * count, wanted = size;
 	double before;
 
+	if (mirrors->fatal < 0)
+		return 0;
 	if (!transfer->checked && !answer_sound(transfer))
 		return transfer->error != 0 ? 0 : size; /* an error page: its status tells */
 	transfer->checked = true;
-	if (size > transfer->range.size - transfer->have)
-		return (size_t)refuse(transfer, -EBADMSG, "it sends more bytes than it was asked for");
-	transfer->have += size;
-	mirrors->mirror[transfer->mirror].bytes += size;
+	if (wanted > transfer->range.size - transfer->have)
+		wanted = (size_t)(transfer->range.size - transfer->have);
+	if (wanted == 0)
+		return 0;
+	transfer->have += wanted;
+	mirrors->mirror[transfer->mirror].bytes += wanted;
 	before = seconds();
 	mirrors->fatal = mirrors->ranges->data(mirrors->ranges->context, transfer->range.cookie, transfer->mirror,
-					       (const uint8_t *)data, size);
+					       (const uint8_t *)data, wanted);
 	mirrors->held += seconds() - before;
-	return mirrors->fatal < 0 ? 0 : size;
+	return mirrors->fatal == 0 ? size : 0;
 }
 
 static int start(struct http_mirrors *mirrors, struct transfer *transfer, unsigned mirror)
@@ -339,14 +343,15 @@ static int outcome(struct transfer *transfer, CURLcode code)
 	long status = 0;
 
 	curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status);
+	/* Whatever else it promised, or sent behind them. */
+	if (transfer->have == transfer->range.size)
+		return 0;
 	if (transfer->error != 0)
 		return transfer->error;
 	if (code != CURLE_OK && transfer->curl_error[0] == '\0')
 		snprintf(transfer->curl_error, sizeof(transfer->curl_error), "%s", curl_easy_strerror(code));
 	if (code != CURLE_OK)
 		return error_of(code);
-	if (transfer->have == transfer->range.size)
-		return 0;
 	if (transfer->checked) {
 		refuse(transfer, -EIO, "it ends before all bytes came");
 	} else {
@@ -443,7 +448,10 @@ static void end_slow(struct http_mirrors *mirrors, bool more)
 
 		if (transfer->state != ACTIVE)
 			continue;
-		if (window >= mirrors->stall_seconds && came < mirrors->slowest * window) {
+		if (transfer->have == transfer->range.size) {
+			/* All that was asked for, and no end of the answer: it isn't waited for. */
+			finish(mirrors, transfer, 0);
+		} else if (window >= mirrors->stall_seconds && came < mirrors->slowest * window) {
 			refuse(transfer, -ETIMEDOUT, "it sends next to nothing");
 			finish(mirrors, transfer, transfer->error);
 		} else if (window >= mirrors->stall_seconds) {
