@@ -11,8 +11,8 @@
 
 #define RUN_MOST (2u << 20)     /* wire bytes per request */
 #define BATCHES (2 * HTTP_RANGES_MOST)
-#define BAD_TRIES 3u            /* for bytes that aren't what was signed; and two more for each further server */
-#define NETWORK_TRIES 8u        /* in a row without any progress */
+#define BAD_TRIES 3u     /* for each server that is asked alone and sends bytes that aren't what was signed */
+#define NETWORK_TRIES 8u /* in a row without any progress */
 
 /* Frames [frame, frame + count) of the wire file, as far as they came. */
 struct batch {
@@ -280,7 +280,6 @@ struct gather {
 	bool asked;
 	uint8_t *data;
 	uint64_t have;
-	unsigned server;
 };
 
 static bool gather_next(void *context, struct http_range *ret_range)
@@ -298,12 +297,11 @@ static int gather_data(void *context, void *cookie, unsigned server, const uint8
 {
 	struct gather *gather = context;
 
-	(void)cookie;
+	(void)cookie, (void)server;
 	if (size > gather->range.size - gather->have)
 		return -EBADMSG;
 	memcpy(gather->data + gather->have, data, size);
 	gather->have += size;
-	gather->server = server;
 	gather->in->result->wire_bytes += size;
 	return 0;
 }
@@ -336,25 +334,6 @@ static void ask_only(struct installer *in, int server)
 		in->source->only(in->source->context, server);
 }
 
-static int fetch_whole(struct installer *in, struct gather *gather)
-{
-	const struct http_ranges work = { gather_next, gather_data, gather_end, gather };
-	int r = 0;
-
-	for (unsigned try = 1; try <= NETWORK_TRIES; try++) {
-		if (try > 1)
-			pause_before(in, try);
-		gather->asked = false;
-		gather->have = 0;
-		r = in->source->run(in->source->context, &work);
-		if (r == -ENOENT || (r == 0 && gather->have == gather->range.size))
-			break;
-		if (r == 0)
-			r = -EIO;
-	}
-	return r < 0 ? network_error(in, r) : 0;
-}
-
 /* The seek table is a hint of the server: numbers that don't fit what was signed are refused here, and wrong ones
  * lead to frames that don't match. */
 static int table_parse(struct installer *in, const uint8_t *data, size_t size)
@@ -372,114 +351,39 @@ static int table_parse(struct installer *in, const uint8_t *data, size_t size)
 	return r;
 }
 
-static unsigned bad_tries(const struct installer *in)
-{
-	return BAD_TRIES + (in->source->servers > 1 ? 2 * (in->source->servers - 1) : 0);
-}
-
+/* -EBADMSG with `bad` when what came is no table of this file. */
 static int load_table(struct installer *in)
 {
 	size_t size = seekable_table_size(in->want->frames);
 	struct gather gather = { .in = in, .range = { in->want->wire_size - size, size, NULL } };
-	int r = -EINVAL;
+	const struct http_ranges work = { gather_next, gather_data, gather_end, &gather };
+	int r;
 
 	if (in->have_table)
 		return 0;
-	if (size > in->want->wire_size)
-		return sentence(in->error, -EBADMSG, "%s is shorter than its own seek table; refused", in->path);
-	gather.data = malloc(size);
+	gather.data = calloc(1, size);
 	if (gather.data == NULL)
-		return sentence(in->error, -ENOMEM, "out of memory for the seek table of %s", in->path);
-	ask_only(in, -1);
-	for (unsigned try = 0; try < bad_tries(in) && r == -EINVAL; try++) {
-		r = fetch_whole(in, &gather);
-		if (r < 0)
-			goto out;
+		return -ENOMEM;
+	r = in->source->run(in->source->context, &work);
+	if (r == 0)
 		r = table_parse(in, gather.data, size);
-		if (r == -EINVAL)
-			blame(in, gather.server);
-	}
-	if (r == -EINVAL)
-		r = sentence(in->error, -EBADMSG, "%s: its seek table isn't the one that was signed for; refused", in->path);
-	in->have_table = r == 0;
-	in->table_server = gather.server;
 	sha256_once(gather.data, size, in->table_digest);
-out:
+	in->have_table = r == 0;
+	in->bad = r == -EINVAL;
 	free(gather.data);
-	return r;
-}
-
-/* ------------------------------------------------------------------ whose fault it was */
-static void blame_all(struct installer *in, uint32_t servers)
-{
-	for (unsigned server = 0; server < HTTP_MIRRORS_MOST; server++)
-		if ((servers >> server & 1) != 0)
-			blame(in, server);
+	return r == -EINVAL ? -EBADMSG : r;
 }
 
 static void drop_table(struct installer *in)
 {
-	seek_table_release(&in->table);
+	if (in->have_table)
+		seek_table_release(&in->table);
 	in->have_table = false;
 }
 
-/* Nothing at all matched: either the table is wrong, or the frames. From now on one server at a time gives both, until
- * something matches. */
-static void begin_doubt(struct installer *in)
-{
-	in->doubt = true;
-	memcpy(in->doubted_digest, in->table_digest, SHA256_SIZE);
-	in->doubted_server = in->table_server;
-	in->suspects = in->bad_servers;
-	drop_table(in);
-}
-
-/* A server that gave table and frames gave sound ones: by its table it shows who didn't. */
-static void end_doubt(struct installer *in)
-{
-	bool same = memcmp(in->doubted_digest, in->table_digest, SHA256_SIZE) == 0;
-
-	in->doubt = false;
-	ask_only(in, -1);
-	blame_all(in, same ? in->suspects : 1u << in->doubted_server);
-}
-
-/* After each round. */
-static void find_the_guilty(struct installer *in)
-{
-	if (in->doubt && in->good_blocks > 0)
-		end_doubt(in);
-	if (!in->bad)
-		return;
-	if (in->good_blocks > 0 || in->source->servers <= 1) {
-		blame_all(in, in->bad_servers);
-	} else if (in->doubt || in->bad_servers == 1u << in->table_server) {
-		blame(in, in->table_server);
-		drop_table(in);
-	} else {
-		begin_doubt(in);
-	}
-}
-
-static int refused(struct installer *in)
-{
-	uint32_t entry = 0, block;
-
-	if (in->level != LEVEL_DATA)
-		return sentence(in->error, -EBADMSG, "%s: the hash tree from the server doesn't lead to the signed root hash (%u "
-				"tries); refused, nothing of it was written: check the repository's copy", in->path, bad_tries(in));
-	while (plan_get(&in->plan, entry) != PLAN_FETCH)
-		entry++;
-	block = in->plan.first + entry;
-	return sentence(in->error, -EBADMSG,
-			"%s: block %" PRIu32 " (frame %" PRIu32 ") from the server isn't what was signed (%u tries); refused, "
-			"it was neither written nor booted: check the repository's copy",
-			in->path, block, block / blocks_per_frame(in), bad_tries(in));
-}
-
-/* ------------------------------------------------------------------ a level */
+/* ------------------------------------------------------------------ rounds */
 /* Asks once for every frame that is still needed. What came of it shows in what is left in the plan. */
-static int fetch_round(struct installer *in)
+static int fetch_frames(struct installer *in)
 {
 	struct round round = { .in = in };
 	const struct http_ranges work = { next_range, range_data, range_end, &round };
@@ -489,55 +393,151 @@ static int fetch_round(struct installer *in)
 		return r;
 	if (in->level == LEVEL_DATA)
 		show(in, INSTALL_FETCH, 0, plan_frames_bytes(&round.frames));
-	in->good_blocks = 0;
-	in->bad = false;
-	in->bad_servers = 0;
-	ask_only(in, in->doubt ? (int)in->table_server : -1);
 	r = in->source->run(in->source->context, &work);
 	pool_drain(in->pool);
 	plan_frames_release(&round.frames);
 	return r < 0 ? r : round.r;
 }
 
-struct patience {
-	unsigned bad, network;
+/* A false table makes sound frames look wrong, and the other way round, so several servers can't be told apart. After the first
+ * wrong bytes of a level, table and frames come from one server at a time. Who fails alone is blamed; and when one does well
+ * with the same table, those are whose frames weren't right. */
+struct rounds {
+	bool alone;
+	unsigned server;                   /* … who is asked then */
+	unsigned asked[HTTP_MIRRORS_MOST]; /* alone, so many times … */
+	unsigned bad[HTTP_MIRRORS_MOST];   /* … of them with wrong bytes */
+	unsigned network;                  /* errors in a row, without any progress */
+	/* Of the round with all of them: who sent frames that didn't match, and by which table. */
+	uint32_t suspects;
+	uint8_t table_digest[SHA256_SIZE];
 };
 
-/* After a round: 0 to go on with the next, or the error that ends the installation. */
-static int judge_round(struct installer *in, struct patience *patience, int result)
+static unsigned servers(const struct installer *in)
 {
-	find_the_guilty(in);
-	if (in->bad && ++patience->bad >= bad_tries(in))
-		return refused(in);
-	if (result == 0)
+	return in->source->servers > 1 ? in->source->servers : 1;
+}
+
+/* The one that was asked least; of several the last, which is the control unit's own. False: all were, often enough. */
+static bool choose_alone(const struct installer *in, struct rounds *rounds)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < servers(in); i++) {
+		if (rounds->bad[i] >= BAD_TRIES || (any && rounds->asked[i] > rounds->asked[rounds->server]))
+			continue;
+		any = true;
+		rounds->server = i;
+	}
+	rounds->alone = true;
+	return any;
+}
+
+static int refused(struct installer *in)
+{
+	uint32_t entry = 0, block;
+
+	if (!in->have_table)
+		return sentence(in->error, -EBADMSG, "%s: its seek table isn't what was signed (%u tries with each server); "
+				"refused: check the repository's copy", in->path, BAD_TRIES);
+	if (in->level != LEVEL_DATA)
+		return sentence(in->error, -EBADMSG, "%s: the hash tree from the server doesn't lead to the signed root hash (%u "
+				"tries with each server); refused, nothing of it was written: check the repository's copy", in->path,
+				BAD_TRIES);
+	while (plan_get(&in->plan, entry) != PLAN_FETCH)
+		entry++;
+	block = in->plan.first + entry;
+	return sentence(in->error, -EBADMSG,
+			"%s: block %" PRIu32 " (frame %" PRIu32 ") from the server isn't what was signed (%u tries with each server); "
+			"refused, it was neither written nor booted: check the repository's copy",
+			in->path, block, block / blocks_per_frame(in), BAD_TRIES);
+}
+
+static int fetch_round(struct installer *in, struct rounds *rounds)
+{
+	int r;
+
+	in->good_blocks = 0;
+	in->bad = false;
+	in->bad_servers = 0;
+	ask_only(in, rounds->alone ? (int)rounds->server : -1);
+	if (rounds->alone)
+		rounds->asked[rounds->server]++;
+	r = load_table(in);
+	return r == 0 ? fetch_frames(in) : r;
+}
+
+/* Waits, unless there is one who wasn't asked yet. */
+static int after_network_error(struct installer *in, struct rounds *rounds, int result)
+{
+	if (rounds->alone && rounds->asked[rounds->server] == 0)
 		return 0;
+	if (++rounds->network >= NETWORK_TRIES)
+		return network_error(in, result);
+	pause_before(in, rounds->network + 1);
+	return 0;
+}
+
+static void blame_suspects(struct installer *in, const struct rounds *rounds)
+{
+	for (unsigned i = 0; rounds->alone && i < servers(in); i++)
+		if ((rounds->suspects >> i & 1) != 0 && memcmp(rounds->table_digest, in->table_digest, SHA256_SIZE) == 0)
+			blame(in, i);
+}
+
+static void blame_or_suspect(struct installer *in, struct rounds *rounds)
+{
+	if (rounds->alone) {
+		blame(in, rounds->server);
+		rounds->bad[rounds->server]++;
+		return;
+	}
+	rounds->suspects = in->bad_servers;
+	memcpy(rounds->table_digest, in->table_digest, SHA256_SIZE);
+}
+
+/* After a round: 0 to go on with the next, or the error that ends the installation. */
+static int judge_round(struct installer *in, struct rounds *rounds, int result)
+{
+	unsigned last = rounds->server;
+	int r;
+
 	if (result == -ENOMEM)
 		return sentence(in->error, result, "out of memory to fetch %s", in->path);
-	/* The one that was to stand for itself doesn't answer: another one will. */
-	if (in->doubt && in->have_table)
-		drop_table(in);
-	patience->network = in->good_blocks > 0 ? 1 : patience->network + 1;
-	if (result == -ENOENT || patience->network >= NETWORK_TRIES)
+	if (result == 0 && !in->bad) {
+		blame_suspects(in, rounds);
+		return 0;
+	}
+	if (result == -ENOENT && (!rounds->alone || servers(in) == 1))
 		return network_error(in, result);
-	pause_before(in, patience->network + 1);
-	return 0;
+	if (in->good_blocks > 0)
+		rounds->network = 0;
+	if (in->bad)
+		blame_or_suspect(in, rounds);
+	else if (result == -ENOENT)
+		rounds->bad[last] = BAD_TRIES;
+	if ((rounds->alone || in->bad) && !choose_alone(in, rounds))
+		return refused(in);
+	r = in->bad ? 0 : after_network_error(in, rounds, result);
+	if (in->bad || rounds->server != last)
+		drop_table(in);
+	return r;
 }
 
 static int fetch_rounds(struct installer *in)
 {
-	struct patience patience = { 0 };
+	struct rounds rounds = { .alone = servers(in) == 1 };
+	int r = 0;
 
-	while (plan_count(&in->plan, PLAN_FETCH) > 0) {
-		int r = load_table(in);
-
-		if (r == 0)
-			r = judge_round(in, &patience, fetch_round(in));
+	if (seekable_table_size(in->want->frames) > in->want->wire_size)
+		return sentence(in->error, -EBADMSG, "%s is shorter than its own seek table; refused", in->path);
+	while (r == 0 && plan_count(&in->plan, PLAN_FETCH) > 0) {
+		r = judge_round(in, &rounds, fetch_round(in, &rounds));
 		if (r == 0)
 			r = failed(in);
-		if (r < 0)
-			return r;
 	}
-	return 0;
+	ask_only(in, -1);
+	return r;
 }
 
 static void offer_edge(struct installer *in)

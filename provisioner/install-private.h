@@ -43,12 +43,7 @@ struct installer {
 	char *error;     /* the caller's sentence; this thread's only */
 	struct seek_table table;
 	bool have_table;
-	unsigned table_server; /* who sent it */
 	uint8_t table_digest[SHA256_SIZE];
-	bool doubt;      /* nothing matched: is it the table, or the frames? */
-	uint8_t doubted_digest[SHA256_SIZE];
-	unsigned doubted_server; /* who sent that table … */
-	uint32_t suspects;       /* … and who the frames */
 	struct batch *batches; /* those that are free */
 	uint8_t *edge;   /* a frame that held more than its level, decoded */
 	uint32_t edge_frame;
