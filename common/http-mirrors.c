@@ -16,6 +16,7 @@
 #define HEADERS_MOST (32u << 10)
 #define RECEIVE_BUFFER (128L << 10)
 #define TOO_SLOW 8.0       /* a server so many times slower than the fastest isn't worth waiting for */
+#define ELSEWHERE 64.0     /* times the least rate: while another server can be asked */
 #define REST_MOST 60.0
 #define MEASURE_LEAST (64u << 10) /* bytes; fewer tell more of the way than of the server */
 
@@ -31,6 +32,11 @@ struct mirror {
 	bool missing;       /* says that it has no such file */
 };
 
+/* While whoever reads the bytes doesn't take them, no server's time runs. */
+struct moment {
+	double at, held;
+};
+
 enum transfer_state { IDLE, WAITING /* for a server */, ACTIVE };
 
 struct transfer {
@@ -42,8 +48,7 @@ struct transfer {
 	unsigned mirror;
 	/* Of the present try. */
 	uint64_t asked_from, had;
-	double since;
-	double window_since, window_held;
+	struct moment since, window_since;
 	uint64_t window_bytes;
 	size_t header_bytes;
 	bool range_sound;       /* Content-Range is what was asked for */
@@ -78,6 +83,16 @@ static double seconds(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static struct moment moment(const struct http_mirrors *mirrors)
+{
+	return (struct moment){ seconds(), mirrors->held };
+}
+
+static double taken_since(const struct http_mirrors *mirrors, const struct moment *since)
+{
+	return seconds() - since->at - (mirrors->held - since->held);
 }
 
 /* ------------------------------------------------------------------ new, free */
@@ -282,8 +297,7 @@ static int start(struct http_mirrors *mirrors, struct transfer *transfer, unsign
 	transfer->mirror = mirror;
 	transfer->asked_from = transfer->range.offset + transfer->have;
 	transfer->had = transfer->have;
-	transfer->since = transfer->window_since = seconds();
-	transfer->window_held = mirrors->held;
+	transfer->since = transfer->window_since = moment(mirrors);
 	transfer->window_bytes = transfer->have;
 	transfer->header_bytes = 0;
 	transfer->range_sound = transfer->checked = false;
@@ -375,7 +389,7 @@ static void end_range(struct http_mirrors *mirrors, struct transfer *transfer, i
 
 static void note_speed(const struct transfer *transfer, struct mirror *mirror)
 {
-	double taken = seconds() - transfer->since, now;
+	double taken = taken_since(transfer->mirrors, &transfer->since), now;
 
 	if (transfer->have - transfer->had < MEASURE_LEAST)
 		return;
@@ -435,15 +449,32 @@ static unsigned start_all(struct http_mirrors *mirrors, bool *more)
 	return active;
 }
 
+/* The least rate of a transfer. Where another sound server could do it, it is held to more, also while it is asked alone. */
+static double least_rate(const struct http_mirrors *mirrors, unsigned asked)
+{
+	double least = mirrors->slowest;
+
+	for (unsigned i = 0; i < mirrors->count; i++) {
+		const struct mirror *other = &mirrors->mirror[i];
+
+		if (i == asked || other->failed || other->missing || other->blames > mirrors->mirror[asked].blames)
+			continue;
+		if (least < ELSEWHERE * mirrors->slowest)
+			least = ELSEWHERE * mirrors->slowest;
+		if (least < other->speed / TOO_SLOW)
+			least = other->speed / TOO_SLOW;
+	}
+	return least;
+}
+
 /* Ends what stalls or drips, and, when nothing else is left to do, what a fast server would have brought long ago. */
 static void end_slow(struct http_mirrors *mirrors, bool more)
 {
-	double now = seconds(), fastest = best_speed(mirrors);
+	double fastest = best_speed(mirrors);
 
 	for (unsigned i = 0; i < HTTP_RANGES_MOST; i++) {
 		struct transfer *transfer = &mirrors->transfer[i];
-		double taken = now - transfer->since;
-		double window = now - transfer->window_since - (mirrors->held - transfer->window_held);
+		double taken = taken_since(mirrors, &transfer->since), window = taken_since(mirrors, &transfer->window_since);
 		double came = (double)(transfer->have - transfer->window_bytes);
 
 		if (transfer->state != ACTIVE)
@@ -454,14 +485,14 @@ static void end_slow(struct http_mirrors *mirrors, bool more)
 		} else if (window >= mirrors->stall_seconds && came < mirrors->slowest * window) {
 			refuse(transfer, -ETIMEDOUT, "it sends next to nothing");
 			finish(mirrors, transfer, transfer->error);
-		} else if (window >= mirrors->stall_seconds) {
-			transfer->window_since = now;
-			transfer->window_held = mirrors->held;
-			transfer->window_bytes = transfer->have;
-		} else if (!more && mirrors->count > 1 && mirrors->only < 0 && taken > 1 &&
-			   (double)(transfer->have - transfer->had) / taken * TOO_SLOW < fastest) {
+		} else if ((window >= mirrors->stall_seconds && came < least_rate(mirrors, transfer->mirror) * window) ||
+			   (!more && mirrors->count > 1 && mirrors->only < 0 && taken > 1 &&
+			    (double)(transfer->have - transfer->had) / taken * TOO_SLOW < fastest)) {
 			refuse(transfer, -ETIMEDOUT, "it is much slower than others");
 			finish(mirrors, transfer, transfer->error);
+		} else if (window >= mirrors->stall_seconds) {
+			transfer->window_since = moment(mirrors);
+			transfer->window_bytes = transfer->have;
 		}
 	}
 }
@@ -504,10 +535,11 @@ static bool give_up(struct http_mirrors *mirrors, int r)
 	return any;
 }
 
+/* Of all that may be asked. */
 static bool all_missing(const struct http_mirrors *mirrors)
 {
 	for (unsigned i = 0; i < mirrors->count; i++)
-		if (!mirrors->mirror[i].missing)
+		if (!mirrors->mirror[i].missing && (mirrors->only < 0 || mirrors->only == (int)i))
 			return false;
 	return true;
 }
