@@ -88,6 +88,5 @@ int boot_offline(struct provision *p)
 	p->last_good = p->offline = true;
 	console_line(&p->stages, "the last good system boots: %s%s%s", good.c.target, good.d.root[0] != '\0' ? " with " : "",
 		     good.d.target);
-	r = fill_slots(p);
-	return r < 0 ? r : boot(p);
+	return fill_and_boot(p);
 }

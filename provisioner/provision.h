@@ -46,6 +46,7 @@ struct provision {
 	bool tls_refused;        /* the last question failed at the certificate */
 	bool clock_asked;        /* others were asked for the time in this try */
 	bool offline;            /* no control unit had a say in this boot */
+	bool damaged;            /* the last start failed at what C: holds */
 	bool last_good;          /* c and d aren't what was assigned */
 	char notice[SENTENCE];   /* what the operator should know of this boot though it goes on; empty: nothing */
 	char error[SENTENCE];
@@ -89,8 +90,8 @@ bool doubt_clock(struct provision *p);
  * -ENOMEM. */
 int note_time(struct provision *p);
 
-/* main.c: fills C: and D: for the images in c and d. */
-int fill_slots(struct provision *p);
+/* main.c: fills C: and D: for the images in c and d, and starts what is in C:. Returns only on failure. */
+int fill_and_boot(struct provision *p);
 /* fetch.c: makes a slot of the group equal to the volume's image. */
 int fetch_volume(struct provision *p, struct volume *volume, enum part first_slot);
 
