@@ -42,6 +42,7 @@ int choose_system(struct provision *p)
 	struct system_pair wanted, good;
 	char why[SENTENCE];
 	unsigned count;
+	int r = 0;
 
 	pair_of(p, &wanted);
 	count = tries_count(&p->state, p->assignment.number, &wanted);
@@ -63,8 +64,8 @@ int choose_system(struct provision *p)
 			 good.d.root[0] != '\0' ? " with " : "", good.d.target);
 	} else {
 		sentence(p->notice, 0, "%s, and the last good system can't boot (%.200s): it is tried again", why, p->error);
-		resolve_images(p, p->assignment.os_target, p->assignment.app_target);
+		r = resolve_images(p, p->assignment.os_target, p->assignment.app_target);
 	}
 	console_line(&p->stages, "%s", p->notice);
-	return p->c.image != NULL ? 0 : -EIO;
+	return r;
 }

@@ -98,7 +98,7 @@ int pause_unreachable(struct provision *p, unsigned *rounds)
 		return 0;
 	}
 	seconds = backoff_seconds(++*rounds);
-	if (p->config.unreachable_boot && uptime() - p->begun >= p->config.unreachable_seconds) {
+	if (p->config.unreachable_boot && uptime() - p->heard >= p->config.unreachable_seconds) {
 		console_line(&p->stages, "%s; no control unit in %u s", p->error, p->config.unreachable_seconds);
 		return -ENETDOWN;
 	}
@@ -117,6 +117,8 @@ int ask_for_assignment(struct provision *p)
 		int r = ask_once(p);
 		unsigned seconds;
 
+		if (r == 0)
+			p->heard = uptime();
 		if (r == 0 && !p->assignment.wait)
 			return 0;
 		if (r == 0) {
@@ -141,6 +143,7 @@ int ask_for_assignment(struct provision *p)
 				return r;
 			continue;
 		} else {
+			p->heard = uptime();
 			last_reason = NULL;
 			seconds = REFUSED_SECONDS;
 			console_line(&p->stages, "%s; next try in %u s", p->error, seconds);

@@ -217,7 +217,7 @@ static int boot_once(struct provision *p)
 {
 	int r;
 
-	p->begun = uptime();
+	p->heard = uptime();
 	p->offline = false;
 	begin(p, "clock");
 	r = look_for_state(p);

@@ -41,7 +41,7 @@ struct provision {
 	char nonce[NONCE_DIGITS + 1];
 	struct assignment assignment;
 	struct volume c, d;
-	double begun;            /* up-time at which this try began */
+	double heard;            /* up-time at which the control unit answered last, or this try began */
 	char loop[32];           /* the loop device over C: in RAM; empty: none */
 	bool tls_refused;        /* the last question failed at the certificate */
 	bool clock_asked;        /* others were asked for the time in this try */
