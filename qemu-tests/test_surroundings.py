@@ -43,9 +43,6 @@ def test_wrong_clocks_with_and_without_a_control_unit(fleet):
     restart(server, "2099-06-01", r"(?s)clock says 2099.*UTC, by the control unit.*assignment 1: ")
     # A possible time, by which everything has expired.
     restart(server, in_days(3 * 366), r"(?s)UTC, by the control unit.*assignment 1: ")
-    # A possible time, but the control unit knows of a later one: nothing is fresh only because the clock is slow.
-    restart(server, in_days(0), r"assignment 1: ")
-    assert "was behind" not in server.console()
 
     fleet.control.stop()
     server.cmdline = "repave.unreachable=1"
@@ -67,15 +64,17 @@ def test_wrong_clocks_with_and_without_a_control_unit(fleet):
 
 
 def test_control_units_of_the_firmware_are_asked_in_turn_until_one_answers(fleet):
+    slow = fleet_module.time.strftime("%Y-%m-%dT%H:%M:%S", fleet_module.time.gmtime(fleet_module.time.time() - 300))
     server = fleet.server(medium="direct", cmdline="repave.unreachable=wait",
-                          append=["-smbios", "type=11,value=repave.cu=10.0.2.9,,10.0.2.77"])
+                          append=["-smbios", "type=11,value=repave.cu=10.0.2.9,,10.0.2.77", "-rtc", f"base={slow}"])
     server.start()
     server.wait_for(r"next is 10\.0\.2\.77")
     server.wait_for(r"(?s)10\.0\.2\.77.*next try in \d+ s.*next is 10\.0\.2\.77")
     run(["ip", "address", "add", "10.0.2.77/24", "dev", "br0"])
     fleet.control.start()
     fleet.default("minimal", "web")
-    server.wait_for(r"assignment 1: ")
+    # A clock that is a little slow makes nothing fresh that has expired.
+    server.wait_for(r"(?s)UTC, by the control unit.*assignment 1: ")
 
 
 def test_control_unit_over_ipv6_without_dhcp(fleet):
