@@ -25,3 +25,9 @@ test-qemu: all
 # Every choice of the configuration is built and booted, and faults are counted; hours, not minutes.
 test-long: all
 	$(Q)$(pytest) -m long
+
+# SCENES: only these, such as SCENES="first-boot update".
+SCENES ?=
+.PHONY: record
+record: all
+	$(Q)$(qemu-environment) $(if $(SCENES),SCENES="$(SCENES)") $(PYTHON) qemu-tests/record
