@@ -228,8 +228,10 @@ int fetch_volume(struct provision *p, struct volume *volume, enum part first_slo
 	unsigned slot;
 	int r = open_slots(p, first_slot, slots, paths);
 
-	if (r < 0)
+	if (r < 0) {
+		volume->result.slot_failed = !p->disk.in_ram;
 		goto out;
+	}
 	slot = install_choose(volume->image, slots, state_good(&p->state, group), recorded_slot(p, want, first_slot));
 	snprintf(label, sizeof(label), "%s %s", want->name, want->version);
 	volume->part = (enum part)(first_slot + slot);
