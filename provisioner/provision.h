@@ -43,6 +43,7 @@ struct provision {
 	struct assignment assignment;
 	struct volume c, d;
 	double begun;            /* up-time at which this try began */
+	double look_at;          /* up-time from which another network is looked for */
 	char loop[32];           /* the loop device over C: in RAM; empty: none */
 	bool tls_refused;        /* the last question failed at the certificate */
 	bool clock_asked;        /* others were asked for the time in this try */
