@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,9 @@
 #include "provisioner/provision.h"
 
 #define REFUSED_SECONDS 60u /* a refusal lasts until an operator does something */
+#define LOOK_SECONDS 15u    /* after the first time through all addresses the network may be the wrong one */
+#define LOOK_AGAIN_SECONDS 180u
+#define LOOK_AGAIN "/run/repave/look-again"
 
 static void node_url(const struct provision *p, const char *call, char url[512])
 {
@@ -89,6 +93,15 @@ static int ask_once(struct provision *p)
 	return r;
 }
 
+/* initramfs/network watches for the file, and tries the other interfaces and DHCP servers. */
+static void look_for_network(void)
+{
+	int fd = open(LOOK_AGAIN, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		close(fd);
+}
+
 int pause_unreachable(struct provision *p, unsigned *rounds)
 {
 	unsigned seconds;
@@ -98,7 +111,19 @@ int pause_unreachable(struct provision *p, unsigned *rounds)
 		return 0;
 	}
 	seconds = backoff_seconds(++*rounds);
+<<<<<<< HEAD
 	if (p->config.unreachable_boot && uptime() - p->heard >= p->config.unreachable_seconds) {
+=======
+	/* A network that came late, or another one, may say more. */
+	heed_lease(p);
+	if (*rounds == 1)
+		p->look_at = uptime() + LOOK_SECONDS;
+	if (uptime() >= p->look_at) {
+		p->look_at = uptime() + LOOK_AGAIN_SECONDS;
+		look_for_network();
+	}
+	if (p->config.unreachable_boot && uptime() - p->begun >= p->config.unreachable_seconds) {
+>>>>>>> main
 		console_line(&p->stages, "%s; no control unit in %u s", p->error, p->config.unreachable_seconds);
 		return -ENETDOWN;
 	}

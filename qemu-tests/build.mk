@@ -21,8 +21,14 @@ TESTS ?=
 QEMU_JOBS ?= 2
 pytest = $(qemu-environment) $(PYTHON) -m pytest -p no:cacheprovider -rs --durations=0 --durations-min=20 qemu-tests $(TESTS)
 test-qemu: all
-	$(Q)$(pytest) -n $(QEMU_JOBS) --dist loadgroup -m 'not long'
+	$(Q)$(pytest) -v -n $(QEMU_JOBS) --dist loadgroup -m 'not long'
 
 # Every choice of the configuration is built and booted, and faults are counted; hours, not minutes.
 test-long: all
-	$(Q)$(pytest) -m long
+	$(Q)status=0; $(pytest) -m long || status=$$?; $(qemu-environment) $(PYTHON) qemu-tests/faults.py || status=$$?; exit $$status
+
+# SCENES: only these, such as SCENES="first-boot update".
+SCENES ?=
+.PHONY: record
+record: all
+	$(Q)$(qemu-environment) $(if $(SCENES),SCENES="$(SCENES)") $(PYTHON) qemu-tests/record
