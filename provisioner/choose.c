@@ -62,20 +62,12 @@ int choose_system(struct provision *p)
 		sentence(text, 0, "%s; the last good system boots instead: %s%s%s", why, good.c.target,
 			 good.d.root[0] != '\0' ? " with " : "", good.d.target);
 	} else {
-<<<<<<< HEAD
-		sentence(p->notice, 0, "%s, and the last good system can't boot (%.200s): it is tried again", why, p->error);
-		r = resolve_images(p, p->assignment.os_target, p->assignment.app_target);
-	}
-	console_line(&p->stages, "%s", p->notice);
-	return r;
-=======
 		sentence(text, 0, "%s, and the last good system can't boot (%.200s): it is tried again", why, p->error);
-		resolve_images(p, p->assignment.os_target, p->assignment.app_target);
+		r = resolve_images(p, p->assignment.os_target, p->assignment.app_target);
 	}
 	add_notice(p, text);
 	console_line(&p->stages, "%s", text);
-	return p->c.image != NULL ? 0 : -EIO;
->>>>>>> main
+	return r;
 }
 
 int do_without_slot(struct provision *p)

@@ -111,9 +111,6 @@ int pause_unreachable(struct provision *p, unsigned *rounds)
 		return 0;
 	}
 	seconds = backoff_seconds(++*rounds);
-<<<<<<< HEAD
-	if (p->config.unreachable_boot && uptime() - p->heard >= p->config.unreachable_seconds) {
-=======
 	/* A network that came late, or another one, may say more. */
 	heed_lease(p);
 	if (*rounds == 1)
@@ -122,8 +119,7 @@ int pause_unreachable(struct provision *p, unsigned *rounds)
 		p->look_at = uptime() + LOOK_AGAIN_SECONDS;
 		look_for_network();
 	}
-	if (p->config.unreachable_boot && uptime() - p->begun >= p->config.unreachable_seconds) {
->>>>>>> main
+	if (p->config.unreachable_boot && uptime() - p->heard >= p->config.unreachable_seconds) {
 		console_line(&p->stages, "%s; no control unit in %u s", p->error, p->config.unreachable_seconds);
 		return -ENETDOWN;
 	}

@@ -211,7 +211,7 @@ static int fill(struct provision *p, struct volume *volume, enum part first_slot
 	return r;
 }
 
-static int fill_slots(struct provision *p)
+int fill_slots(struct provision *p)
 {
 	int r;
 
@@ -223,8 +223,7 @@ static int fill_slots(struct provision *p)
 	return fill(p, &p->d, PART_D0);
 }
 
-/* Under `lazy` nobody has read the data since the last clean stop: they may have changed. */
-static int boot_or_repair(struct provision *p)
+int boot_or_repair(struct provision *p)
 {
 	int r;
 
@@ -232,6 +231,7 @@ static int boot_or_repair(struct provision *p)
 	r = boot(p);
 	if (!p->damaged || !tries_was_clean(&p->state))
 		return r;
+	/* Under `lazy` nobody has read the data since the last clean stop: they may have changed. */
 	console_line(&p->stages, "%s; all blocks are checked", p->error);
 	tries_set_unclean(&p->state);
 	save_state(p);
@@ -240,13 +240,6 @@ static int boot_or_repair(struct provision *p)
 		return r;
 	begin(p, "boot");
 	return boot(p);
-}
-
-int fill_and_boot(struct provision *p)
-{
-	int r = fill_slots(p);
-
-	return r < 0 ? r : boot_or_repair(p);
 }
 
 static int boot_once(struct provision *p)
@@ -274,18 +267,11 @@ static int boot_once(struct provision *p)
 	r = step_disk(p);
 	if (r == 0)
 		r = choose_system(p);
-<<<<<<< HEAD
-	return r < 0 ? r : fill_and_boot(p);
-=======
 	if (r == 0)
 		r = fill_slots(p);
 	if (r < 0 && (p->c.result.slot_failed || p->d.result.slot_failed))
 		r = do_without_slot(p);
-	if (r < 0)
-		return r;
-	begin(p, "boot");
-	return boot(p);
->>>>>>> main
+	return r < 0 ? r : boot_or_repair(p);
 }
 
 /* Everything that belongs to one try, so that the next starts clean. Tries that don't get as far as an assignment count as one:

@@ -88,5 +88,6 @@ int boot_offline(struct provision *p)
 	p->last_good = p->offline = true;
 	console_line(&p->stages, "the last good system boots: %s%s%s", good.c.target, good.d.root[0] != '\0' ? " with " : "",
 		     good.d.target);
-	return fill_and_boot(p);
+	r = fill_slots(p);
+	return r < 0 ? r : boot_or_repair(p);
 }

@@ -42,12 +42,8 @@ struct provision {
 	char nonce[NONCE_DIGITS + 1];
 	struct assignment assignment;
 	struct volume c, d;
-<<<<<<< HEAD
 	double heard;            /* up-time at which the control unit answered last, or this try began */
-=======
-	double begun;            /* up-time at which this try began */
 	double look_at;          /* up-time from which another network is looked for */
->>>>>>> main
 	char loop[32];           /* the loop device over C: in RAM; empty: none */
 	bool tls_refused;        /* the last question failed at the certificate */
 	bool clock_asked;        /* others were asked for the time in this try */
@@ -108,15 +104,12 @@ bool heed_date(struct provision *p, int64_t date);
  * -ENOMEM. */
 int note_time(struct provision *p);
 
-<<<<<<< HEAD
-/* main.c: fills C: and D: for the images in c and d, and starts what is in C:. Returns only on failure. */
-int fill_and_boot(struct provision *p);
-=======
 /* main.c: C: and D: of this boot are in RAM, because of `why`. 0; -ENOMEM with the figures; or -errno. */
 int slots_in_ram(struct provision *p, const char *why);
 /* main.c: fills C: and D: for the images in c and d. */
 int fill_slots(struct provision *p);
->>>>>>> main
+/* main.c: starts what is in C:, if need be after it was checked in full. Returns only on failure. */
+int boot_or_repair(struct provision *p);
 /* fetch.c: makes a slot of the group equal to the volume's image. */
 int fetch_volume(struct provision *p, struct volume *volume, enum part first_slot);
 
