@@ -18,6 +18,7 @@
 #include "provisioner/cmdline.h"
 #include "provisioner/cpio.h"
 #include "provisioner/dmverity.h"
+#include "provisioner/links.h"
 #include "provisioner/provision.h"
 #include "provisioner/ram.h"
 
@@ -348,6 +349,7 @@ int boot(struct provision *p)
 	report(p, "kexec");
 	console_line(&p->stages, "starting it");
 	sync();
+	links_down();
 	reboot(RB_KEXEC);
 	return sentence(p->error, -errno, "the jump into the new kernel failed: %s", strerror(errno));
 }
