@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-control-api := control/names.c control/assignment.c control/node-request.c control/resolve.c control/model.c
+control-api := control/names.c control/assignment.c control/node-request.c control/resolve.c control/model.c \
+	common/http-text.c
 control-state := control/state.c control/pki.c control/store-sqlite.c
 control-core := $(control-api) control/fleet.c control/served.c control/catalogue.c control/renewal.c \
 	control/online-keys.c control/keeper.c control/control.c control/route.c control/node-api.c \
@@ -37,7 +38,7 @@ fuzz-targets += control-node-request control-assignment
 control-node-request-src := control/fuzz/node-request.c control/node-request.c control/names.c $(common-core)
 control-node-request-libs := -ljansson -lm
 control-node-request-corpus := control/fuzz/corpus/node-request
-control-assignment-src := control/fuzz/assignment.c control/assignment.c control/names.c $(common-core)
+control-assignment-src := control/fuzz/assignment.c control/assignment.c control/names.c common/http-text.c $(common-core)
 control-assignment-libs := -ljansson
 control-assignment-corpus := control/fuzz/corpus/assignment
 

@@ -89,8 +89,9 @@ static void print_inventory(const json_t *inventory)
 static void print_assignment(const json_t *assignment)
 {
 	const json_t *config = json_get_object(assignment, "config");
-	json_t *files = json_get_object(config, "file_sizes"), *size;
+	json_t *files = json_get_object(config, "file_sizes"), *size, *mirror;
 	const char *name;
+	size_t i;
 
 	if (!assignment) {
 		puts("Assignment: none; `repave assign` gives one");
@@ -99,6 +100,9 @@ static void print_assignment(const json_t *assignment)
 	printf("Assignment %lld\n", (long long)json_integer_value(json_object_get(assignment, "number")));
 	printf("  OS           %s (%s)\n", cli_text(assignment, "os"), cli_text(assignment, "os_target"));
 	printf("  application  %s (%s)\n", cli_text(assignment, "app"), cli_text(assignment, "app_target"));
+	printf("  verify       %s\n", cli_text(assignment, "verify"));
+	json_array_foreach(json_get_array(assignment, "mirrors"), i, mirror)
+		printf("  mirror       %s\n", json_string_value(mirror));
 	printf("  host name    %s, %lld SSH key(s)%s\n", cli_text(config, "hostname"),
 	       (long long)json_integer_value(json_object_get(config, "ssh_authorized_keys")),
 	       json_is_true(json_object_get(assignment, "wipe")) ? ", may wipe its disk at the next boot" : "");

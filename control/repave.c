@@ -15,6 +15,10 @@
 	"  --hostname NAME         host name\n"                                                                \
 	"  --ssh-key FILE          public keys that may log in as root; may be repeated\n"                      \
 	"  --file NAME=PATH        configuration file for the application; may be repeated\n"                   \
+	"  --mirror URL            where to fetch images first, http://HOST[:PORT]/PATH; may be repeated, order kept\n" \
+	"  --no-mirrors            the control unit's own repository only\n"                                   \
+	"  --verify full|lazy      full: check every block before the start (default); lazy: leave the data of a\n"  \
+	"                          slot that was complete to dm-verity, and start sooner\n"                    \
 	"  --clear-config          drop host name, keys and files that aren't given\n"                          \
 	"  --wipe                  the next boot may write a disk that isn't blank and isn't Repave's\n"
 
