@@ -143,8 +143,11 @@ static void print_boot(const json_t *boot)
 	}
 	cli_table_print(&table);
 	json_array_foreach(json_get_array(boot, "images"), i, item) {
+		long long patch = json_integer_value(json_object_get(item, "patch_bytes"));
 		long long repaired = json_integer_value(json_object_get(item, "repaired"));
 
+		if (patch > 0)
+			printf("  %.12s: %s came as a patch\n", cli_text(item, "slot"), cli_size(item, "patch_bytes", wire));
 		if (repaired > 0)
 			printf("  %.12s: %lld blocks had changed on the disk since the image was complete, and were repaired\n",
 			       cli_text(item, "slot"), repaired);

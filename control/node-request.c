@@ -138,7 +138,7 @@ static json_t *keep_stage(const json_t *value)
 static json_t *keep_image(const json_t *value)
 {
 	static const char *const texts[] = { "slot", "target", "root_hash" };
-	static const char *const numbers[] = { "blocks", "kept", "copied", "fetched", "wire_bytes", "repaired" };
+	static const char *const numbers[] = { "blocks", "kept", "copied", "fetched", "wire_bytes", "patch_bytes", "repaired" };
 	json_t *image = json_object();
 	int r = json_is_object(value) ? 0 : -EINVAL;
 

@@ -42,12 +42,12 @@ $(B)/repository/metadata/1.root.json: | $(B)/bin/repave-sign
 	$(Q)$(call repave-sign,init) --no-passphrase
 
 $(B)/repository/published.stamp: $(image-descriptions) $(B)/bin/repave-sign $(B)/bin/image-patch images/make-patches $(B)/images/names \
-		$(B)/repository/metadata/1.root.json
+		$(B)/repository/metadata/1.root.json $(B)/config/PATCHES $(B)/config/PATCHES_FROM
 	$(call say,PUBLISH,$(B)/repository)
 	$(Q)$(call repave-sign,add) $(image-descriptions)
 	$(Q)$(call repave-sign,publish)
-	$(call say,PATCHES,$(B)/repository)
-	$(Q)images/make-patches --bin $(B)/bin $(B)/repository
+	$(if $(CONFIG_PATCHES),$(call say,PATCHES,$(B)/repository))
+	$(if $(CONFIG_PATCHES),$(Q)images/make-patches --bin $(B)/bin --keep $(call cfg,PATCHES_FROM) $(B)/repository)
 	$(Q)touch $@
 
 # The set of configured images is part of what is published.

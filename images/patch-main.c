@@ -21,6 +21,7 @@ static void print_usage(FILE *to)
 	      "\n"
 	      "  -l, --level N       zstd level, 1 to 22 (default 19)\n"
 	      "  -j, --threads N     threads, 1 to 64 (default 2); the output is the same with any number\n"
+	      "  -p, --progress      lines \"progress N\" (percent) on standard error\n"
 	      "  -h, --help          this text\n",
 	      to);
 }
@@ -39,21 +40,26 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "level", required_argument, NULL, 'l' },
 		{ "threads", required_argument, NULL, 'j' },
+		{ "progress", no_argument, NULL, 'p' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	uint64_t level = DEFAULT_LEVEL, threads = DEFAULT_THREADS;
+	struct patch_options made = { 0 };
 	struct patch_summary summary;
 	int option, r = 0;
 
 	log_program("image-patch");
-	while (r == 0 && (option = getopt_long(argc, argv, "l:j:h", options, NULL)) != -1) {
+	while (r == 0 && (option = getopt_long(argc, argv, "l:j:ph", options, NULL)) != -1) {
 		switch (option) {
 		case 'l':
 			r = parse_number(optarg, 22, "level", &level);
 			break;
 		case 'j':
 			r = parse_number(optarg, 64, "threads", &threads);
+			break;
+		case 'p':
+			made.progress = true;
 			break;
 		case 'h':
 			print_usage(stdout);
@@ -68,7 +74,9 @@ int main(int argc, char **argv)
 		log_error(0, "give two images and the patch to write; see image-patch --help");
 		return 2;
 	}
-	if (patch_make(argv[optind], argv[optind + 1], argv[optind + 2], (int)level, (unsigned)threads, &summary) < 0)
+	made.level = (int)level;
+	made.threads = (unsigned)threads;
+	if (patch_make(argv[optind], argv[optind + 1], argv[optind + 2], &made, &summary) < 0)
 		return 1;
 	printf("{ \"size\": %" PRIu64 ", \"windows\": %" PRIu32 ", \"blocks_new\": %" PRIu64 ", \"blocks_covered\": %" PRIu64
 	       " }\n", summary.size, summary.windows, summary.blocks, summary.covered);

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,10 @@ struct maker {
 	size_t window_count;
 	int level;
 	atomic_size_t next;
+	bool progress;
+	uint64_t work;         /* blocks to compare and to pack … */
+	atomic_uint_fast64_t done; /* … and how many of them were */
+	atomic_uint shown;     /* percent */
 	atomic_int error;
 };
 
@@ -148,6 +153,18 @@ static int find_pairs(struct maker *m)
 	return 0;
 }
 
+/* Comparing a block takes about twice as long as packing one, whatever the machine. */
+#define COMPARING 2u
+
+static void show_progress(struct maker *m, uint64_t blocks)
+{
+	uint64_t done = atomic_fetch_add(&m->done, blocks) + blocks;
+	unsigned percent = m->work > 0 ? (unsigned)(done * 100 / m->work) : 0, before = atomic_load(&m->shown);
+
+	if (m->progress && percent > before && percent <= 100 && atomic_compare_exchange_strong(&m->shown, &before, percent))
+		fprintf(stderr, "progress %u\n", percent);
+}
+
 /* Compares one file with its predecessor, in offsets of the images. */
 static int compare_file(struct maker *m, size_t i)
 {
@@ -164,6 +181,7 @@ static int compare_file(struct maker *m, size_t i)
 		if (pieces->list[k].old != PIECE_LITERAL)
 			pieces->list[k].old += old->first * BLOCK;
 	}
+	show_progress(m, COMPARING * fresh->blocks);
 	return r == -EFBIG ? 0 : r;
 }
 
@@ -439,6 +457,7 @@ static int pack_window(struct maker *m, size_t i)
 		r = window->frame != NULL ? frame_compress(context, payload.data, payload.size, window->frame, room, &size)
 					  : -ENOMEM;
 	}
+	show_progress(m, window->place.blocks);
 	window->place.payload = (uint32_t)payload.size;
 	window->place.frame = (uint32_t)size;
 	buffer_release(&payload);
@@ -510,6 +529,14 @@ static int write_patch(struct maker *m, int fd, struct patch_summary *summary)
 	return r;
 }
 
+static void count_work(struct maker *m)
+{
+	for (size_t i = 0; i < m->fresh.file_count; i++)
+		m->work += m->pairs[i] != NULL ? COMPARING * m->fresh.files[i].blocks : 0;
+	for (size_t i = 0; i < m->window_count; i++)
+		m->work += m->windows[i].place.blocks;
+}
+
 static int make(struct maker *m, const char *out, unsigned threads, struct patch_summary *summary)
 {
 	struct output output;
@@ -518,9 +545,11 @@ static int make(struct maker *m, const char *out, unsigned threads, struct patch
 	if (r == 0)
 		r = find_pairs(m);
 	if (r == 0)
-		r = for_each(m, m->fresh.file_count, compare_file, threads);
-	if (r == 0)
 		r = lay_windows(m);
+	if (r == 0)
+		count_work(m);
+	if (r == 0)
+		r = for_each(m, m->fresh.file_count, compare_file, threads);
 	if (r == 0)
 		r = for_each(m, m->window_count, pack_window, threads);
 	if (r == 0)
@@ -544,14 +573,14 @@ static void release(struct maker *m)
 	layout_close(&m->old);
 }
 
-int patch_make(const char *old, const char *fresh, const char *out, int level, unsigned threads,
+int patch_make(const char *old, const char *fresh, const char *out, const struct patch_options *options,
 	       struct patch_summary *ret_summary)
 {
-	struct maker m = { .old.fd = -1, .fresh.fd = -1, .level = level };
+	struct maker m = { .old.fd = -1, .fresh.fd = -1, .level = options->level, .progress = options->progress };
 	struct patch_summary summary = { 0 };
 	int r;
 
-	if (!threads || threads > THREADS_MOST)
+	if (!options->threads || options->threads > THREADS_MOST)
 		return -EINVAL;
 	r = layout_open(old, &m.old);
 	if (r == 0)
@@ -561,7 +590,7 @@ int patch_make(const char *old, const char *fresh, const char *out, int level, u
 		log_error(0, "%s and %s have different salts: images of one repository have the same", old, fresh);
 	}
 	if (r == 0)
-		r = make(&m, out, threads, &summary);
+		r = make(&m, out, options->threads, &summary);
 	release(&m);
 	if (r == 0)
 		*ret_summary = summary;

@@ -157,11 +157,11 @@ static json_t *volume_json(const struct volume *volume)
 	char root[65];
 
 	hex_format(image->root_hash, 32, root);
-	return json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I}", "slot", part_name(volume->part), "target",
+	return json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "slot", part_name(volume->part), "target",
 			 verified_image_path(volume->image), "root_hash", root, "blocks", (json_int_t)result->blocks, "kept",
 			 (json_int_t)result->kept, "copied", (json_int_t)result->copied, "fetched",
-			 (json_int_t)result->fetched, "wire_bytes", (json_int_t)result->wire_bytes, "repaired",
-			 (json_int_t)result->repaired);
+			 (json_int_t)result->fetched, "wire_bytes", (json_int_t)result->wire_bytes, "patch_bytes",
+			 (json_int_t)result->patch_bytes, "repaired", (json_int_t)result->repaired);
 }
 
 json_t *images_json(const struct provision *p)

@@ -149,11 +149,13 @@ static int begin_slot(struct provision *p, const struct volume *volume, bool *re
 static void say_result(const struct provision *p, const struct volume *volume, const char *label)
 {
 	const struct install_result *result = &volume->result;
-	char bytes[16];
+	char bytes[16], patch[16], of_it[48] = "";
 
-	console_line(&p->stages, "%s in %s: %" PRIu64 " blocks, %" PRIu64 " kept, %" PRIu64 " copied, %" PRIu64 " fetched (%s)",
+	if (result->patch_bytes > 0)
+		snprintf(of_it, sizeof(of_it), ", of it %s as a patch", format_size(result->patch_bytes, patch));
+	console_line(&p->stages, "%s in %s: %" PRIu64 " blocks, %" PRIu64 " kept, %" PRIu64 " copied, %" PRIu64 " fetched (%s%s)",
 		     label, part_name(volume->part), result->blocks, result->kept, result->copied, result->fetched,
-		     format_size(result->wire_bytes, bytes));
+		     format_size(result->wire_bytes, bytes), of_it);
 }
 
 static int install(struct provision *p, struct volume *volume, const struct slot slots[2], unsigned slot, const char *label)

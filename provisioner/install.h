@@ -59,6 +59,7 @@ struct install_result {
 	uint64_t copied;
 	uint64_t fetched;
 	uint64_t wire_bytes;
+	uint64_t patch_bytes; /* of these, how many were of a patch */
 	uint64_t repaired; /* of a slot that was complete: blocks that had changed and were made good */
 };
 

@@ -173,6 +173,7 @@ static int part_data(void *context, void *cookie, unsigned server, const uint8_t
 	(void)server;
 	pthread_mutex_lock(&parts->in->lock);
 	parts->in->result->wire_bytes += size;
+	parts->in->result->patch_bytes += size;
 	pthread_mutex_unlock(&parts->in->lock);
 	memcpy(part->bytes + part->have, data, size);
 	part->have += size;

@@ -2,6 +2,7 @@
 """Slots: a system that doesn't become healthy makes way for the last good one; what changes on the disk is repaired."""
 import json
 import os
+import re
 import shutil
 
 import pytest
@@ -36,6 +37,7 @@ def publish_variant(fleet, name, version, change):
     where = ["--repository", fleet.control.repository, "--keys", BUILD / "keys"]
     run([*sign, "add", *where, f"{out}.json"])
     run([*sign, "publish", *where])
+    run([ROOT / "images/make-patches", "--bin", BUILD / "bin", fleet.control.repository])
     shutil.rmtree(folder)
 
 
@@ -53,6 +55,18 @@ def start_healthy(fleet, server, *more):
     fleet.default("minimal", "web", *more)
     server.start()
     server.wait_for(r"^repave: healthy")
+
+
+def came_as_a_patch(server, fleet, name):
+    """The update took the patch, and little else."""
+    kind, size = name.split("-")[0], fleet_module.description_of(name)["wire"]["size"]
+    line = re.search(r"^.* 9\.9 in [CD]1: .*, (\d+) fetched \((.*), of it (.*) as a patch\)", server.console(), re.M)
+    assert line, server.console()
+    print(line[0])
+    wires = list((fleet.control.repository / "targets" / kind).rglob("*.9.9.img.zst"))
+    patch = max(os.path.getsize(path) for path in wires[0].parent.glob("*.9.9.img.zst.from-*"))
+    print(f"wire file {size} bytes, patch {patch} bytes")
+    assert patch < size * 0.6
 
 
 @pytest.mark.parametrize("name,change,assigned", [("app-web-minimal", deaf, ["--os", "minimal", "--app", "web@9.9"]),
@@ -79,6 +93,7 @@ def test_unhealthy_system_makes_way(fleet, name, change, assigned):
     boot = fleet.control.node(server.id)["last_boot"]
     assert "last good system boots instead" in boot["error"] and boot["event"] == "kexec", boot
     print(match[0])
+    came_as_a_patch(server, fleet, name)
     # And it stays there, without another try of the broken one.
     server.reset()
     server.wait_for(r"(?s)the last good system boots instead.*^repave: healthy", seconds=200)
@@ -131,7 +146,9 @@ def test_images_too_large_for_memory_fail_with_the_figures(fleet):
     fleet.control.start()
     fleet.default("minimal", "web")
     server.start()
-    server.wait_for(r"FAILED: this server has no disk, and images of 30\.\d MiB need 1\d\d\.\d MiB of memory .* but \d+\.\d MiB are available")
+    size = sum(fleet_module.description_of(name)["image"]["size"] for name in ("os-minimal", "app-web-minimal")) / 2**20
+    server.wait_for(rf"FAILED: this server has no disk, and images of {size:.1f} MiB need \d+\.\d MiB of memory .* "
+                    r"but \d+\.\d MiB are available")
     assert "fetch-c" not in server.console() and "Out of memory" not in server.console()
 
 

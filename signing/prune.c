@@ -62,6 +62,22 @@ static int keep_targets(struct pruning *p, const json_t *document)
 	return 0;
 }
 
+/* A patch (docs/protocol.md) is kept as long as the image that it leads to. */
+static bool is_kept(const struct pruning *p, const char *name)
+{
+	static const char mark[] = ".from-";
+	const char *from = strrchr(name, '.');
+	bool kept = json_object_get(p->keep, name) != NULL;
+	char *wire;
+
+	if (kept || from == NULL || strncmp(from, mark, strlen(mark)) != 0)
+		return kept;
+	wire = strndup(name, (size_t)(from - name));
+	kept = wire == NULL || json_object_get(p->keep, wire) != NULL;
+	free(wire);
+	return kept;
+}
+
 static int remove_file(struct pruning *p, int folder, const char *entry, const char *name, const struct stat *status)
 {
 	if (unlinkat(folder, entry, 0) < 0)
@@ -118,7 +134,7 @@ static int prune_targets(struct pruning *p, int folder, const char *below, unsig
 			int fd = openat(folder, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 			r = fd < 0 ? -errno : prune_targets(p, fd, name, depth - 1);
-		} else if (S_ISREG(status.st_mode) && status.st_mtime < p->before && !json_object_get(p->keep, name)) {
+		} else if (S_ISREG(status.st_mode) && status.st_mtime < p->before && !is_kept(p, name)) {
 			r = remove_file(p, folder, entry->d_name, name, &status);
 		}
 		free(name);

@@ -120,10 +120,10 @@ static void print_result(int r, const char *sentence, const struct install_resul
 							 (int)record.failures, "blames", (int)record.blames));
 	}
 	getrusage(RUSAGE_SELF, &usage);
-	json = json_pack("{s:i,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:I,s:o}", "errno", -r, "error", sentence,
+	json = json_pack("{s:i,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:I,s:o}", "errno", -r, "error", sentence,
 				     "blocks", (json_int_t)result->blocks, "kept", (json_int_t)result->kept, "copied",
 				     (json_int_t)result->copied, "fetched", (json_int_t)result->fetched, "wire_bytes",
-				     (json_int_t)result->wire_bytes, "repaired", (json_int_t)result->repaired, "seconds", taken,
+				     (json_int_t)result->wire_bytes, "patch_bytes", (json_int_t)result->patch_bytes, "repaired", (json_int_t)result->repaired, "seconds", taken,
 				     "cpu_seconds",
 				     (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
 					     (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,

@@ -582,6 +582,7 @@ static void test_update_by_patch_needs_no_frame(void **state)
 	assert_int_equal(w->wire_sent, 0);
 	assert_int_equal(w->sent, w->patch.size);
 	assert_int_equal(w->result.wire_bytes, w->patch.size);
+	assert_int_equal(w->result.patch_bytes, w->patch.size);
 	assert_int_equal(w->result.kept + w->result.copied + w->result.fetched, w->result.blocks);
 }
 
