@@ -53,7 +53,7 @@ static int by_name(const void *a, const void *b)
 	return l != r ? (l < r ? -1 : 1) : strcmp(left->name, right->name);
 }
 
-int blockdev_list(const char *sys, struct blockdev *ret_disks, size_t most)
+static int list(const char *sys, bool read_only, struct blockdev *ret_disks, size_t most)
 {
 	char path[256], folder[512];
 	struct dirent *entry;
@@ -65,14 +65,14 @@ int blockdev_list(const char *sys, struct blockdev *ret_disks, size_t most)
 	if (dir == NULL)
 		return -errno;
 	while ((entry = readdir(dir)) != NULL && count < most) {
-		uint64_t removable = 0, read_only = 0, sectors = 0;
+		uint64_t removable = 0, locked = 0, sectors = 0;
 
 		if (entry->d_name[0] == '.' || starts_with_any(entry->d_name) || strlen(entry->d_name) >= BLOCKDEV_NAME)
 			continue;
 		snprintf(folder, sizeof(folder), "%s/%s", path, entry->d_name);
 		read_number(folder, "removable", &removable);
-		read_number(folder, "ro", &read_only);
-		if (removable || read_only || read_number(folder, "size", &sectors) < 0 || sectors == 0)
+		read_number(folder, "ro", &locked);
+		if (removable || (locked != 0) != read_only || read_number(folder, "size", &sectors) < 0 || sectors == 0)
 			continue;
 		snprintf(ret_disks[count].name, BLOCKDEV_NAME, "%.63s", entry->d_name);
 		ret_disks[count++].size = sectors * SYSFS_SECTOR;
@@ -80,6 +80,21 @@ int blockdev_list(const char *sys, struct blockdev *ret_disks, size_t most)
 	closedir(dir);
 	qsort(ret_disks, count, sizeof(*ret_disks), by_name);
 	return (int)count;
+}
+
+int blockdev_list(const char *sys, struct blockdev *ret_disks, size_t most)
+{
+	return list(sys, false, ret_disks, most);
+}
+
+int blockdev_read_only(const char *sys, struct blockdev *ret_disk)
+{
+	struct blockdev disks[DISKS_MOST];
+
+	if (list(sys, true, disks, DISKS_MOST) <= 0)
+		return -ENODEV;
+	*ret_disk = disks[0];
+	return 0;
 }
 
 uint32_t blockdev_sector_size(int fd)

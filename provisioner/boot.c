@@ -302,6 +302,8 @@ static int load(struct provision *p)
 	if (r == 0)
 		r = append_archive(p, initrd, &initrd_size);
 	if (r == 0)
+		r = ram_check_jump(kernel_size + initrd_size, p->error);
+	if (r == 0)
 		r = load_kernel(p, kernel, initrd, &cmdline);
 	if (r == 0)
 		console_line(&p->stages, "%s, kernel %" PRIu64 " KiB, initrd %" PRIu64 " KiB", verified_image_path(p->c.image),

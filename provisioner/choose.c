@@ -40,31 +40,53 @@ static int take_last_good(struct provision *p, const struct system_pair *good)
 int choose_system(struct provision *p)
 {
 	struct system_pair wanted, good;
-	char why[SENTENCE];
+	char why[SENTENCE], text[SENTENCE];
 	unsigned count;
 
 	pair_of(p, &wanted);
 	count = tries_count(&p->state, p->assignment.number, &wanted);
-	p->notice[0] = '\0';
 	p->last_good = false;
 	if (count == 0)
 		return 0;
-	sentence(p->notice, 0, "%s%s%s didn't report healthy after %u start%s", wanted.c.target, wanted.d.root[0] != '\0' ? " with " : "",
+	sentence(why, 0, "%s%s%s didn't report healthy after %u start%s", wanted.c.target, wanted.d.root[0] != '\0' ? " with " : "",
 		 wanted.d.target, count, count == 1 ? "" : "s");
 	if (count < p->config.boot_tries) {
-		console_line(&p->stages, "%s; trying it again (at most %u starts)", p->notice, p->config.boot_tries);
+		add_notice(p, why);
+		console_line(&p->stages, "%s; trying it again (at most %u starts)", why, p->config.boot_tries);
 		return 0;
 	}
-	snprintf(why, sizeof(why), "%.400s", p->notice);
 	if (!tries_last_good(&p->state, &good) || pair_equal(&good, &wanted)) {
-		sentence(p->notice, 0, "%s; no other system was healthy on this disk, so it is tried again", why);
+		sentence(text, 0, "%s; no other system was healthy on this disk, so it is tried again", why);
 	} else if (take_last_good(p, &good) == 0) {
-		sentence(p->notice, 0, "%s; the last good system boots instead: %s%s%s", why, good.c.target,
+		sentence(text, 0, "%s; the last good system boots instead: %s%s%s", why, good.c.target,
 			 good.d.root[0] != '\0' ? " with " : "", good.d.target);
 	} else {
-		sentence(p->notice, 0, "%s, and the last good system can't boot (%.200s): it is tried again", why, p->error);
+		sentence(text, 0, "%s, and the last good system can't boot (%.200s): it is tried again", why, p->error);
 		resolve_images(p, p->assignment.os_target, p->assignment.app_target);
 	}
-	console_line(&p->stages, "%s", p->notice);
+	add_notice(p, text);
+	console_line(&p->stages, "%s", text);
 	return p->c.image != NULL ? 0 : -EIO;
+}
+
+int do_without_slot(struct provision *p)
+{
+	struct system_pair wanted, good;
+	char why[SENTENCE], text[SENTENCE];
+	int r;
+
+	snprintf(why, sizeof(why), "%s", p->error);
+	pair_of(p, &wanted);
+	p->c.installed = p->d.installed = false;
+	r = slots_in_ram(p, why);
+	if (r == 0) {
+		add_notice(p, why);
+		return fill_slots(p);
+	}
+	if (!tries_last_good(&p->state, &good) || pair_equal(&good, &wanted) || take_last_good(p, &good) < 0)
+		return r;
+	sentence(text, 0, "%s; the last good system boots instead: %s", why, good.c.target);
+	add_notice(p, text);
+	console_line(&p->stages, "%s", text);
+	return fill_slots(p);
 }

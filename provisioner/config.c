@@ -14,14 +14,14 @@
 #define FILE_MOST (1u << 20)
 
 /* A name, an IPv4 or an IPv6 address: nothing that could change the meaning of a URL. */
-static int host_add(struct config *config, const char *text, size_t length)
+static int host_format(const char *text, size_t length, char ret_host[256])
 {
 	bool six = memchr(text, ':', length) != NULL;
 
-	if (length > 250 || strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.:-") < length ||
-	    config->host_count == HOSTS_MOST)
+	if (length > 250 || text[0] == '-' ||
+	    strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.:-") < length)
 		return -EINVAL;
-	snprintf(config->hosts[config->host_count++], sizeof(config->hosts[0]), six ? "[%.*s]" : "%.*s", (int)length, text);
+	snprintf(ret_host, 256, six ? "[%.*s]" : "%.*s", (int)length, text);
 	return 0;
 }
 
@@ -30,17 +30,76 @@ static int hosts_set(struct config *config, const char *text)
 {
 	int r = 0;
 
-	config->host_count = config->host_now = 0;
+	config->host_count = config->host_now = config->lease_hosts = 0;
 	while (r == 0 && *(text += strspn(text, " ,")) != '\0') {
 		size_t length = strcspn(text, " ,");
 
-		r = host_add(config, text, length);
+		r = config->host_count < HOSTS_MOST ? host_format(text, length, config->hosts[config->host_count++]) : -EINVAL;
 		text += length;
 	}
 	if (r < 0 || config->host_count == 0)
 		return -EINVAL;
 	memcpy(config->host, config->hosts[0], sizeof(config->host));
 	return 0;
+}
+
+static bool has_host(char hosts[][256], unsigned count, const char *host)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (strcmp(hosts[i], host) == 0)
+			return true;
+	return false;
+}
+
+/* The lease's addresses before the medium's own. */
+static bool take_hosts(struct config *config, const char *text)
+{
+	char hosts[2 * HOSTS_MOST][256] = { { 0 } };
+	unsigned lease = 0, count;
+	bool named = false;
+
+	while (*(text += strspn(text, " ,")) != '\0') {
+		size_t length = strcspn(text, " ,");
+
+		named = true;
+		if (lease < HOSTS_MOST && host_format(text, length, hosts[lease]) == 0 && !has_host(hosts, lease, hosts[lease]))
+			lease++;
+		text += length;
+	}
+	count = lease;
+	for (unsigned i = config->lease_hosts; i < config->host_count; i++)
+		memcpy(hosts[count++], config->hosts[i], sizeof(hosts[0]));
+	if (count != config->host_count || memcmp(hosts, config->hosts, sizeof(hosts)) != 0) {
+		memcpy(config->hosts, hosts, sizeof(hosts));
+		config->host_count = count;
+		config->lease_hosts = lease;
+		config->host_now = 0;
+		memcpy(config->host, config->hosts[0], sizeof(config->host));
+	}
+	return lease > 0 || !named;
+}
+
+/* NTP servers go to another program as words: characters of addresses, and no option. */
+static bool ntp_ok(const char *text)
+{
+	return text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.:,-")] == '\0' &&
+	       text[0] != '-' && strstr(text, ",-") == NULL;
+}
+
+bool config_take_lease(struct config *config, const char *words, const char *lease)
+{
+	char text[2048];
+	bool sound = true;
+
+	if (cmdline_value(words, "repave.cu", text, sizeof(text)) == -ENOENT) {
+		int r = cmdline_value(lease, "repave.cu", text, sizeof(text));
+
+		sound = take_hosts(config, r == 0 ? text : "") && (r == 0 || r == -ENOENT);
+	}
+	if (cmdline_value(words, "repave.ntp", text, sizeof(text)) == -ENOENT &&
+	    (cmdline_value(lease, "repave.ntp", config->ntp, sizeof(config->ntp)) != 0 || !ntp_ok(config->ntp)))
+		config->ntp[0] = '\0';
+	return sound;
 }
 
 bool config_next_host(struct config *config)
@@ -132,26 +191,31 @@ static int overrides(struct config *config, const char *cmdline, char ret_error[
 	if (r == 0)
 		r = hosts_set(config, host);
 	if (r < 0 && r != -ENOENT)
-		return sentence(ret_error, -EINVAL, "kernel command line, SMBIOS or DHCP: repave.cu isn't an address");
+		return sentence(ret_error, -EINVAL, "kernel command line or SMBIOS: repave.cu isn't an address");
 	r = override_port(cmdline, "repave.port", &config->port);
 	if (r == 0 || r == -ENOENT)
 		r = override_port(cmdline, "repave.repository_port", &config->repository_port);
 	if (r < 0 && r != -ENOENT)
-		return sentence(ret_error, -EINVAL, "kernel command line, SMBIOS or DHCP: repave.port or repave.repository_port isn't a port");
+		return sentence(ret_error, -EINVAL, "kernel command line or SMBIOS: repave.port or repave.repository_port isn't a port");
 	r = override_number(cmdline, "repave.tries", 1, 100, &config->boot_tries);
 	if (r == 0)
 		r = override_number(cmdline, "repave.health", 10, 86400, &config->health_seconds);
-	if (cmdline_value(cmdline, "repave.ntp", config->ntp, sizeof(config->ntp)) != 0 ||
-	    config->ntp[strspn(config->ntp, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.:,-")] != '\0' ||
-	    config->ntp[0] == '-')
-		config->ntp[0] = '\0';
+	config->ntp[0] = '\0';
+	if (cmdline_value(cmdline, "repave.ntp", config->ntp, sizeof(config->ntp)) != -ENOENT && !ntp_ok(config->ntp))
+		return sentence(ret_error, -EINVAL, "kernel command line or SMBIOS: repave.ntp isn't an address");
+	if (cmdline_value(cmdline, "repave.slots", text, sizeof(text)) != -ENOENT) {
+		if (strcmp(text, "ram") != 0 && strcmp(text, "disk") != 0)
+			return sentence(ret_error, -EINVAL, "kernel command line or SMBIOS: repave.slots is neither ram nor disk");
+		config->ram_slots = strcmp(text, "ram") == 0;
+	}
+	text[0] = '\0';
 	if (cmdline_value(cmdline, "repave.unreachable", text, sizeof(text)) != -ENOENT) {
 		config->unreachable_boot = strcmp(text, "wait") != 0;
 		if (r == 0 && config->unreachable_boot)
 			r = override_number(cmdline, "repave.unreachable", 0, 86400, &config->unreachable_seconds);
 	}
 	if (r < 0)
-		return sentence(ret_error, -EINVAL, "kernel command line, SMBIOS or DHCP: repave.tries (1 to 100) or repave.health (10 to 86400 seconds) "
+		return sentence(ret_error, -EINVAL, "kernel command line or SMBIOS: repave.tries (1 to 100) or repave.health (10 to 86400 seconds) "
 				"or repave.unreachable (wait, or 0 to 86400 seconds) isn't sound");
 	return 0;
 }

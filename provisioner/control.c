@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,8 @@
 #include "provisioner/provision.h"
 
 #define REFUSED_SECONDS 60u /* a refusal lasts until an operator does something */
+#define LOOK_ROUNDS 4u      /* after so many times through all addresses the network may be the wrong one */
+#define LOOK_AGAIN "/run/repave/look-again"
 
 static void node_url(const struct provision *p, const char *call, char url[512])
 {
@@ -89,6 +92,15 @@ static int ask_once(struct provision *p)
 	return r;
 }
 
+/* initramfs/network watches for the file, and tries the other interfaces and DHCP servers. */
+static void look_for_network(void)
+{
+	int fd = open(LOOK_AGAIN, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		close(fd);
+}
+
 int pause_unreachable(struct provision *p, unsigned *rounds)
 {
 	unsigned seconds;
@@ -98,6 +110,10 @@ int pause_unreachable(struct provision *p, unsigned *rounds)
 		return 0;
 	}
 	seconds = backoff_seconds(++*rounds);
+	/* A network that came late, or another one, may say more. */
+	heed_lease(p);
+	if (*rounds % LOOK_ROUNDS == 0)
+		look_for_network();
 	if (p->config.unreachable_boot && uptime() - p->begun >= p->config.unreachable_seconds) {
 		console_line(&p->stages, "%s; no control unit in %u s", p->error, p->config.unreachable_seconds);
 		return -ENETDOWN;

@@ -19,6 +19,9 @@
 
 #define MIB ((size_t)1 << 20)
 #define DISKS_MOST 64
+#define PIECE ((size_t)4096)
+#define LOST_MOST 8u     /* pieces that can't be read */
+#define FLIPPED_MOST 16u /* bytes */
 #define NODE_SECONDS 10u
 
 /* ------------------------------------------------------------------ what is there */
@@ -76,15 +79,95 @@ static const char *name_content(const uint8_t *head, size_t size)
 	return "data of an unknown kind in its first MiB";
 }
 
-static enum disk_content look_at(const uint8_t *head, size_t have, size_t edge, const uint8_t *tail, uint32_t sector, uint64_t size,
-				 struct gpt *gpt, char what[64])
+/* The edges of a disk. */
+struct edges {
+	uint8_t *head, *tail;
+	size_t have; /* bytes of head */
+	size_t edge; /* bytes of tail, and of head before the first partition */
+	uint32_t sector;
+	uint64_t sectors;
+};
+
+/* Whether what lies before the first partition is Repave's table with a few bytes flipped, or with sectors lost (all zero). Whoever
+ * made the disk his own in the meantime has changed more. */
+static bool merely_damaged(const struct edges *edges, const struct gpt *gpt)
+{
+	uint8_t *table = calloc(1, edges->edge), *backup = malloc(gpt_backup_size(gpt));
+	size_t flipped = 0;
+	bool merely = table != NULL && backup != NULL && gpt_primary_size(gpt) <= edges->edge;
+
+	if (merely)
+		gpt_format(gpt, table, backup);
+	for (size_t at = 0; merely && at + edges->sector <= edges->edge; at += edges->sector) {
+		if (all_zero(edges->head + at, edges->sector))
+			continue;
+		for (size_t i = at; i < at + edges->sector; i++)
+			flipped += edges->head[i] != table[i];
+	}
+	free(backup);
+	free(table);
+	return merely && flipped <= FLIPPED_MOST;
+}
+
+/* Whether the disk's end holds nothing but parts of a backup table of ours: a power cut while it was made. */
+static bool unfinished(const struct edges *edges)
+{
+	size_t table = edges->edge - GPT_TABLE_SIZE - edges->sector;
+	uint8_t type[16];
+
+	if (!all_zero(edges->tail, table))
+		return false;
+	for (unsigned i = 0; i < GPT_ENTRIES; i++) {
+		const uint8_t *entry = edges->tail + table + (size_t)i * GPT_ENTRY_SIZE;
+
+		part_type(i < PARTS ? (enum part)i : PART_H, type);
+		if (!all_zero(entry, GPT_ENTRY_SIZE) && (i >= PARTS || memcmp(entry, type, 16) != 0))
+			return false;
+	}
+	return all_zero(edges->tail + table + GPT_TABLE_SIZE, edges->sector) ||
+	       memcmp(edges->tail + table + GPT_TABLE_SIZE, "EFI PART", 8) == 0;
+}
+
+/* What the kernel asks of the first sector before it looks at a GPT. */
+static bool mbr_protects(const uint8_t *mbr)
+{
+	return memcmp(mbr + 510, "\x55\xaa", 2) == 0 && mbr[450] == 0xee && get_le32(mbr + 454) == 1;
+}
+
+/* DISK_OURS or DISK_DAMAGED by either copy of the table; else DISK_FOREIGN. */
+static enum disk_content look_at_tables(const struct edges *edges, struct gpt *gpt, int *ret_primary)
 {
 	const struct gpt_entry *parts[PARTS];
-	int r = gpt_parse(head, edge, sector, size / sector, gpt);
+	struct gpt *backup = malloc(sizeof(*backup));
+	enum disk_content content = DISK_FOREIGN;
+	int other = -ENOMEM;
 
-	if (r == 0 && gpt_ours(gpt, parts) == 0)
-		return DISK_OURS;
-	if (is_boot_medium(head, have)) {
+	*ret_primary = gpt_parse(edges->head, edges->edge, edges->sector, edges->sectors, gpt);
+	if (backup != NULL)
+		other = gpt_parse_backup(edges->tail, edges->edge, edges->sector, edges->sectors, backup);
+	if (other == 0)
+		other = gpt_ours(backup, parts);
+	if (*ret_primary == 0 && gpt_ours(gpt, parts) == 0) {
+		if (!mbr_protects(edges->head))
+			content = merely_damaged(edges, gpt) ? DISK_DAMAGED : DISK_FOREIGN;
+		else
+			content = other == 0 && memcmp(backup, gpt, sizeof(*gpt)) == 0 ? DISK_OURS : DISK_DAMAGED;
+	} else if (*ret_primary != 0 && other == 0 && merely_damaged(edges, backup)) {
+		memcpy(gpt, backup, sizeof(*gpt));
+		content = DISK_DAMAGED;
+	}
+	free(backup);
+	return content;
+}
+
+static enum disk_content look_at(const struct edges *edges, struct gpt *gpt, char what[64])
+{
+	int r;
+	enum disk_content content = look_at_tables(edges, gpt, &r);
+
+	if (content != DISK_FOREIGN)
+		return content;
+	if (is_boot_medium(edges->head, edges->have)) {
 		snprintf(what, 64, "the boot medium");
 		return DISK_MEDIUM;
 	}
@@ -92,34 +175,59 @@ static enum disk_content look_at(const uint8_t *head, size_t have, size_t edge, 
 		snprintf(what, 64, "a GPT with %u foreign partition%s", gpt->count, gpt->count == 1 ? "" : "s");
 	else if (r == -EBADMSG)
 		snprintf(what, 64, "a damaged GPT partition table");
-	else if (!all_zero(head, edge))
-		snprintf(what, 64, "%s", name_content(head, edge));
-	else if (!all_zero(tail, edge))
+	else if (r == -EOVERFLOW)
+		snprintf(what, 64, "a GPT partition table of a larger disk");
+	else if (!all_zero(edges->head, edges->edge))
+		snprintf(what, 64, "%s", name_content(edges->head, edges->edge));
+	else if (!all_zero(edges->tail, edges->edge) && !unfinished(edges))
 		snprintf(what, 64, "data in its last MiB");
 	else
 		return DISK_BLANK;
-	return DISK_FOREIGN;
+	return content;
+}
+
+/* What can't be read stays zero: one bad sector doesn't hide the rest. A disk that gives up often is given up. */
+static int read_edge(int fd, uint8_t *data, size_t size, uint64_t offset, unsigned *lost)
+{
+	int r = read_full_at(fd, data, size, offset);
+
+	for (size_t at = 0; r < 0 && at < size; at += PIECE) {
+		size_t n = size - at < PIECE ? size - at : PIECE;
+		int piece = read_full_at(fd, data + at, n, offset + at);
+
+		if (piece < 0 && ++*lost > LOST_MOST)
+			return piece;
+		if (piece < 0)
+			memset(data + at, 0, n);
+	}
+	return 0;
 }
 
 int disk_look(int fd, uint64_t size, struct gpt *ret_gpt, char ret_what[64])
 {
 	uint32_t sector = blockdev_sector_size(fd);
-	size_t edge = size < MIB ? (size_t)size : MIB;
-	size_t have = size < MIB + 4096 ? edge : MIB + 4096; /* with the first sector of a partition that begins at 1 MiB */
-	uint8_t *head = malloc(have + 1), *tail = malloc(edge + 1);
-	int r = head == NULL || tail == NULL ? -ENOMEM : 0;
+	struct edges edges = { .sector = sector, .sectors = sector != 0 ? size / sector : 0 };
+	unsigned lost = 0;
+	int r = -ENOMEM;
 
+	edges.edge = size < MIB ? (size_t)size : MIB;
+	edges.have = size < MIB + PIECE ? edges.edge : MIB + PIECE; /* with the first sector of a partition that begins at 1 MiB */
+	edges.head = malloc(edges.have + 1);
+	edges.tail = malloc(edges.edge + 1);
 	ret_what[0] = '\0';
-	if (r == 0 && sector == 0)
-		r = -EINVAL;
+	if (edges.head != NULL && edges.tail != NULL)
+		r = sector == 0 ? -EINVAL : 0;
 	if (r == 0)
-		r = read_full_at(fd, head, have, 0);
+		r = read_edge(fd, edges.head, edges.have, 0, &lost);
 	if (r == 0)
-		r = read_full_at(fd, tail, edge, size - edge);
+		r = read_edge(fd, edges.tail, edges.edge, size - edges.edge, &lost);
 	if (r == 0)
-		r = look_at(head, have, edge, tail, sector, size, ret_gpt, ret_what);
-	free(tail);
-	free(head);
+		r = look_at(&edges, ret_gpt, ret_what);
+	/* Nothing is to be inferred from what can't be read. */
+	if (r != DISK_OURS && r != DISK_DAMAGED && lost > 0)
+		r = -EIO;
+	free(edges.tail);
+	free(edges.head);
 	return r;
 }
 
@@ -158,8 +266,11 @@ void disk_find(struct disk *ret_disk)
 
 	ret_disk->found = false;
 	for (int i = 0; i < count; i++) {
-		if (look_by_name(&devices[i], &ret_disk->gpt, what) != DISK_OURS)
+		int content = look_by_name(&devices[i], &ret_disk->gpt, what);
+
+		if (content != DISK_OURS && content != DISK_DAMAGED)
 			continue;
+		ret_disk->damaged = content == DISK_DAMAGED;
 		disk_set(ret_disk, &devices[i]);
 		gpt_ours(&ret_disk->gpt, ret_disk->parts);
 		ret_disk->found = true;
@@ -205,7 +316,8 @@ static int wipe_edges(int fd, const struct gpt *gpt)
 	return r;
 }
 
-/* The primary comes before the backup: a cut between them leaves a disk that is recognised as ours. */
+/* The backup is on the disk before the primary begins: whatever a cut leaves of that one can be told from it, and a backup that is
+ * cut itself lies on a disk that is blank otherwise (look_at). */
 static int write_tables(int fd, const struct gpt *gpt)
 {
 	uint8_t *primary = malloc(gpt_primary_size(gpt)), *backup = malloc(gpt_backup_size(gpt));
@@ -213,17 +325,23 @@ static int write_tables(int fd, const struct gpt *gpt)
 
 	if (r == 0) {
 		gpt_format(gpt, primary, backup);
-		r = write_full_at(fd, primary, gpt_primary_size(gpt), 0);
+		r = write_full_at(fd, backup, gpt_backup_size(gpt), gpt_backup_offset(gpt));
 	}
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
 	if (r == 0)
-		r = write_full_at(fd, backup, gpt_backup_size(gpt), gpt_backup_offset(gpt));
+		r = write_full_at(fd, primary, gpt_primary_size(gpt), 0);
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
 	free(backup);
 	free(primary);
 	return r;
+}
+
+int disk_mend_table(int fd, const struct disk *disk)
+{
+	/* A table that was moved to a larger disk keeps its end; the backup mustn't lie in it. */
+	return disk->gpt.last_usable < gpt_backup_offset(&disk->gpt) / disk->gpt.sector_size ? write_tables(fd, &disk->gpt) : -EBADMSG;
 }
 
 int disk_write_table(int fd, struct disk *disk, const struct disk_needs *needs, char ret_error[SENTENCE])
@@ -250,23 +368,50 @@ int disk_write_table(int fd, struct disk *disk, const struct disk_needs *needs, 
 	return 0;
 }
 
-static int make_ours(struct disk *disk, const struct disk_needs *needs, char ret_error[SENTENCE])
+static int take_table(int fd, const struct disk *disk, char ret_error[SENTENCE])
 {
 	const struct timespec moment = { .tv_nsec = 100 * 1000 * 1000 };
+
+	/* Somebody may still be reading the old partitions. */
+	for (unsigned try = 0; ioctl(fd, BLKRRPART) < 0; try++) {
+		if (errno != EBUSY || try == 30)
+			return sentence(ret_error, -errno, "the kernel doesn't take disk %s's new partition table: %s", disk->name,
+					strerror(errno));
+		nanosleep(&moment, NULL);
+	}
+	return 0;
+}
+
+static int make_ours(struct disk *disk, const struct disk_needs *needs, char ret_error[SENTENCE])
+{
 	int fd = open_disk(disk->name, O_RDWR | O_EXCL), r;
 
 	if (fd < 0)
 		return sentence(ret_error, fd, "disk %s can't be opened for writing: %s", disk->name, strerror(-fd));
 	r = disk_write_table(fd, disk, needs, ret_error);
-	/* Somebody may still be reading the old partitions. */
-	for (unsigned try = 0; r == 0 && ioctl(fd, BLKRRPART) < 0; try++) {
-		if (errno != EBUSY || try == 30)
-			r = sentence(ret_error, -errno, "the kernel doesn't take disk %s's new partition table: %s", disk->name,
-				     strerror(errno));
-		nanosleep(&moment, NULL);
-	}
+	if (r == 0)
+		r = take_table(fd, disk, ret_error);
 	close(fd);
 	disk->found = r == 0;
+	return r;
+}
+
+int disk_mend(struct disk *disk, char ret_error[SENTENCE])
+{
+	int fd = open_disk(disk->name, O_RDWR | O_EXCL), r = fd;
+
+	if (fd >= 0) {
+		r = disk_mend_table(fd, disk);
+		if (r == 0)
+			r = take_table(fd, disk, ret_error);
+		else
+			sentence(ret_error, r, "the partition table of disk %s is damaged and can't be mended: %s: replace the disk",
+				 disk->name, strerror(-r));
+		close(fd);
+	} else {
+		sentence(ret_error, r, "disk %s can't be opened for writing: %s", disk->name, strerror(-r));
+	}
+	disk->damaged = r != 0;
 	return r;
 }
 
@@ -320,6 +465,17 @@ static int choose(const struct disk_needs *needs, struct disk *disk, char ret_er
 	return 0;
 }
 
+/* A disk that might have done. */
+static int name_read_only(struct disk *disk, char ret_error[SENTENCE])
+{
+	struct blockdev device;
+	char what[64];
+
+	if (blockdev_read_only("/sys", &device) < 0 || look_by_name(&device, &disk->gpt, what) == DISK_MEDIUM)
+		return -ENODEV;
+	return sentence(ret_error, -EROFS, "disk %s is read-only", device.name);
+}
+
 int disk_prepare(struct disk *disk, const struct disk_needs *needs, bool *ret_made, char ret_error[SENTENCE])
 {
 	int r;
@@ -329,6 +485,8 @@ int disk_prepare(struct disk *disk, const struct disk_needs *needs, bool *ret_ma
 		return 0;
 	if (!disk->found) {
 		r = choose(needs, disk, ret_error);
+		if (r == -ENODEV)
+			r = name_read_only(disk, ret_error);
 		if (r < 0)
 			return r;
 	}

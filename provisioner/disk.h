@@ -11,11 +11,18 @@
 #include "provisioner/gpt.h"
 #include "provisioner/sentence.h"
 
-enum disk_content { DISK_OURS, DISK_BLANK, DISK_FOREIGN, DISK_MEDIUM /* Repave's boot medium: stage 1 comes from there */ };
+enum disk_content {
+	DISK_OURS,
+	DISK_DAMAGED, /* ours, by the copy of its table that is sound: disk_mend */
+	DISK_BLANK,
+	DISK_FOREIGN,
+	DISK_MEDIUM,  /* Repave's boot medium: stage 1 comes from there */
+};
 
 struct disk {
 	bool in_ram;             /* this server has no disk: slots are files in RAM (ram.h), and nothing below counts */
 	bool found;              /* a disk with our table; else nothing below counts */
+	bool damaged;            /* one copy of that table isn't sound, or differs from the other */
 	char name[BLOCKDEV_NAME];
 	uint64_t size;
 	struct gpt gpt;
@@ -29,17 +36,24 @@ struct disk_needs {
 	const char *node;        /* for the message's next step */
 };
 
-/* Only reads. What is on an open disk of `size` bytes; `ret_gpt` is filled when it is ours, `ret_what` (64 bytes) says what a
- * foreign one holds. -errno when it can't be read. */
+/* Only reads. What is on an open disk of `size` bytes; `ret_gpt` is filled when it is ours (damaged or not), `ret_what` (64 bytes)
+ * says what a foreign one holds. A copy of the table counts as damaged, and not as somebody else's, as long as no more than a few
+ * bytes differ from what the other copy says, besides sectors that are zero or can't be read. -errno when it can't be read. */
 int disk_look(int fd, uint64_t size, struct gpt *ret_gpt, char ret_what[64]);
 
 /* Only reads. The first disk that is ours; `found` is false when there is none. */
 void disk_find(struct disk *ret_disk);
 
+/* Writes both copies of a damaged table, and has the kernel read it; nothing on the disk may be open. 0 or -errno with a sentence. */
+int disk_mend(struct disk *disk, char ret_error[SENTENCE]);
+/* The writing part of it, on an open disk. 0 or -errno. */
+int disk_mend_table(int fd, const struct disk *disk);
+
 /* Makes sure there is a disk of ours: takes disk_find's, else lays out the first blank one, else (with wipe) the first
  * foreign one that is large enough; a boot medium of ours never. Our own disk is laid out anew only with wipe and when its slots aren't as large as
  * needed; the caller has closed everything on it. `ret_made` tells that a new table was written.
- * 0; -ENODEV, -ENOSPC, -EMEDIUMTYPE (foreign) or an error of writing, with a sentence; nothing is changed then. */
+ * 0; -ENODEV (none), -EROFS, -EIO (it can't be read, or not be written), -ENOSPC, -EMEDIUMTYPE (foreign), with a sentence; nothing is
+ * changed then, but for what a disk that fails in the middle has taken. */
 int disk_prepare(struct disk *disk, const struct disk_needs *needs, bool *ret_made, char ret_error[SENTENCE]);
 
 /* Pure: the text that refuses a foreign disk. Returns -EMEDIUMTYPE. */

@@ -200,6 +200,35 @@ static int install(struct provision *p, struct volume *volume, const struct slot
 	return r;
 }
 
+static int fill_slot(struct provision *p, struct volume *volume, const struct slot slots[2], unsigned slot, const char *path,
+		     const char *label)
+{
+	int r;
+
+	snprintf(volume->path, sizeof(volume->path), "%s", path);
+	r = install(p, volume, slots, slot, label);
+	if (r < 0)
+		return r;
+	volume->installed = true;
+	say_result(p, volume, label);
+	return record(p, volume, part_name(volume->part)[0] == 'C' ? "c" : "d");
+}
+
+/* The slot of the group that STATE says holds this image, 0 or 1; or -1. */
+static int recorded_slot(const struct provision *p, const struct image_description *want, enum part first)
+{
+	char root[65];
+
+	hex_format(want->root_hash, 32, root);
+	for (int i = 0; i < 2; i++) {
+		const char *recorded = state_slot(&p->state, part_name((enum part)(first + i)));
+
+		if (recorded != NULL && strcmp(recorded, root) == 0)
+			return i;
+	}
+	return -1;
+}
+
 int fetch_volume(struct provision *p, struct volume *volume, enum part first_slot)
 {
 	const struct image_description *want = verified_image_description(volume->image);
@@ -209,18 +238,22 @@ int fetch_volume(struct provision *p, struct volume *volume, enum part first_slo
 	unsigned slot;
 	int r = open_slots(p, first_slot, slots, paths);
 
-	if (r < 0)
+	if (r < 0) {
+		volume->result.slot_failed = !p->disk.in_ram;
 		goto out;
-	slot = install_choose(volume->image, slots, state_good(&p->state, group));
-	volume->part = (enum part)(first_slot + slot);
-	snprintf(volume->path, sizeof(volume->path), "%s", paths[slot]);
+	}
+	slot = install_choose(volume->image, slots, state_good(&p->state, group), recorded_slot(p, want, first_slot));
 	snprintf(label, sizeof(label), "%s %s", want->name, want->version);
-	r = install(p, volume, slots, slot, label);
-	if (r < 0)
-		goto out;
-	volume->installed = true;
-	say_result(p, volume, label);
-	r = record(p, volume, group);
+	volume->part = (enum part)(first_slot + slot);
+	r = fill_slot(p, volume, slots, slot, paths[slot], label);
+	if (r < 0 && volume->result.slot_failed && !p->disk.in_ram && state_good(&p->state, group) != (int)(1 - slot)) {
+		/* The other one isn't needed as last good. */
+		console_line(&p->stages, "%s; taking %s instead", p->error, part_name((enum part)(first_slot + 1 - slot)));
+		add_notice(p, p->error);
+		state_set_slot(&p->state, part_name(volume->part), NULL, NULL);
+		volume->part = (enum part)(first_slot + 1 - slot);
+		r = fill_slot(p, volume, slots, 1 - slot, paths[1 - slot], label);
+	}
 out:
 	for (unsigned i = 0; i < 2; i++)
 		if (slots[i].fd >= 0)

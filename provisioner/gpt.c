@@ -164,40 +164,42 @@ static int table_parse(const uint8_t *table, uint32_t count, struct gpt *gpt)
 	return 0;
 }
 
-static int header_check(const uint8_t *header, const struct gpt *gpt)
+/* `my`: the sector this header lies in. A table for more sectors than there are is told apart: such a disk has shrunk. */
+static int header_check(const uint8_t *header, uint64_t my, const struct gpt *gpt)
 {
 	uint8_t copy[GPT_SECTOR_MOST];
 	uint32_t size = get_le32(header + AT_HEADER_SIZE);
 
+	if (memcmp(header + AT_SIGNATURE, SIGNATURE, 8) != 0)
+		return -ENOENT;
 	if (get_le32(header + AT_REVISION) != REVISION || size < HEADER_SIZE || size > gpt->sector_size)
 		return -EBADMSG;
 	memcpy(copy, header, size);
 	put_le32(copy + AT_CRC, 0);
 	if (crc32_of(copy, size) != get_le32(header + AT_CRC))
 		return -EBADMSG;
-	if (get_le64(header + AT_MY_LBA) != 1 || get_le64(header + AT_OTHER_LBA) >= gpt->sectors)
+	if (get_le64(header + AT_MY_LBA) != my || get_le32(header + AT_ENTRY_SIZE) != GPT_ENTRY_SIZE ||
+	    get_le32(header + AT_COUNT) > GPT_ENTRIES)
 		return -EBADMSG;
-	if (get_le32(header + AT_ENTRY_SIZE) != GPT_ENTRY_SIZE || get_le32(header + AT_COUNT) > GPT_ENTRIES)
-		return -EBADMSG;
-	return 0;
+	return get_le64(header + AT_OTHER_LBA) >= gpt->sectors ? -EOVERFLOW : 0;
 }
 
-int gpt_parse(const uint8_t *head, size_t size, uint32_t sector_size, uint64_t sectors, struct gpt *ret_gpt)
+/* `data` are the `size` bytes of the disk from sector `start` on, with the header in sector `my`. */
+static int copy_parse(const uint8_t *data, size_t size, uint64_t start, uint64_t my, uint32_t sector_size, uint64_t sectors,
+		      struct gpt *ret_gpt)
 {
-	const uint8_t *header = head + sector_size;
+	const uint8_t *header = data + (my - start) * sector_size;
 	struct gpt *gpt = ret_gpt;
-	uint64_t table_lba;
+	uint64_t table_lba, at;
 	uint32_t count;
+	int r;
 
 	memset(gpt, 0, sizeof(*gpt));
-	if ((sector_size != 512 && sector_size != GPT_SECTOR_MOST) || size < 2 * (size_t)sector_size)
-		return -EBADMSG;
-	if (memcmp(header + AT_SIGNATURE, SIGNATURE, 8) != 0)
-		return -ENOENT;
 	gpt->sector_size = sector_size;
 	gpt->sectors = sectors;
-	if (header_check(header, gpt) < 0)
-		return -EBADMSG;
+	r = header_check(header, my, gpt);
+	if (r < 0)
+		return r;
 	gpt->first_usable = get_le64(header + AT_FIRST_USABLE);
 	gpt->last_usable = get_le64(header + AT_LAST_USABLE);
 	if (gpt->first_usable > gpt->last_usable || gpt->last_usable >= sectors)
@@ -206,12 +208,36 @@ int gpt_parse(const uint8_t *head, size_t size, uint32_t sector_size, uint64_t s
 
 	table_lba = get_le64(header + AT_TABLE_LBA);
 	count = get_le32(header + AT_COUNT);
-	if (table_lba < 2 || table_lba > size / sector_size || table_lba >= gpt->first_usable ||
-	    size - table_lba * sector_size < (size_t)count * GPT_ENTRY_SIZE)
+	if (table_lba < 2 || table_lba < start || table_lba - start > size / sector_size ||
+	    (table_lba >= gpt->first_usable && table_lba <= gpt->last_usable))
 		return -EBADMSG;
-	if (crc32_of(head + table_lba * sector_size, (size_t)count * GPT_ENTRY_SIZE) != get_le32(header + AT_TABLE_CRC))
+	at = (table_lba - start) * sector_size;
+	if (size - at < (size_t)count * GPT_ENTRY_SIZE ||
+	    crc32_of(data + at, (size_t)count * GPT_ENTRY_SIZE) != get_le32(header + AT_TABLE_CRC))
 		return -EBADMSG;
-	return table_parse(head + table_lba * sector_size, count, gpt);
+	return table_parse(data + at, count, gpt);
+}
+
+static bool size_ok(uint32_t sector_size, size_t size)
+{
+	return (sector_size == 512 || sector_size == GPT_SECTOR_MOST) && size >= 2 * (size_t)sector_size;
+}
+
+int gpt_parse(const uint8_t *head, size_t size, uint32_t sector_size, uint64_t sectors, struct gpt *ret_gpt)
+{
+	if (!size_ok(sector_size, size))
+		return -EBADMSG;
+	return copy_parse(head, size, 0, 1, sector_size, sectors, ret_gpt);
+}
+
+int gpt_parse_backup(const uint8_t *tail, size_t size, uint32_t sector_size, uint64_t sectors, struct gpt *ret_gpt)
+{
+	uint64_t start;
+
+	if (!size_ok(sector_size, size) || size % sector_size != 0 || size / sector_size > sectors)
+		return -EBADMSG;
+	start = sectors - size / sector_size;
+	return copy_parse(tail, size, start, sectors - 1, sector_size, sectors, ret_gpt);
 }
 
 /* ------------------------------------------------------------------ layout */

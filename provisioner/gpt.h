@@ -51,8 +51,11 @@ const char *part_name(enum part part);
 void part_type(enum part part, uint8_t ret_type[16]);
 
 /* Parses the primary table from the first `size` bytes of a disk of `sectors` sectors.
- * 0; -ENOENT: no table there; -EBADMSG: a table that is damaged, or of a form that isn't ours. */
+ * 0; -ENOENT: no table there; -EOVERFLOW: a sound header, for a larger disk; -EBADMSG: a table that is damaged, or of a form that
+ * isn't ours. */
 int gpt_parse(const uint8_t *head, size_t size, uint32_t sector_size, uint64_t sectors, struct gpt *ret_gpt);
+/* The same for the backup, from the last `size` bytes (whole sectors). */
+int gpt_parse_backup(const uint8_t *tail, size_t size, uint32_t sector_size, uint64_t sectors, struct gpt *ret_gpt);
 
 /* Is this table Repave's? All of STATE, C0, C1, D0, D1 once, H at most once, nothing else. Then ret_parts points
  * to the entries (H may be NULL). 0, or -EMEDIUMTYPE. */

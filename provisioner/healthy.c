@@ -18,6 +18,7 @@
 #include "provisioner/cmdline.h"
 #include "provisioner/disk.h"
 #include "provisioner/probe.h"
+#include "provisioner/ram.h"
 #include "provisioner/state.h"
 #include "provisioner/tries.h"
 #include "provisioner/watchdog.h"
@@ -43,6 +44,7 @@ static void end(int signal_number)
 struct start {
 	char c_root[65], d_root[65]; /* d: "" without an application */
 	unsigned seconds;
+	bool in_ram;                 /* a disk, if there is one, has no part in this start */
 };
 
 static int start_load(struct start *ret_start)
@@ -59,6 +61,7 @@ static int start_load(struct start *ret_start)
 	r = cmdline_boot_slot((const char *)cmdline.data, "repave.c", &slot);
 	if (r == 0) {
 		hex_format(slot.root_hash, 32, ret_start->c_root);
+		ret_start->in_ram = strcmp(slot.partuuid, RAM_PARTUUID) == 0;
 		if (cmdline_boot_slot((const char *)cmdline.data, "repave.d", &slot) == 0)
 			hex_format(slot.root_hash, 32, ret_start->d_root);
 		if (cmdline_value((const char *)cmdline.data, "repave.health", text, sizeof(text)) == 0 &&
@@ -72,15 +75,16 @@ static int start_load(struct start *ret_start)
 }
 
 /* ------------------------------------------------------------------ STATE */
-/* 0; -ENOENT on a server without a disk of ours: there is nothing to remember then. */
-static int open_state(struct state *ret_state)
+/* 0; -ENOENT without a disk of ours: there is nothing to remember then. */
+static int open_state(const struct start *start, struct state *ret_state)
 {
 	static struct disk disk;
 	char path[BLOCKDEV_NAME + 8], error[SENTENCE];
 	uint64_t size;
 	int fd, r;
 
-	disk_find(&disk);
+	if (!start->in_ram)
+		disk_find(&disk);
 	if (!disk.found)
 		return -ENOENT;
 	r = disk_open_part(&disk, PART_STATE, &fd, &size, path, error);
@@ -99,7 +103,7 @@ static int open_state(struct state *ret_state)
 static void note_healthy(const struct start *start)
 {
 	struct state state;
-	int r = open_state(&state);
+	int r = open_state(start, &state);
 
 	if (r < 0)
 		return;
@@ -111,10 +115,10 @@ static void note_healthy(const struct start *start)
 	state_release(&state);
 }
 
-static void note_clean_stop(void)
+static void note_clean_stop(const struct start *start)
 {
 	struct state state;
-	int r = open_state(&state);
+	int r = open_state(start, &state);
 
 	if (r < 0)
 		return;
@@ -133,7 +137,7 @@ static bool another_was_healthy(const struct start *start)
 	struct state state;
 	bool another;
 
-	if (open_state(&state) < 0)
+	if (open_state(start, &state) < 0)
 		return false;
 	another = tries_last_good(&state, &good) &&
 		  (strcmp(good.c.root, start->c_root) != 0 || strcmp(good.d.root, start->d_root) != 0);
@@ -238,7 +242,7 @@ int main(int argc, char **argv)
 			wait_healthy(&start, &healthy, &given_up);
 		sleep(healthy ? 10 : 1);
 	}
-	note_clean_stop();
+	note_clean_stop(&start);
 	if (watchdog >= 0)
 		watchdog_leave(watchdog);
 	return 0;

@@ -69,6 +69,7 @@ struct installer {
 	bool bad;             /* of it something wasn't what was signed … */
 	uint32_t bad_servers; /* … and a bit for each server that sent it */
 	uint64_t checked_from; /* next block for check_target's threads */
+	uint64_t unreadable;   /* blocks of the target that the disk didn't give */
 };
 
 static inline uint32_t blocks_per_frame(const struct installer *in)
@@ -79,7 +80,7 @@ static inline uint32_t blocks_per_frame(const struct installer *in)
 /* install.c */
 void show(struct installer *in, enum install_phase phase, uint64_t done, uint64_t total);
 void show_more(struct installer *in, enum install_phase phase, uint64_t more);
-/* Notes the first error that ends the installation, with its sentence. */
+/* Notes the first error of the target slot, with its sentence: it ends the installation. */
 void fail_install(struct installer *in, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int failed(struct installer *in);
 

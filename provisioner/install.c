@@ -2,6 +2,8 @@
 #include "provisioner/install.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,8 +101,10 @@ static int make_level(struct installer *in, int level)
 	r = failed(in);
 	if (r == 0 && plan_count(&in->plan, PLAN_FETCH) > 0)
 		r = fetch_level(in);
-	if (failed(in) < 0)
+	if (failed(in) < 0) {
+		in->result->slot_failed = true;
 		r = sentence(in->error, failed(in), "%s", in->failure);
+	}
 	plan_release(&in->plan);
 	return r;
 }
@@ -116,7 +120,10 @@ static int write_superblock(struct installer *in)
 	if (read_full_at(in->target->fd, have, BLOCK, offset) == 0 && memcmp(have, block, BLOCK) == 0)
 		return 0;
 	r = write_full_at(in->target->fd, block, BLOCK, offset);
-	return r < 0 ? sentence(in->error, r, "slot %s can't be written: %s", in->target->name, strerror(-r)) : 0;
+	if (r == 0)
+		return 0;
+	in->result->slot_failed = true;
+	return sentence(in->error, r, "slot %s can't be written at byte %" PRIu64 ": %s", in->target->name, offset, strerror(-r));
 }
 
 static int make_levels(struct installer *in)
@@ -141,8 +148,35 @@ static int make_levels(struct installer *in)
 static int sync_target(struct installer *in)
 {
 	show(in, INSTALL_SYNC, 0, 0);
-	return fdatasync(in->target->fd) < 0 ? sentence(in->error, -errno, "slot %s can't be synced: %s", in->target->name,
-							 strerror(errno)) : 0;
+	if (fdatasync(in->target->fd) == 0)
+		return 0;
+	in->result->slot_failed = true;
+	return sentence(in->error, -errno, "slot %s can't be written: %s", in->target->name, strerror(errno));
+}
+
+/* A sector that couldn't be read has been written, and most disks then put another one in its place. Those that don't would
+ * fail under the running system. Reads the slot again, from the disk and not from memory. */
+static int read_again(struct installer *in)
+{
+	struct install_result counted = *in->result;
+	int r = 0;
+
+	posix_fadvise(in->target->fd, 0, (off_t)in->want->image_size, POSIX_FADV_DONTNEED);
+	for (int level = (int)in->layout.levels - 1; r == 0 && level >= LEVEL_DATA; level--) {
+		r = plan_init(&in->plan, level_first(in, level), level_count(in, level));
+		if (r < 0)
+			return sentence(in->error, r, "out of memory for the plan of %s", in->path);
+		in->level = level;
+		check_target(in);
+		r = failed(in);
+		if (r == 0 && plan_count(&in->plan, PLAN_FETCH) > 0)
+			r = -EIO;
+		plan_release(&in->plan);
+	}
+	*in->result = counted;
+	in->result->slot_failed = r < 0;
+	return r < 0 ? sentence(in->error, r, "slot %s has sectors that can't be read, even after they were written: replace the disk",
+				in->target->name) : 0;
 }
 
 /* ------------------------------------------------------------------ the story */
@@ -239,6 +273,8 @@ int install_image(const struct verified_image *image, const struct slot *target,
 		r = make_levels(&in);
 	if (r == 0)
 		r = sync_target(&in);
+	if (r == 0 && in.unreadable > 0)
+		r = read_again(&in);
 	if (options->complete)
 		ret_result->repaired = ret_result->copied + ret_result->fetched;
 	installer_release(&in);
@@ -256,7 +292,7 @@ static bool has_top(const struct image_description *want, const struct verity_la
 	return memcmp(digest, want->root_hash, VERITY_DIGEST) == 0;
 }
 
-unsigned install_choose(const struct verified_image *image, const struct slot *slots, int good)
+unsigned install_choose(const struct verified_image *image, const struct slot *slots, int good, int recorded)
 {
 	const struct image_description *want = verified_image_description(image);
 	struct verity_layout layout;
@@ -267,6 +303,9 @@ unsigned install_choose(const struct verified_image *image, const struct slot *s
 	/* Both may hold it after a cut: the good one is the complete one. */
 	if (good >= 0 && has_top(want, &layout, &slots[good]))
 		return (unsigned)good;
+	/* A slot whose top is damaged is still the one to repair. */
+	if (recorded >= 0 && !has_top(want, &layout, &slots[1 - recorded]))
+		return (unsigned)recorded;
 	if (!has_top(want, &layout, &slots[other]) && good < 0 && has_top(want, &layout, &slots[1]))
 		return 1;
 	return other;

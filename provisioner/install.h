@@ -61,6 +61,7 @@ struct install_result {
 	uint64_t wire_bytes;
 	uint64_t patch_bytes; /* of these, how many were of a patch */
 	uint64_t repaired; /* of a slot that was complete: blocks that had changed and were made good */
+	bool slot_failed;  /* it was the target slot that ended it: it can't be written, or doesn't give back what was */
 };
 
 /* What is known of the target slot, and what is to be done about it. */
@@ -70,9 +71,9 @@ struct install_options {
 	unsigned threads; /* 0: one per CPU */
 };
 
-/* Which of the two `slots` to make equal to the image: the one that already holds its tree, else the one
- * that isn't `good` (-1: neither is known to be good). Returns 0 or 1. */
-unsigned install_choose(const struct verified_image *image, const struct slot *slots, int good);
+/* Which of the two `slots` to make equal to the image: the one that already holds its tree, or was `recorded` as complete with it (-1:
+ * neither), else the one that isn't `good` (-1: neither is known to be good). Returns 0 or 1. */
+unsigned install_choose(const struct verified_image *image, const struct slot *slots, int good, int recorded);
 
 /* `donor` (may be NULL) is only read. 0; -EFBIG: the image doesn't fit; -EBADMSG: the server's bytes aren't what was signed, and
  * they were refused; -ENOENT, -EIO, -ENOMEM or an error of the network. `ret_error` says it in a sentence. */

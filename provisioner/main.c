@@ -67,13 +67,34 @@ static void attach_state(struct provision *p)
 	close(fd);
 }
 
+void add_notice(struct provision *p, const char *text)
+{
+	size_t used = strlen(p->notice);
+
+	snprintf(p->notice + used, sizeof(p->notice) - used, "%s%s", used > 0 ? "; " : "", text);
+}
+
+/* Where that can't be, the kernel may still know the partitions. */
+static void mend_table(struct provision *p)
+{
+	char text[SENTENCE];
+
+	if (disk_mend(&p->disk, text) == 0)
+		sentence(text, 0, "one copy of disk %s's partition table was damaged and was made good from the other", p->disk.name);
+	add_notice(p, text);
+	console_line(&p->stages, "%s", text);
+}
+
 static int look_for_state(struct provision *p)
 {
 	int r = state_init(&p->state);
 
 	if (r < 0)
 		return sentence(p->error, r, "out of memory");
-	disk_find(&p->disk);
+	if (!p->config.ram_slots)
+		disk_find(&p->disk);
+	if (p->disk.found && p->disk.damaged)
+		mend_table(p);
 	if (p->disk.found)
 		attach_state(p);
 	return 0;
@@ -91,6 +112,11 @@ static int step_assign(struct provision *p)
 {
 	int r = ask_for_assignment(p);
 
+	if (r == 0 && heed_date(p, http_date(p->control))) {
+		tuf_client_close(p->tuf);
+		p->tuf = NULL;
+		r = refresh_trust(p);
+	}
 	if (r == 0)
 		r = resolve_images(p, p->assignment.os_target, p->assignment.app_target);
 	if (r == 0)
@@ -100,7 +126,7 @@ static int step_assign(struct provision *p)
 	return r;
 }
 
-static int slots_in_ram(struct provision *p)
+int slots_in_ram(struct provision *p, const char *why)
 {
 	uint64_t c = verified_image_description(p->c.image)->image_size, d = 0;
 	char size[16];
@@ -108,18 +134,22 @@ static int slots_in_ram(struct provision *p)
 
 	if (p->d.image != NULL)
 		d = verified_image_description(p->d.image)->image_size;
-	r = ram_prepare(c, d, p->error);
+	r = ram_prepare(c, d, why, p->error);
 	if (r < 0)
 		return r;
 	p->disk.in_ram = true;
-	console_line(&p->stages, "this server has no disk: C: and D: are in RAM, %s", format_size(c + d, size));
+	/* What this boot does says nothing about the slots of a disk. */
+	if (p->state.fd >= 0)
+		close(p->state.fd);
+	p->state.fd = -1;
+	console_line(&p->stages, "%s: C: and D: are in RAM, %s", why, format_size(c + d, size));
 	return 0;
 }
 
 static int step_disk(struct provision *p)
 {
 	struct disk_needs needs = { p->config.slot_c_mib, p->config.slot_d_mib, p->assignment.wipe, p->identity.uuid };
-	char size[16];
+	char size[16], why[SENTENCE];
 	bool made;
 	int r;
 
@@ -128,9 +158,16 @@ static int step_disk(struct provision *p)
 		close(p->state.fd);
 		p->state.fd = -1;
 	}
+	if (p->config.ram_slots)
+		return slots_in_ram(p, "repave.slots=ram");
 	r = disk_prepare(&p->disk, &needs, &made, p->error);
 	if (r == -ENODEV)
-		return slots_in_ram(p);
+		return slots_in_ram(p, "this server has no disk");
+	if (r == -EIO || r == -EROFS) {
+		sentence(why, 0, "%s", p->error);
+		add_notice(p, why);
+		return slots_in_ram(p, why);
+	}
 	if (r < 0)
 		return r;
 	console_line(&p->stages, "%s, %s%s", p->disk.name, format_size(p->disk.size, size), made ? ", partitioned" : "");
@@ -148,15 +185,14 @@ static int step_disk(struct provision *p)
 static void note_repair(struct provision *p, const struct volume *volume)
 {
 	uint64_t blocks = volume->result.repaired;
-	char old[SENTENCE];
+	char text[SENTENCE];
 
 	if (blocks == 0)
 		return;
-	snprintf(old, sizeof(old), "%.250s%s", p->notice, p->notice[0] != '\0' ? "; " : "");
-	sentence(p->notice, 0, "%s%" PRIu64 " blocks of %s had changed on disk %s and were repaired", old, blocks,
-		 part_name(volume->part), p->disk.name);
-	console_line(&p->stages, "%" PRIu64 " blocks of %s had changed on disk %s and were repaired", blocks,
-		     part_name(volume->part), p->disk.name);
+	sentence(text, 0, "%" PRIu64 " blocks of %s had changed on disk %s and were repaired", blocks, part_name(volume->part),
+		 p->disk.name);
+	add_notice(p, text);
+	console_line(&p->stages, "%s", text);
 }
 
 /* ------------------------------------------------------------------ one boot */
@@ -214,6 +250,8 @@ static int boot_once(struct provision *p)
 		r = choose_system(p);
 	if (r == 0)
 		r = fill_slots(p);
+	if (r < 0 && (p->c.result.slot_failed || p->d.result.slot_failed))
+		r = do_without_slot(p);
 	if (r < 0)
 		return r;
 	begin(p, "boot");
@@ -274,19 +312,30 @@ static void add_stages_before(struct stages *stages)
 		stages_add(stages, "net", net - init);
 }
 
+void heed_lease(struct provision *p)
+{
+	struct buffer lease = { 0 };
+	int r = settings_lease(&lease);
+
+	/* A lease that can't be read is none. */
+	if (r == 0 && !config_take_lease(&p->config, (const char *)p->words.data, (const char *)lease.data))
+		console_line(&p->stages, "the DHCP lease's option 224 names no control unit: left out; it should be text like cu=10.0.0.1");
+	buffer_release(&lease);
+}
+
 static int start(struct provision *p, const struct options *options)
 {
-	struct buffer words = { 0 };
 	int r;
 
 	add_stages_before(&p->stages);
 	stages_begin(&p->stages, "identify");
-	r = settings_load(true, &words, p->error);
+	r = settings_load(&p->words, p->error);
 	if (r == 0)
-		r = config_load(options->config, options->token, (const char *)words.data, &p->config, p->error);
-	buffer_release(&words);
-	if (r == 0)
-		r = open_clients(p);
+		r = config_load(options->config, options->token, (const char *)p->words.data, &p->config, p->error);
+	if (r < 0)
+		return r;
+	heed_lease(p);
+	r = open_clients(p);
 	if (r == 0)
 		r = step_identify(p);
 	return r;
@@ -324,7 +373,7 @@ static int print_settings(void)
 {
 	struct buffer words = { 0 };
 	char error[SENTENCE];
-	int r = settings_load(false, &words, error);
+	int r = settings_load(&words, error);
 
 	if (r < 0)
 		fprintf(stderr, "provision: %s\n", error);

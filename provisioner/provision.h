@@ -31,6 +31,7 @@ struct volume {
 
 struct provision {
 	struct config config;
+	struct buffer words;     /* of the kernel command line and SMBIOS */
 	struct identity identity;
 	struct stages stages;
 	struct http *control;    /* to the control unit, with the token */
@@ -63,8 +64,14 @@ bool report_progress(struct provision *p, json_t *progress);
 /* control.c: the "stages" and "images" of a report and of boot.json. A new reference, or NULL. */
 json_t *images_json(const struct provision *p);
 
+/* main.c: one thing more that the operator should know of this boot. */
+void add_notice(struct provision *p, const char *text);
+
 /* main.c: writes STATE; a STATE that can't be written is said on the console, and keeps no server from booting. */
 void save_state(struct provision *p);
+
+/* main.c: control units and time servers that the newest lease names. */
+void heed_lease(struct provision *p);
 
 /* control.c: between two tries to reach the control unit: the next address at once, or a pause when all have been tried. `error`
  * says why. 0, or -ENETDOWN when policy says that it has taken too long: boot_offline is next then. */
@@ -80,6 +87,9 @@ int resolve_images(struct provision *p, const char *os_target, const char *app_t
 
 /* choose.c: the assigned images stay, or, after too many starts that never became healthy, make way for the last good ones. */
 int choose_system(struct provision *p);
+/* choose.c: the disk failed where the system in c and d was to be written (p->error says how): it goes to RAM where there is enough, or
+ * makes way for the last good one. */
+int do_without_slot(struct provision *p);
 /* choose.c: what is in c and d, with their slots. */
 void pair_of(const struct provision *p, struct system_pair *ret_pair);
 
@@ -87,10 +97,15 @@ void pair_of(const struct provision *p, struct system_pair *ret_pair);
 void check_clock(struct provision *p);
 /* settime.c: something has expired or isn't valid yet. Asks for the time, once in a try; true when the clock was wrong. */
 bool doubt_clock(struct provision *p);
+/* settime.c: the control unit told its time with an answer, `date` (0: it didn't). A clock that is behind it is set: what
+ * expired in between looked fresh. True when it was, and the metadata is to be checked anew. */
+bool heed_date(struct provision *p, int64_t date);
 /* settime.c: puts the time into STATE (not stored yet): the control unit's certificate and the metadata were valid at it. 0 or
  * -ENOMEM. */
 int note_time(struct provision *p);
 
+/* main.c: C: and D: of this boot are in RAM, because of `why`. 0; -ENOMEM with the figures; or -errno. */
+int slots_in_ram(struct provision *p, const char *why);
 /* main.c: fills C: and D: for the images in c and d. */
 int fill_slots(struct provision *p);
 /* fetch.c: makes a slot of the group equal to the volume's image. */

@@ -16,6 +16,7 @@
 
 #define FOLDER "/run/repave/ram"
 #define RESERVE (UINT64_C(96) << 20) /* kernels, initrd, this program, and the OS's first steps */
+#define JUMP_RESERVE (UINT64_C(8) << 20)
 #define PIECE (1u << 20)
 
 uint64_t ram_needed(uint64_t images)
@@ -35,22 +36,41 @@ uint64_t ram_available(const char *meminfo)
 	return strncmp(end, " kB", 3) == 0 && kib < UINT64_MAX >> 10 ? (uint64_t)kib << 10 : 0;
 }
 
-static int check_memory(uint64_t images, char ret_error[SENTENCE])
+static int available_now(uint64_t *ret_available, char ret_error[SENTENCE])
 {
 	struct buffer meminfo = { 0 };
-	char size[16], need[16], have[16];
-	uint64_t available, needed = ram_needed(images);
 	int r = file_load("/proc/meminfo", 1 << 16, &meminfo);
 
 	if (r < 0)
 		return sentence(ret_error, r, "/proc/meminfo can't be read: %s", strerror(-r));
-	available = ram_available((const char *)meminfo.data);
+	*ret_available = ram_available((const char *)meminfo.data);
 	buffer_release(&meminfo);
-	if (available >= needed)
-		return 0;
-	return sentence(ret_error, -ENOMEM, "this server has no disk, and images of %s need %s of memory to boot from there, but %s are "
+	return 0;
+}
+
+static int check_memory(uint64_t images, const char *why, char ret_error[SENTENCE])
+{
+	char size[16], need[16], have[16];
+	uint64_t available, needed = ram_needed(images);
+	int r = available_now(&available, ret_error);
+
+	if (r < 0 || available >= needed)
+		return r;
+	return sentence(ret_error, -ENOMEM, "%s, and images of %s need %s of memory to boot from there, but %s are "
 			"available: add memory or a disk, or assign smaller images (Compression inside the image, make menuconfig)",
-			format_size(images, size), format_size(needed, need), format_size(available, have));
+			why, format_size(images, size), format_size(needed, need), format_size(available, have));
+}
+
+int ram_check_jump(uint64_t bytes, char ret_error[SENTENCE])
+{
+	char size[16], need[16], have[16];
+	uint64_t available, needed = 2 * bytes + JUMP_RESERVE;
+	int r = available_now(&available, ret_error);
+
+	if (r < 0 || available >= needed)
+		return r;
+	return sentence(ret_error, -ENOMEM, "a kernel and initrd of %s need %s of memory for the jump, but %s are available: add memory, "
+			"or assign smaller images", format_size(bytes, size), format_size(needed, need), format_size(available, have));
 }
 
 static int make_slot(const char *name, uint64_t size)
@@ -67,14 +87,14 @@ static int make_slot(const char *name, uint64_t size)
 	return r;
 }
 
-int ram_prepare(uint64_t c_size, uint64_t d_size, char ret_error[SENTENCE])
+int ram_prepare(uint64_t c_size, uint64_t d_size, const char *why, char ret_error[SENTENCE])
 {
 	char options[64];
 	int r;
 
 	/* Slots of a try before this one. */
 	umount2(FOLDER, MNT_DETACH);
-	r = check_memory(c_size + d_size, ret_error);
+	r = check_memory(c_size + d_size, why, ret_error);
 	if (r < 0)
 		return r;
 	snprintf(options, sizeof(options), "mode=0700,size=%llu", (unsigned long long)(c_size + d_size + (1 << 20)));

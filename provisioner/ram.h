@@ -18,8 +18,12 @@ uint64_t ram_needed(uint64_t images);
 /* Pure. Bytes of "MemAvailable" in the text of /proc/meminfo, or 0. */
 uint64_t ram_available(const char *meminfo);
 
-/* Makes empty slots of `c_size` and `d_size` bytes (0: none), if `ram_needed` is there. 0; -ENOMEM with the figures; or -errno. */
-int ram_prepare(uint64_t c_size, uint64_t d_size, char ret_error[SENTENCE]);
+/* Makes empty slots of `c_size` and `d_size` bytes (0: none), if `ram_needed` is there. `why` begins the sentence. 0; -ENOMEM with
+ * the figures; or -errno. */
+int ram_prepare(uint64_t c_size, uint64_t d_size, const char *why, char ret_error[SENTENCE]);
+/* Whether kexec_file_load can take a kernel and an initrd of together `bytes`, which are in memory: it makes two copies of them, and
+ * what it can't get it takes by the OOM killer. 0; -ENOMEM with the figures; or -errno. */
+int ram_check_jump(uint64_t bytes, char ret_error[SENTENCE]);
 /* Opens a slot; the second of each group is empty. 0 or -errno with a sentence. */
 int ram_open(enum part part, int *ret_fd, uint64_t *ret_size, char *ret_path, size_t room, char ret_error[SENTENCE]);
 

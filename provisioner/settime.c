@@ -155,13 +155,14 @@ static bool learn_time(struct provision *p, const struct clock_bounds *bounds)
 
 	if (told) {
 		set_clock(p, date);
+		set_rtc(date);
 	} else {
+		/* Its word, which anybody on the way may have changed, ends with this boot: the RTC keeps what it had. */
 		told = ask_ntp(p, bounds);
 		who = "NTP";
 	}
 	if (!told)
 		return false;
-	set_rtc(time(NULL));
 	format_time(time(NULL), text);
 	console_line(&p->stages, "%s, by %s", text, who);
 	return true;
@@ -197,6 +198,21 @@ bool doubt_clock(struct provision *p)
 		return false;
 	p->clock_asked = true;
 	return learn_time(p, &bounds) && llabs((int64_t)time(NULL) - before) > SAME_SECONDS;
+}
+
+bool heed_date(struct provision *p, int64_t date)
+{
+	struct clock_bounds bounds = bounds_of(p);
+	char text[32];
+
+	/* Only forward: back, it would be the control unit's way around what has expired. */
+	if (!clock_authentic_possible(&bounds, date) || date - (int64_t)time(NULL) <= SAME_SECONDS)
+		return false;
+	set_clock(p, date);
+	set_rtc(date);
+	format_time(date, text);
+	console_line(&p->stages, "%s, by the control unit: this server's clock was behind", text);
+	return true;
 }
 
 int note_time(struct provision *p)

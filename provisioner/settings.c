@@ -28,30 +28,7 @@ static int add_smbios(struct buffer *words)
 	return r;
 }
 
-static int add_lease(struct buffer *words)
-{
-	static const char *const allowed[] = { "repave.cu", "repave.ntp" };
-	struct buffer lease = { 0 };
-	char value[2048];
-	int r = 0;
-
-	if (file_load(LEASE, SETTINGS_MOST, &lease) < 0)
-		return 0;
-	for (size_t i = 0; r == 0 && i < sizeof(allowed) / sizeof(allowed[0]); i++) {
-		struct buffer word = { 0 };
-
-		if (cmdline_value((const char *)lease.data, allowed[i], value, sizeof(value)) != 0)
-			continue;
-		r = buffer_printf(&word, "%s=%s", allowed[i], value);
-		if (r == 0)
-			r = cmdline_merge(words, (const char *)word.data);
-		buffer_release(&word);
-	}
-	buffer_release(&lease);
-	return r;
-}
-
-int settings_load(bool with_dhcp, struct buffer *ret_words, char ret_error[SENTENCE])
+int settings_load(struct buffer *ret_words, char ret_error[SENTENCE])
 {
 	struct buffer cmdline = { 0 };
 	int r = file_load(CMDLINE, SETTINGS_MOST, &cmdline);
@@ -62,7 +39,12 @@ int settings_load(bool with_dhcp, struct buffer *ret_words, char ret_error[SENTE
 	buffer_release(&cmdline);
 	if (r == 0)
 		r = add_smbios(ret_words);
-	if (r == 0 && with_dhcp)
-		r = add_lease(ret_words);
 	return r < 0 ? sentence(ret_error, r, "out of memory") : 0;
+}
+
+int settings_lease(struct buffer *ret_words)
+{
+	int r = file_load(LEASE, SETTINGS_MOST, ret_words);
+
+	return r == -ENOENT ? buffer_printf(ret_words, "%s", "") : r;
 }

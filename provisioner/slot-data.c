@@ -8,6 +8,8 @@
 #include "provisioner/donor.h"
 #include "provisioner/install-private.h"
 
+#define UNREADABLE_MOST 65u /* a dying disk takes half a minute for each */
+
 /* ------------------------------------------------------------------ digests */
 /* A digest in the tree levels above the leaves: of block `index` of `level`. */
 static const uint8_t *digest_above(const struct installer *in, int level, uint64_t index)
@@ -144,9 +146,15 @@ static uint32_t check_singly(struct installer *in, struct worker *worker, uint32
 {
 	uint32_t kept = 0;
 
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++) {
 		if (read_full_at(in->target->fd, worker->data, BLOCK, (uint64_t)(in->plan.first + entry + i) * BLOCK) == 0)
 			kept += check_chunk(in, worker, entry + i, 1, zero);
+		else if (__atomic_add_fetch(&in->unreadable, 1, __ATOMIC_RELAXED) == UNREADABLE_MOST)
+			fail_install(in, -EIO, "slot %s has more than %u blocks that can't be read: replace the disk", in->target->name,
+				     UNREADABLE_MOST - 1);
+		if (failed(in) < 0)
+			break;
+	}
 	return kept;
 }
 

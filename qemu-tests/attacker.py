@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What an attacker would run in place of a fleet's servers.
 
-attacker.py mirror --folder REPOSITORY --port N
+attacker.py mirror --folder REPOSITORY --port N [--lie]
     Serves a repository's files as they are, with byte ranges and without any check: a mirror, a cache, or the network itself.
+    A liar changes bytes of every part of an image.
 
-attacker.py control --state DIR --port N --os TARGET [--app TARGET] --reports FILE
-    A control unit with the fleet's own TLS key, so that no node can tell it from the real one, which orders every node to
+attacker.py control --state DIR --port N --os TARGET [--app TARGET] [--mirror URL] --reports FILE
+    A control unit with the TLS key of DIR; with the fleet's own, no node can tell it from the real one. It orders every node to
     boot these targets. What nodes report goes to FILE, one JSON object a line.
 """
 import argparse
@@ -35,7 +36,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Mirror(Handler):
-    folder = None
+    folder, lie = None, False
+
+    def spoiled(self, data):
+        return bytes(byte ^ 0x20 if at % 500 == 20 else byte for at, byte in enumerate(data)) if self.lie else data
 
     def do_GET(self):
         path = (self.folder / self.path.removeprefix("/repository/")).resolve()
@@ -50,7 +54,7 @@ class Mirror(Handler):
                 return
             first, last = int(wanted[1]), min(int(wanted[2]), size - 1)
             file.seek(first)
-            self.send(206, file.read(last + 1 - first), [("Content-Range", f"bytes {first}-{last}/{size}")])
+            self.send(206, self.spoiled(file.read(last + 1 - first)), [("Content-Range", f"bytes {first}-{last}/{size}")])
 
     do_HEAD = do_GET
 
@@ -73,6 +77,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = parser.add_subparsers(dest="kind", required=True)
     mirror, control = kinds.add_parser("mirror"), kinds.add_parser("control")
+    mirror.add_argument("--lie", action="store_true")
+    control.add_argument("--mirror")
     mirror.add_argument("--folder", required=True, type=lambda text: Path(text).resolve())
     control.add_argument("--state", required=True, type=Path)
     control.add_argument("--os", required=True)
@@ -84,9 +90,11 @@ def main():
     handler = Mirror if words.kind == "mirror" else Liar
     server = ThreadingHTTPServer(("", words.port), handler)
     if words.kind == "mirror":
-        Mirror.folder = words.folder
+        Mirror.folder, Mirror.lie = words.folder, words.lie
     else:
         Liar.orders = {"os": {"target": words.os}, "app": {"target": words.app} if words.app else None}
+        if words.mirror:
+            Liar.orders["mirrors"] = [words.mirror]
         Liar.reports = words.reports
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(words.state / "server.pem", words.state / "server.key")

@@ -24,4 +24,10 @@ test-qemu: all
 
 # Every choice of the configuration is built and booted, and faults are counted; hours, not minutes.
 test-long: all
-	$(Q)$(pytest) -m long
+	$(Q)status=0; $(pytest) -m long || status=$$?; $(qemu-environment) $(PYTHON) qemu-tests/faults.py || status=$$?; exit $$status
+
+# SCENES: only these, such as SCENES="first-boot update".
+SCENES ?=
+.PHONY: record
+record: all
+	$(Q)$(qemu-environment) $(if $(SCENES),SCENES="$(SCENES)") $(PYTHON) qemu-tests/record

@@ -302,11 +302,11 @@ class Server:
         except FileNotFoundError:
             return ""
 
-    def wait_for(self, pattern, seconds=300):
+    def wait_for(self, pattern, seconds=300, every=0.5):
         """Waits for a line of the console that matches, and returns the match."""
         try:
             return wait_until(f"{self.name}: console line {pattern!r}", seconds,
-                              lambda: re.search(pattern, self.console(), re.M), alive=self.process)
+                              lambda: re.search(pattern, self.console(), re.M), every=every, alive=self.process)
         except Failure as failure:
             raise Failure(f"{failure}\n--- end of the console ({self.console_file}):\n"
                           + "\n".join(self.console().splitlines()[-40:])) from None

@@ -2,98 +2,79 @@
 """Servers with wrong clocks, several networks, several control units, and none at all."""
 import fcntl
 import os
+import re
 import select
+import shutil
 import socket
 import struct
 import threading
 
-import pytest
-
 import fleet as fleet_module
 from fleet import run
+from hostile import REQUEST, Dhcp, Ntp, option
+
+DAY = 86400
 
 
-def start(fleet, server, pattern=r"^repave: healthy"):
+def begin(fleet, server, pattern=r"^repave: healthy"):
     fleet.control.start()
     fleet.default("minimal", "web")
     server.start()
-    server.wait_for(pattern)
+    return server.wait_for(pattern)
 
 
-@pytest.mark.parametrize("base", ["1970-01-01", "2099-06-01"])
-def test_impossible_clock_is_set_by_the_control_unit(fleet, base):
-    server = fleet.server(medium="direct", append=["-rtc", f"base={base}"])
-    start(fleet, server)
-    text = server.console()
-    assert f"this server's clock says {base[:2]}" in text and "UTC, by the control unit" in text, text
-    year = fleet_module.time.strftime("%Y", fleet_module.time.gmtime())
-    assert fleet.ssh(server, "date -u +%Y").strip() == year
+def in_days(days):
+    time = fleet_module.time
+    return time.strftime("%Y-%m-%d", time.gmtime(time.time() + days * DAY))
 
 
-def test_clock_a_few_years_ahead_does_not_expire_the_metadata(fleet):
-    """A possible time, by which everything has expired."""
-    later = fleet_module.time.strftime("%Y-%m-%d", fleet_module.time.gmtime(fleet_module.time.time() + 3 * 366 * 86400))
-    server = fleet.server(medium="direct", append=["-rtc", f"base={later}"])
-    start(fleet, server)
-    assert "UTC, by the control unit" in server.console()
-
-
-def test_no_control_unit_boots_the_last_good_system(fleet):
-    server = fleet.server(medium="direct", cmdline="repave.unreachable=5")
-    start(fleet, server)
-    fleet.control.stop()
-    server.reset()
-    server.wait_for(r"(?s)the last good system boots: os/minimal/.* with app/web/.*^repave: healthy")
-    assert "FAILED" not in server.console()
-    # A week of grace after the metadata's end, and not a day more.
+def restart(server, date, pattern):
     server.stop()
-    later = fleet_module.time.strftime("%Y-%m-%d", fleet_module.time.gmtime(fleet_module.time.time() + 400 * 86400))
-    server.append = ["-rtc", f"base={later}"]
+    server.append = ["-rtc", f"base={date}"]
     server.start()
-    server.wait_for(r"FAILED: the last good system can't boot without a control unit: its metadata expired longer ago")
+    return server.wait_for(pattern)
+
+
+def test_wrong_clocks_with_and_without_a_control_unit(fleet):
+    server = fleet.server(medium="direct", append=["-rtc", "base=1970-01-01"])
+    begin(fleet, server)
+    assert re.search(r"this server's clock says 1970.*: impossible\n.*UTC, by the control unit", server.console())
+    assert fleet.ssh(server, "date -u +%Y").strip() == in_days(0)[:4]
+    restart(server, "2099-06-01", r"(?s)clock says 2099.*UTC, by the control unit.*assignment 1: ")
+    # A possible time, by which everything has expired.
+    restart(server, in_days(3 * 366), r"(?s)UTC, by the control unit.*assignment 1: ")
+
+    fleet.control.stop()
+    server.cmdline = "repave.unreachable=1"
+    restart(server, in_days(0), r"(?s)the last good system boots: os/minimal/.* with app/web/.*^repave: healthy")
+    assert "FAILED" not in server.console()
+    # Expired for some days, within the week of grace; and longer.
+    restart(server, in_days(10), r"(?s)the last good system boots: .*starting it")
+    restart(server, in_days(60), r"FAILED: the last good system can't boot without a control unit: its metadata expired longer ago")
     assert "starting it" not in server.console()
 
+    # NTP is only asked by who has no time at all, and its lies have bounds.
+    truth = fleet_module.time.time
+    ntp = Ntp(lambda: truth() + 90 * 366 * DAY)
+    ntp.start()
+    server.cmdline = "repave.unreachable=1 repave.ntp=10.0.2.2"
+    restart(server, "1970-01-01", r"NTP server 10\.0\.2\.2 tells an impossible time: not believed")
+    ntp.clock = truth
+    restart(server, "1970-01-01", r"(?s)UTC, by NTP.*the last good system boots: .*starting it")
 
-def test_ntp_sets_an_impossible_clock_while_no_control_unit_answers(fleet):
-    server = fleet.server(medium="direct", cmdline="repave.unreachable=0 repave.ntp=10.0.2.2")
-    start(fleet, server)
-    fleet.control.stop()
-    server.stop()
-    # Without peers it serves this host's time, and sets nothing.
-    fleet.processes.append(fleet_module.Process([fleet_module.BUILD / "packages/busybox-initramfs/bin/busybox", "ntpd", "-n", "-l"],
-                                                fleet.folder / "ntpd.log"))
-    server.append = ["-rtc", "base=1970-01-01"]
+
+def test_control_units_of_the_firmware_are_asked_in_turn_until_one_answers(fleet):
+    slow = fleet_module.time.strftime("%Y-%m-%dT%H:%M:%S", fleet_module.time.gmtime(fleet_module.time.time() - 300))
+    server = fleet.server(medium="direct", cmdline="repave.unreachable=wait",
+                          append=["-smbios", "type=11,value=repave.cu=10.0.2.9,,10.0.2.77", "-rtc", f"base={slow}"])
     server.start()
-    server.wait_for(r"UTC, by NTP")
-    server.wait_for(r"(?s)the last good system boots: .*^repave: healthy")
-
-
-def test_no_control_unit_is_waited_for(fleet):
-    server = fleet.server(medium="direct", cmdline="repave.unreachable=wait repave.cu=10.0.2.9,10.0.2.2")
-    server.start()
-    server.wait_for(r"next is 10\.0\.2\.2")
-    server.wait_for(r"next try in \d+ s")
-    fleet.control.start()
-    fleet.default("minimal", "web")
-    server.wait_for(r"^repave: healthy")
-
-
-def test_smbios_string_names_the_control_unit(fleet):
-    server = fleet.server(medium="direct", append=["-smbios", "type=11,value=repave.cu=10.0.2.77"])
-    fleet.control.start()
-    fleet.default("minimal", "web")
-    server.start()
-    server.wait_for(r"10\.0\.2\.77")
-    server.stop()
+    server.wait_for(r"next is 10\.0\.2\.77")
+    server.wait_for(r"(?s)10\.0\.2\.77.*next try in \d+ s.*next is 10\.0\.2\.77")
     run(["ip", "address", "add", "10.0.2.77/24", "dev", "br0"])
-    server.start()
-    server.wait_for(r"^repave: healthy")
-
-
-def test_fixed_address_needs_no_dhcp(fleet):
-    server = fleet.server(medium="direct", cmdline="repave.ip=10.0.2.55/24,10.0.2.2")
-    start(fleet, server, r"^repave: eth0 has the fixed address 10\.0\.2\.55/24")
-    server.wait_for(r"^repave: healthy")
+    fleet.control.start()
+    fleet.default("minimal", "web")
+    # A clock that is a little slow makes nothing fresh that has expired.
+    server.wait_for(r"(?s)UTC, by the control unit.*assignment 1: ")
 
 
 def test_control_unit_over_ipv6_without_dhcp(fleet):
@@ -104,8 +85,7 @@ def test_control_unit_over_ipv6_without_dhcp(fleet):
          "--dhcp-range=fd00::,ra-only", "--enable-ra"], fleet.folder / "dnsmasq6.log"))
     server = fleet.server(medium="direct", cmdline="repave.cu=fd00::1")
     fleet.control.address = "fd00::1"
-    start(fleet, server, r"assignment 1")
-    server.wait_for(r"starting it")
+    begin(fleet, server, r"starting it")
 
 
 class TaggedPort(threading.Thread):
@@ -137,7 +117,7 @@ class TaggedPort(threading.Thread):
                     self.guest.sendto(frame[:12] + self.tag + frame[12:], self.remote)
 
 
-def test_address_of_the_control_unit_by_dhcp_on_a_vlan(fleet):
+def test_vlan_with_a_lease_and_with_a_fixed_address(fleet):
     fleet.processes.pop().stop()
     run(["ip", "address", "add", "10.7.0.1/24", "dev", "br0"])
     fleet.processes.append(fleet_module.Process(
@@ -148,21 +128,105 @@ def test_address_of_the_control_unit_by_dhcp_on_a_vlan(fleet):
     server.netdev = ("dgram,id=net0,local.type=inet,local.host=127.0.0.1,local.port=23701,"
                      "remote.type=inet,remote.host=127.0.0.1,remote.port=23702")
     TaggedPort(7, 23702, 23701).start()
-    start(fleet, server, r"^repave: eth0\.7 has address 10\.7\.0\.")
-    server.wait_for(r"next is 10\.7\.0\.1")
-    server.wait_for(r"starting it")
+    begin(fleet, server, r"^repave: eth0\.7 has address 10\.7\.0\.")
+    server.wait_for(r"(?s)next is 10\.7\.0\.1.*assignment 1: ")
+    server.stop()
+    server.cmdline = "repave.vlan=7 repave.ip=10.7.0.55/24,10.7.0.1"
+    server.start()
+    server.wait_for(r"(?s)^repave: eth0\.7 has the fixed address 10\.7\.0\.55/24.*assignment 1: ")
 
 
-def test_dead_network_cards_cost_no_minutes(fleet):
-    """One without a link, one with a link and no DHCP server, and the right one last."""
+# What a shell would take for commands, and a DHCP server can send in any option; all in 548 bytes, as udhcpc takes no more.
+SHELL = b"`touch /made`;$(touch /made)\ntouch /made\n'\"\\x00%n&|>/made"
+NOWHERE = (option(1, b"\xff\xff\xff\0") + option(12, SHELL) + option(15, SHELL) + option(66, SHELL)
+           + option(42, b"\1\2\3") + option(6, b"\1") + option(224, b"cu=" + SHELL) + bytes([43, 200]) + b"cut")
+
+
+def test_wrong_networks_cost_no_minutes(fleet):
+    """A card without a link, one with a link and no DHCP server, one from which the firmware booted, with a hostile DHCP server
+    and no control unit, and the right one last."""
     words = ["-netdev", "hubport,id=dead,hubid=7", "-device", "virtio-net-pci,netdev=dead,mac=52:54:00:00:02:01,addr=0x10"]
-    run(["ip", "tuntap", "add", "silent0", "mode", "tap"])
-    run(["ip", "link", "set", "silent0", "up"])
-    words += ["-netdev", "tap,id=silent,ifname=silent0,script=no,downscript=no",
-              "-device", "virtio-net-pci,netdev=silent,mac=52:54:00:00:02:02,addr=0x11"]
-    server = fleet.server(medium="direct", append=words)
-    start(fleet, server, r"^repave: eth\d has address 10\.0\.2\.101")
-    server.wait_for(r"^\[ *(\d+\.\d) s\] trust")
+    for index, name in ((2, "silent"), (3, "wrong")):
+        run(["ip", "tuntap", "add", f"{name}0", "mode", "tap"])
+        run(["ip", "link", "set", f"{name}0", "up"])
+        words += ["-netdev", f"tap,id={name},ifname={name}0,script=no,downscript=no",
+                  "-device", f"virtio-net-pci,netdev={name},mac=52:54:00:00:02:0{index},addr=0x1{index}"]
+    run(["ip", "address", "add", "10.66.0.1/24", "dev", "wrong0"])
+    Dhcp("wrong0", lambda *_: ("10.66.0.5", "10.66.0.1", NOWHERE)).start()
+    server = fleet.server(medium="direct", append=words, cmdline="BOOTIF=01-52-54-00-00-02-03")
+    begin(fleet, server, r"^repave: eth\d has address 10\.66\.0\.5")
     begun = float(server.wait_for(r"^\[ *(\d+\.\d) s\] identify")[1])
     assert begun < 25, begun
-    server.wait_for(r"^repave: healthy")
+    # The boot medium's own control unit comes after what the lease says.
+    server.wait_for(r"next is 10\.0\.2\.2$")
+    server.wait_for(r"(?s)looking for another network.*has address 10\.0\.2\.101")
+    seconds = float(server.wait_for(r"^\[ *(\d+\.\d) s\] assign +assignment 1: ")[1])
+    print(f"the first network after {begun} s, the right one after {seconds} s")
+    assert seconds < begun + 90, seconds
+
+
+class Stage1Network:
+    """Stage 1's network script and its busybox, in a root of their own; without a virtual machine, which would only be slower."""
+
+    def __init__(self, fleet):
+        self.root = fleet.folder / "root"
+        self.run = self.root / "run/repave"
+        for name in ("bin", "dev", "etc", "lib/repave", "proc", "sys", "run/repave"):
+            (self.root / name).mkdir(parents=True)
+        busybox = fleet_module.BUILD / "packages/busybox-initramfs/bin/busybox"
+        shutil.copy2(busybox, self.root / "bin/busybox")
+        for name in run([busybox, "--list"]).split():
+            if name != "busybox":
+                (self.root / "bin" / name).symlink_to("busybox")
+        shutil.copy2(fleet_module.ROOT / "initramfs/udhcpc-script", self.root / "lib/repave")
+        # Virtual interfaces have no hardware behind them, and the bridge's ends aren't this machine's.
+        text = (fleet_module.ROOT / "initramfs/network").read_text()
+        text = text.replace('[ -e "$folder/device" ] && ', "").replace("in /sys/class/net/*;", "in /sys/class/net/eth*;")
+        (self.root / "init").write_text('say() { echo "repave: $*"; }\nparameter() { :; }\n' + text + "network_up\nsleep 600\n")
+        inside = 'mount -t sysfs s "$0/sys" && mount -t proc p "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" /bin/sh /init'
+        fleet.processes.append(fleet_module.Process(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", inside,
+                                                     self.root], fleet.folder / "network.log"))
+
+    def said(self, name):
+        try:
+            return (self.run / name).read_text()
+        except FileNotFoundError:
+            return ""
+
+    def wait_for(self, interface, seconds):
+        fleet_module.wait_until(f"network over {interface}", seconds, lambda: self.said("interface") == f"{interface}\n")
+        addresses = [run(["ip", "-4", "-brief", "address", "show", f"eth{n}"]).split()[2:] for n in (0, 1)]
+        return addresses, self.said("lease-words").strip()
+
+
+def test_hostile_dhcp_servers_cost_time_and_nothing_else(fleet):
+    """One network with a server that offers an address that no host can have, and then one that leads nowhere with options made for a
+    shell; another one, silent at first, then dead between offer and acknowledgement, then with options of wrong lengths."""
+    for index in (0, 1):
+        run(["ip", "link", "add", f"eth{index}", "type", "veth", "peer", "name", f"port{index}"])
+        run(["ip", "link", "set", f"port{index}", "up"])
+    right = (option(1, b"\xff\xff\xff") + option(3, b"\1\2\3\4\5") + option(42) + option(12) + option(26, b"\0")
+             + option(224, b"a" * 255) + b"\xff")
+    acknowledged = []
+
+    def rogue(_, kind, __):
+        if kind == REQUEST:
+            acknowledged.append(kind)
+        return "224.0.0.1" if len(acknowledged) < 2 else "10.66.0.5", "10.66.0.1", NOWHERE
+
+    def late(_, kind, seconds):
+        if seconds < 12 or (kind == REQUEST and seconds < 20):
+            return None
+        return "10.0.9.9", "10.0.9.1", right
+
+    Dhcp("port0", rogue).start()
+    Dhcp("port1", late).start()
+    network = Stage1Network(fleet)
+    addresses, words = network.wait_for("eth0", 30)
+    assert addresses == [["10.66.0.5/24"], []] and words == "repave.cu=touch,madetouch,made,touch,made,x00nmade", (addresses, words)
+    (network.run / "look-again").write_text("")
+    addresses, words = network.wait_for("eth1", 60)
+    assert addresses == [[], ["10.0.9.9/8"]] and words == "repave.cu=" + 255 * "a", (addresses, words)
+    log = (fleet.folder / "network.log").read_text()
+    print(log)
+    assert "the lease of 224.0.0.1" in log and not list(network.root.rglob("made")), log

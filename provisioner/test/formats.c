@@ -151,7 +151,34 @@ static void test_table_of_a_larger_disk_is_refused(void **state)
 
 	(void)state;
 	make_table(&table, 512);
-	assert_int_equal(gpt_parse(table.head, sizeof(table.head), 512, table.gpt.sectors / 2, &parsed), -EBADMSG);
+	assert_int_equal(gpt_parse(table.head, sizeof(table.head), 512, table.gpt.sectors / 2, &parsed), -EOVERFLOW);
+}
+
+static void test_backup_table_says_the_same(void **state)
+{
+	static const uint32_t sectors[] = { 512, 4096 };
+	static struct table table;
+	static struct gpt parsed;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		size_t size;
+
+		make_table(&table, sectors[i]);
+		size = gpt_backup_size(&table.gpt);
+		assert_int_equal(gpt_parse_backup(table.backup, size, sectors[i], table.gpt.sectors, &parsed), 0);
+		assert_memory_equal(&parsed, &table.gpt, sizeof(parsed));
+		for (size_t at = size - sectors[i]; at < size - sectors[i] + 92; at++) {
+			table.backup[at] ^= 4;
+			assert_true(gpt_parse_backup(table.backup, size, sectors[i], table.gpt.sectors, &parsed) < 0);
+			table.backup[at] ^= 4;
+		}
+		table.backup[33] ^= 1;
+		assert_int_equal(gpt_parse_backup(table.backup, size, sectors[i], table.gpt.sectors, &parsed), -EBADMSG);
+		/* A primary in its place, or a larger disk. */
+		assert_true(gpt_parse_backup(table.head, size, sectors[i], table.gpt.sectors, &parsed) < 0);
+		assert_int_equal(gpt_parse_backup(table.backup, size, sectors[i], 2, &parsed), -EBADMSG);
+	}
 }
 
 static void test_small_disk_tells_what_it_needs(void **state)
@@ -755,6 +782,7 @@ int main(void)
 		cmocka_unit_test(test_flipped_bit_in_table_is_seen),
 		cmocka_unit_test(test_overlapping_partitions_are_refused),
 		cmocka_unit_test(test_table_of_a_larger_disk_is_refused),
+		cmocka_unit_test(test_backup_table_says_the_same),
 		cmocka_unit_test(test_small_disk_tells_what_it_needs),
 		cmocka_unit_test(test_torn_half_leaves_the_other),
 		cmocka_unit_test(test_record_longer_than_its_half_is_ignored),

@@ -282,7 +282,7 @@ static void test_same_image_fetches_nothing(void **state)
 	struct world *w = *state;
 
 	assert_int_equal(install_into(w, 0), 0);
-	assert_int_equal(install_choose(&w->image, w->slots, 0), 0);
+	assert_int_equal(install_choose(&w->image, w->slots, 0, -1), 0);
 	assert_int_equal(install_into(w, 0), 0);
 	assert_int_equal(w->reads, 0);
 	assert_int_equal(w->result.kept, w->result.blocks);
@@ -295,7 +295,7 @@ static void test_update_copies_what_the_other_slot_has(void **state)
 
 	assert_int_equal(install_into(w, 0), 0);
 	make_image(w, 10);
-	assert_int_equal(install_choose(&w->image, w->slots, 0), 1);
+	assert_int_equal(install_choose(&w->image, w->slots, 0, -1), 1);
 	assert_int_equal(install_into(w, 1), 0);
 	assert_slot_is_image(w, 1);
 	assert_int_equal(w->result.copied, DATA_BLOCKS - 31);
@@ -326,10 +326,47 @@ static void test_damaged_slot_is_repaired(void **state)
 	assert_int_equal(read_full_at(w->slots[0].fd, &byte, 1, 200 * BLOCK + 9), 0);
 	byte ^= 1;
 	assert_int_equal(write_full_at(w->slots[0].fd, &byte, 1, 200 * BLOCK + 9), 0);
-	assert_int_equal(install_choose(&w->image, w->slots, 0), 0);
+	assert_int_equal(install_choose(&w->image, w->slots, 0, -1), 0);
 	assert_int_equal(install_into(w, 0), 0);
 	assert_slot_is_image(w, 0);
 	assert_int_equal(w->result.fetched, 1);
+}
+
+/* The block by which a slot is known for what it holds. */
+static void test_slot_with_a_damaged_top_is_repaired_in_place(void **state)
+{
+	struct world *w = *state;
+	uint64_t top = w->layout.tree_start * BLOCK;
+	uint8_t byte = 0x5a;
+
+	assert_int_equal(install_into(w, 0), 0);
+	assert_int_equal(write_full_at(w->slots[0].fd, &byte, 1, top), 0);
+	assert_int_equal(install_choose(&w->image, w->slots, 0, 0), 0);
+	assert_int_equal(install_into(w, 0), 0);
+	assert_slot_is_image(w, 0);
+	assert_int_equal(w->result.fetched, 1);
+	/* What was recorded counts for nothing where the other slot has the image. */
+	assert_int_equal(install_into(w, 1), 0);
+	assert_int_equal(install_choose(&w->image, w->slots, 1, 0), 1);
+}
+
+static void test_slot_that_cannot_be_written_is_told_from_the_network(void **state)
+{
+	struct world *w = *state;
+	char path[64];
+	int fd = w->slots[0].fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	w->slots[0].fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(w->slots[0].fd >= 0);
+	assert_true(install_into(w, 0) < 0);
+	assert_true(w->result.slot_failed);
+	assert_non_null(strstr(w->error, "can't be written at byte"));
+	close(w->slots[0].fd);
+	w->slots[0].fd = fd;
+	w->cut_after = w->wire.size / 2;
+	assert_int_equal(install_into(w, 0), -EIO);
+	assert_false(w->result.slot_failed);
 }
 
 static void test_cut_then_resume_fetches_rest(void **state)
@@ -343,7 +380,7 @@ static void test_cut_then_resume_fetches_rest(void **state)
 	before = w->result.fetched - w->layout.tree_blocks;
 	assert_true(before > 20);
 	w->cut_after = 0;
-	assert_int_equal(install_choose(&w->image, w->slots, -1), 0);
+	assert_int_equal(install_choose(&w->image, w->slots, -1, -1), 0);
 	assert_int_equal(install_into(w, 0), 0);
 	assert_slot_is_image(w, 0);
 	assert_int_equal(w->result.kept, before + w->layout.tree_blocks);
@@ -695,7 +732,7 @@ static void test_other_content_of_the_same_form_is_refused(void **state)
 	memcpy(w->image.description.root_hash, signed_one.root_hash, 32);
 	assert_int_equal(install_into(w, 0), -EBADMSG);
 	assert_non_null(strstr(w->error, "hash tree"));
-	assert_int_equal(install_choose(&w->image, w->slots, -1), 0);
+	assert_int_equal(install_choose(&w->image, w->slots, -1, -1), 0);
 	assert_int_equal(w->result.fetched, 0);
 }
 
@@ -779,6 +816,8 @@ int main(void)
 		WITH_WORLD(test_update_copies_what_the_other_slot_has),
 		WITH_WORLD(test_lying_donor_is_not_believed),
 		WITH_WORLD(test_damaged_slot_is_repaired),
+		WITH_WORLD(test_slot_with_a_damaged_top_is_repaired_in_place),
+		WITH_WORLD(test_slot_that_cannot_be_written_is_told_from_the_network),
 		WITH_WORLD(test_cut_then_resume_fetches_rest),
 		WITH_WORLD(test_network_error_is_tried_again),
 		WITH_WORLD(test_unchanged_subtree_is_not_fetched),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The machine as stage 1 finds it: disks (files here), sysfs (a folder here), its own configuration. */
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -141,6 +142,181 @@ static void test_new_table_makes_the_disk_ours(void **state)
 	close(fd);
 }
 
+/* ------------------------------------------------------------------ damaged tables */
+struct made {
+	struct disk disk;
+	int fd;
+	uint8_t first[GPT_HEAD_SIZE], last[GPT_HEAD_SIZE];
+};
+
+static void make_disk(struct made *made)
+{
+	char error[SENTENCE];
+
+	memset(made, 0, sizeof(*made));
+	made->fd = disk_file(DISK_SIZE);
+	made->disk.size = DISK_SIZE;
+	assert_int_equal(disk_write_table(made->fd, &made->disk, &needs, error), 0);
+	assert_int_equal(read_full_at(made->fd, made->first, GPT_HEAD_SIZE, 0), 0);
+	assert_int_equal(read_full_at(made->fd, made->last, GPT_HEAD_SIZE, DISK_SIZE - GPT_HEAD_SIZE), 0);
+}
+
+static int look_at(const struct made *made)
+{
+	static struct gpt gpt;
+	char what[64];
+	int content = disk_look(made->fd, DISK_SIZE, &gpt, what);
+
+	if (content == DISK_OURS || content == DISK_DAMAGED)
+		assert_memory_equal(&gpt, &made->disk.gpt, sizeof(gpt));
+	return content;
+}
+
+static void spoil(const struct made *made, uint64_t offset, uint8_t bits)
+{
+	uint8_t byte;
+
+	assert_int_equal(read_full_at(made->fd, &byte, 1, offset), 0);
+	byte ^= bits;
+	assert_int_equal(write_full_at(made->fd, &byte, 1, offset), 0);
+}
+
+/* Mended, both ends are what they were. */
+static void assert_mended(const struct made *made)
+{
+	uint8_t edge[GPT_HEAD_SIZE];
+
+	assert_int_equal(disk_mend_table(made->fd, &made->disk), 0);
+	assert_int_equal(look_at(made), DISK_OURS);
+	assert_int_equal(read_full_at(made->fd, edge, GPT_HEAD_SIZE, 0), 0);
+	assert_memory_equal(edge, made->first, sizeof(edge));
+	assert_int_equal(read_full_at(made->fd, edge, GPT_HEAD_SIZE, DISK_SIZE - GPT_HEAD_SIZE), 0);
+	assert_memory_equal(edge, made->last, sizeof(edge));
+}
+
+static void test_flipped_bit_in_either_table_is_mended(void **state)
+{
+	static const uint64_t places[] = { 450, 454, 510, 511, 512, 520, 528, 536, 544, 552, 568, 584, 592, 600, 1024, 1024 + 16, 1024 + 32,
+					   1024 + 40, 1024 + 56, 1024 + 5 * 128 + 33, 1024 + 100 * 128,
+					   DISK_SIZE - 512, DISK_SIZE - 512 + 16, DISK_SIZE - 512 + 72, DISK_SIZE - 33 * 512,
+					   DISK_SIZE - 33 * 512 + 40, DISK_SIZE - 33 * 512 + 120 * 128 };
+	static struct made made;
+
+	(void)state;
+	make_disk(&made);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		spoil(&made, places[i], 8);
+		assert_int_equal(look_at(&made), DISK_DAMAGED);
+		assert_mended(&made);
+	}
+	close(made.fd);
+}
+
+static void test_lost_sectors_of_a_table_are_mended(void **state)
+{
+	static const uint8_t zeros[MIB];
+	static struct made made;
+
+	(void)state;
+	make_disk(&made);
+	for (uint64_t sector = 0; sector < 4; sector++) {
+		assert_int_equal(write_full_at(made.fd, zeros, 512, sector * 512), 0);
+		assert_int_equal(look_at(&made), DISK_DAMAGED);
+		assert_mended(&made);
+	}
+	assert_int_equal(write_full_at(made.fd, zeros, MIB, 0), 0);
+	assert_int_equal(look_at(&made), DISK_DAMAGED);
+	assert_mended(&made);
+	assert_int_equal(write_full_at(made.fd, zeros, MIB, DISK_SIZE - MIB), 0);
+	assert_int_equal(look_at(&made), DISK_DAMAGED);
+	assert_mended(&made);
+	close(made.fd);
+}
+
+/* A backup table of ours is no licence to write on what somebody put in front of it. */
+static void test_our_backup_behind_foreign_data_is_foreign(void **state)
+{
+	static const struct {
+		uint64_t offset;
+		size_t size;
+	} written[] = { { 1024, 1024 }, { 0, 512 }, { 65536, 512 }, { 512, 100 }, { 777777, 17 } };
+	static const uint8_t zeros[512];
+	static struct made made;
+	uint8_t data[1024];
+
+	(void)state;
+	memset(data, 0xa5, sizeof(data));
+	for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
+		make_disk(&made);
+		assert_int_equal(write_full_at(made.fd, zeros, 512, 512), 0);
+		assert_int_equal(write_full_at(made.fd, data, written[i].size, written[i].offset), 0);
+		assert_int_equal(look_at(&made), DISK_FOREIGN);
+		close(made.fd);
+	}
+	/* An MBR with partitions over a table that is sound otherwise. */
+	make_disk(&made);
+	assert_int_equal(write_full_at(made.fd, data, 64, 446), 0);
+	assert_int_equal(look_at(&made), DISK_FOREIGN);
+	close(made.fd);
+}
+
+/* The first table of a blank disk: what a power cut leaves of its writes is blank or ours, in every combination of sectors. */
+static void test_power_cut_while_the_table_is_made(void **state)
+{
+	static const uint8_t zeros[512];
+	static const uint64_t primary[] = { 0, 1, 2, 3 }, backup[] = { DISK_SIZE / 512 - 33, DISK_SIZE / 512 - 32, DISK_SIZE / 512 - 1 };
+	static struct made made;
+
+	(void)state;
+	for (unsigned lost = 0; lost < 1 << 4; lost++) {
+		make_disk(&made);
+		for (unsigned i = 0; i < 4; i++)
+			if ((lost >> i & 1) != 0)
+				assert_int_equal(write_full_at(made.fd, zeros, 512, primary[i] * 512), 0);
+		assert_int_equal(look_at(&made), lost == 0 ? DISK_OURS : DISK_DAMAGED);
+		close(made.fd);
+	}
+	for (unsigned lost = 1; lost < 1 << 3; lost++) {
+		make_disk(&made);
+		for (unsigned i = 0; i < 4; i++)
+			assert_int_equal(write_full_at(made.fd, zeros, 512, primary[i] * 512), 0);
+		for (unsigned i = 0; i < 3; i++)
+			if ((lost >> i & 1) != 0)
+				assert_int_equal(write_full_at(made.fd, zeros, 512, backup[i] * 512), 0);
+		assert_int_equal(look_at(&made), DISK_BLANK);
+		close(made.fd);
+	}
+}
+
+static void test_disk_that_shrank_is_named(void **state)
+{
+	static struct made made;
+	static struct gpt gpt;
+	char what[64];
+
+	(void)state;
+	make_disk(&made);
+	assert_int_equal(ftruncate(made.fd, DISK_SIZE / 2), 0);
+	assert_int_equal(disk_look(made.fd, DISK_SIZE / 2, &gpt, what), DISK_FOREIGN);
+	assert_string_equal(what, "a GPT partition table of a larger disk");
+	close(made.fd);
+}
+
+static void test_disk_that_grew_gets_its_backup_at_the_end(void **state)
+{
+	static struct made made;
+	static struct gpt gpt;
+	char what[64];
+
+	(void)state;
+	make_disk(&made);
+	assert_int_equal(ftruncate(made.fd, DISK_SIZE * 2), 0);
+	assert_int_equal(disk_look(made.fd, DISK_SIZE * 2, &made.disk.gpt, what), DISK_DAMAGED);
+	assert_int_equal(disk_mend_table(made.fd, &made.disk), 0);
+	assert_int_equal(disk_look(made.fd, DISK_SIZE * 2, &gpt, what), DISK_OURS);
+	close(made.fd);
+}
+
 static void test_disk_too_small_names_both_sizes(void **state)
 {
 	static struct disk disk;
@@ -226,6 +402,7 @@ static void test_firmware_tells_who_this_is(void **state)
 {
 	const struct folder *sys = *state;
 	struct identity identity;
+	struct blockdev locked;
 	char error[SENTENCE];
 	json_t *json;
 
@@ -250,6 +427,8 @@ static void test_firmware_tells_who_this_is(void **state)
 	assert_int_equal(identity.disk_count, 2);
 	assert_string_equal(identity.disks[0].name, "vda");
 	assert_int_equal(identity.disks[0].size, 8192 * MIB);
+	assert_int_equal(blockdev_read_only(sys->path, &locked), 0);
+	assert_string_equal(locked.name, "sdb");
 	json = identity_json(&identity);
 	assert_non_null(json);
 	assert_string_equal(json_get_string(json, "firmware"), "bios");
@@ -362,6 +541,74 @@ static void test_every_address_of_the_control_unit_has_its_turn(void **state)
 	assert_int_equal(load(etc, "repave.unreachable=never", &config, error), -EINVAL);
 }
 
+/* Whoever answers DHCP may send a server the wrong way first, but not keep it from the right one. */
+static void test_rogue_lease_does_not_displace_the_mediums_control_units(void **state)
+{
+	const struct folder *etc = *state;
+	const char *none = "";
+	struct config config;
+	char error[SENTENCE];
+
+	put(etc, "config.json", CONFIG);
+	put(etc, "root.json", "{}");
+	put(etc, "ca.pem", ca_pem);
+	assert_int_equal(load(etc, none, &config, error), 0);
+	assert_true(config_take_lease(&config, none, "repave.cu=10.0.0.9,fd00::9 repave.ntp=10.0.0.8 repave.port=1 repave.slots=ram"));
+	assert_int_equal(config.host_count, 3);
+	assert_string_equal(config.host, "10.0.0.9");
+	assert_string_equal(config.hosts[1], "[fd00::9]");
+	assert_string_equal(config.hosts[2], "10.0.2.2");
+	assert_string_equal(config.ntp, "10.0.0.8");
+	assert_int_equal(config.port, 8443);
+	assert_false(config.ram_slots);
+	/* The same again doesn't begin anew; another lease replaces the first. */
+	assert_false(config_next_host(&config));
+	assert_true(config_take_lease(&config, none, "repave.cu=10.0.0.9,fd00::9"));
+	assert_string_equal(config.host, "[fd00::9]");
+	assert_string_equal(config.ntp, "");
+	assert_true(config_take_lease(&config, none, "repave.cu=10.0.0.7"));
+	assert_int_equal(config.host_count, 2);
+	assert_string_equal(config.host, "10.0.0.7");
+	assert_string_equal(config.hosts[1], "10.0.2.2");
+	/* As many as one likes to send, and what isn't an address. */
+	assert_true(config_take_lease(&config, none, "repave.cu=1,2,3,4,5,6,7,8,9,10,11,12"));
+	assert_int_equal(config.host_count, 9);
+	assert_string_equal(config.hosts[8], "10.0.2.2");
+	assert_true(config_take_lease(&config, none, "repave.cu=a/../b,-o,$(x),good,,"));
+	assert_int_equal(config.host_count, 2);
+	assert_string_equal(config.hosts[0], "good");
+	assert_false(config_take_lease(&config, none, "repave.cu=/etc/passwd repave.ntp=10.0.0.8,-w"));
+	assert_int_equal(config.host_count, 1);
+	assert_string_equal(config.host, "10.0.2.2");
+	assert_string_equal(config.ntp, "");
+	assert_true(config_take_lease(&config, none, none));
+	/* The medium's owner has the last word. */
+	assert_true(config_take_lease(&config, "repave.cu=10.0.2.2 repave.ntp=10.0.2.3", "repave.cu=10.0.0.9 repave.ntp=10.0.0.8"));
+	assert_string_equal(config.host, "10.0.2.2");
+	config_release(&config);
+}
+
+static void test_slots_go_to_memory_by_policy(void **state)
+{
+	const struct folder *etc = *state;
+	struct config config;
+	char error[SENTENCE];
+
+	put(etc, "config.json", CONFIG);
+	put(etc, "root.json", "{}");
+	put(etc, "ca.pem", ca_pem);
+	assert_int_equal(load(etc, "repave.slots=ram repave.ntp=10.0.0.1", &config, error), 0);
+	assert_true(config.ram_slots);
+	assert_string_equal(config.ntp, "10.0.0.1");
+	config_release(&config);
+	assert_int_equal(load(etc, "repave.slots=disk", &config, error), 0);
+	assert_false(config.ram_slots);
+	config_release(&config);
+	assert_int_equal(load(etc, "repave.slots=RAM", &config, error), -EINVAL);
+	assert_non_null(strstr(error, "repave.slots"));
+	assert_int_equal(load(etc, "repave.ntp=-p", &config, error), -EINVAL);
+}
+
 static void test_unsound_configuration_is_refused(void **state)
 {
 	const struct folder *etc = *state;
@@ -387,14 +634,24 @@ static void test_unsound_configuration_is_refused(void **state)
 static void test_waiting_grows_and_stays_bounded(void **state)
 {
 	(void)state;
-	for (unsigned try = 1; try < 100; try++) {
-		unsigned seconds = backoff_seconds(try);
+	for (unsigned try = 0; try < 100; try++) {
+		unsigned most = try == 0 ? 1 : try > 6 ? BACKOFF_MOST : 1u << (try - 1);
 
-		assert_in_range(seconds, 1, BACKOFF_MOST);
-		if (try >= 7)
-			assert_true(seconds >= BACKOFF_MOST / 2);
+		assert_in_range(backoff_seconds(try), most > 1 ? most / 2 : 1, most);
 	}
-	assert_int_equal(backoff_seconds(1), 1);
+	assert_in_range(backoff_seconds(UINT_MAX), BACKOFF_MOST / 2, BACKOFF_MOST);
+}
+
+static void test_fleet_that_waits_does_not_ask_in_one_moment(void **state)
+{
+	unsigned servers[BACKOFF_MOST + 1] = { 0 };
+
+	(void)state;
+	for (unsigned server = 0; server < 3000; server++)
+		servers[backoff_seconds(9)]++;
+	/* 31 seconds to choose from, about 97 each. */
+	for (unsigned second = 0; second <= BACKOFF_MOST; second++)
+		assert_true(servers[second] < 300);
 }
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, drop_folder)
@@ -411,8 +668,12 @@ static void test_image_that_cannot_fit_in_memory_is_refused_with_the_figures(voi
 	assert_int_equal(ram_available("MemTotal: 5 kB\n"), 0);
 	assert_int_equal(ram_available("MemAvailable: lots\n"), 0);
 	/* Before anything is mounted. */
-	assert_int_equal(ram_prepare(UINT64_C(1) << 50, 0, error), -ENOMEM);
+	assert_int_equal(ram_prepare(UINT64_C(1) << 50, 0, "no disk", error), -ENOMEM);
+	assert_non_null(strstr(error, "no disk, and images of "));
 	assert_non_null(strstr(error, " of memory to boot from there, but "));
+	assert_int_equal(ram_check_jump(4096, error), 0);
+	assert_int_equal(ram_check_jump(UINT64_C(1) << 50, error), -ENOMEM);
+	assert_non_null(strstr(error, " of memory for the jump, but "));
 }
 
 static void test_moving_gives_the_memory_back(void **unused)
@@ -442,6 +703,12 @@ int main(void)
 		cmocka_unit_test(test_boot_medium_is_neither_blank_nor_foreign),
 		cmocka_unit_test(test_foreign_gpt_is_foreign),
 		cmocka_unit_test(test_new_table_makes_the_disk_ours),
+		cmocka_unit_test(test_flipped_bit_in_either_table_is_mended),
+		cmocka_unit_test(test_lost_sectors_of_a_table_are_mended),
+		cmocka_unit_test(test_our_backup_behind_foreign_data_is_foreign),
+		cmocka_unit_test(test_power_cut_while_the_table_is_made),
+		cmocka_unit_test(test_disk_that_shrank_is_named),
+		cmocka_unit_test(test_disk_that_grew_gets_its_backup_at_the_end),
 		cmocka_unit_test(test_disk_too_small_names_both_sizes),
 		cmocka_unit_test(test_verity_table_names_all_parameters),
 		IN_FOLDER(test_firmware_tells_who_this_is),
@@ -451,8 +718,11 @@ int main(void)
 		cmocka_unit_test(test_image_that_cannot_fit_in_memory_is_refused_with_the_figures),
 		cmocka_unit_test(test_moving_gives_the_memory_back),
 		IN_FOLDER(test_every_address_of_the_control_unit_has_its_turn),
+		IN_FOLDER(test_rogue_lease_does_not_displace_the_mediums_control_units),
+		IN_FOLDER(test_slots_go_to_memory_by_policy),
 		IN_FOLDER(test_unsound_configuration_is_refused),
 		cmocka_unit_test(test_waiting_grows_and_stays_bounded),
+		cmocka_unit_test(test_fleet_that_waits_does_not_ask_in_one_moment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
