@@ -110,6 +110,25 @@ static void print_assignment(const json_t *assignment)
 		printf("  file         %s (%lld bytes)\n", name, (long long)json_integer_value(size));
 }
 
+/* Each stage with the time at which it began, counted from the kernel's start. */
+static void print_stages(const json_t *stages)
+{
+	double at = 0;
+	json_t *stage;
+	size_t i;
+
+	if (json_array_size(stages) == 0)
+		return;
+	puts("  STAGE          BEGAN AT        TOOK");
+	json_array_foreach(stages, i, stage) {
+		double seconds = json_number_value(json_object_get(stage, "seconds"));
+
+		printf("  %-12s %8.2f s  %8.2f s\n", cli_text(stage, "name"), at, seconds);
+		at += seconds;
+	}
+	printf("  %-12s %8.2f s\n", "in all", at);
+}
+
 static void print_boot(const json_t *boot)
 {
 	struct cli_table table = { .columns = 7 };
@@ -126,8 +145,7 @@ static void print_boot(const json_t *boot)
 	       cli_text(boot, "stage"), (long long)json_integer_value(json_object_get(boot, "assignment")));
 	if (json_is_string(json_object_get(boot, "error")))
 		printf("  error        %s\n", cli_text(boot, "error"));
-	json_array_foreach(json_get_array(boot, "stages"), i, item)
-		printf("  %-12s %8.2f s\n", cli_text(item, "name"), json_number_value(json_object_get(item, "seconds")));
+	print_stages(json_get_array(boot, "stages"));
 	if (json_array_size(json_get_array(boot, "images")) == 0)
 		return;
 	cli_table_add(&table, (const char *[]){ "  SLOT", "IMAGE", "BLOCKS", "KEPT", "COPIED", "FETCHED", "ON THE WIRE" });

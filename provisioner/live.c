@@ -24,21 +24,6 @@ struct live {
 	struct speed speed;
 };
 
-uint64_t speed_look(struct speed *speed, uint64_t done, double now)
-{
-	double rate;
-
-	if (speed->when == 0 || done < speed->done || now <= speed->when) {
-		*speed = (struct speed){ .when = now, .done = done };
-		return 0;
-	}
-	rate = (double)(done - speed->done) / (now - speed->when);
-	speed->rate = speed->rate > 0 ? (speed->rate + rate) / 2 : rate;
-	speed->when = now;
-	speed->done = done;
-	return (uint64_t)speed->rate;
-}
-
 static struct timespec after(unsigned seconds)
 {
 	struct timespec time;

@@ -10,17 +10,6 @@
 struct provision;
 struct volume;
 
-/* How fast bytes have been coming lately. All 0 at first. */
-struct speed {
-	double when;      /* up-time of the last look; 0: none yet */
-	uint64_t done;
-	double rate;      /* bytes per second */
-};
-
-/* Pure: `done` bytes of a phase have been done at up-time `now`. Each look's own rate counts for half, so that a stall shows and a
- * burst doesn't mislead; fewer bytes than before begin anew. Returns bytes per second. */
-uint64_t speed_look(struct speed *speed, uint64_t done, double now);
-
 struct live;
 
 /* Until live_end nobody else may use the way to the control unit, nor change what a report says (stages, notice, other volumes). NULL when

@@ -356,6 +356,90 @@ static void test_host_name_in_use_is_refused(void **state)
 	assert_int_equal(fleet_find(f->fleet, "", &node, error), -ENOENT);
 }
 
+/* SQLite's own count of what others changed in the file. */
+static int changes_seen_by(sqlite3 *db)
+{
+	sqlite3_stmt *query;
+	int version;
+
+	assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA data_version", -1, &query, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(query), SQLITE_ROW);
+	version = sqlite3_column_int(query, 0);
+	sqlite3_finalize(query);
+	return version;
+}
+
+static void test_burst_of_progress_writes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct boot_report parsed = { .event = BOOT_PROGRESS, .nonce = NONCE_1, .stage = "fetch-c", .stages = json_array(),
+				      .images = json_array(),
+				      .progress = { .slot = "C0", .phase = "fetch", .total = 1000, .rate = 7 } };
+	char error[ERROR_TEXT];
+	const struct node *node;
+	sqlite3 *db;
+	int before;
+
+	ask(f, NODE_1, NONCE_1, NULL);
+	assert_int_equal(assign(f, NODE_1, "{\"os\": \"debian\"}", error), 0);
+	parsed.assignment = ask(f, NODE_1, NONCE_1, NULL);
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+	before = changes_seen_by(db);
+	assert_int_equal(fleet_report(f->fleet, NODE_1, &parsed, 1001), 0);
+	assert_int_not_equal(changes_seen_by(db), before); /* a new stage */
+	before = changes_seen_by(db);
+	for (parsed.progress.done = 0; parsed.progress.done < 1000; parsed.progress.done++)
+		assert_int_equal(fleet_report(f->fleet, NODE_1, &parsed, 1002 + (int64_t)parsed.progress.done), 0);
+	assert_int_equal(changes_seen_by(db), before);
+	assert_int_equal(fleet_find(f->fleet, NODE_1, &node, error), 0);
+	assert_int_equal(node->progress.done, 999);
+	assert_int_equal(node->since, 1001);
+	assert_int_equal(node->last_seen, 2001);
+	assert_int_equal(progress_seconds_left(&node->progress), 1);
+	/* A result is never taken for progress. */
+	parsed.event = BOOT_KEXEC;
+	assert_int_equal(fleet_report(f->fleet, NODE_1, &parsed, 3000), 0);
+	assert_int_not_equal(changes_seen_by(db), before);
+	assert_string_equal(node_state(node), "booted");
+	sqlite3_close(db);
+	boot_report_release(&parsed);
+}
+
+static void test_time_left_needs_a_rate(void **state)
+{
+	struct boot_progress p = { .total = 100 };
+
+	(void)state;
+	assert_int_equal(progress_seconds_left(&p), -1);
+	p.rate = 30;
+	assert_int_equal(progress_seconds_left(&p), 4);
+	p.done = 100;
+	assert_int_equal(progress_seconds_left(&p), 0);
+	p = (struct boot_progress){ .total = INT64_MAX, .rate = 1 };
+	assert_int_equal(progress_seconds_left(&p), -1);
+}
+
+static void test_hostile_progress_is_refused(void **state)
+{
+	static const char *const refusals[] = { "1", "[]", "{\"done\":2,\"total\":1}", "{\"done\":-1,\"total\":1}",
+						"{\"done\":1.5,\"total\":2}", "{\"phase\":7}", "{\"total\":99999999999999999999}" };
+	char body[512], error[ERROR_TEXT];
+	struct boot_report report;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+		snprintf(body, sizeof body, "{\"format\":1,\"nonce\":\"" NONCE_1 "\",\"event\":\"progress\",\"progress\":%s}",
+			 refusals[i]);
+		assert_int_equal(boot_report_parse(body, strlen(body), &report, error), -EINVAL);
+	}
+	snprintf(body, sizeof body, "{\"format\":1,\"nonce\":\"" NONCE_1 "\",\"event\":\"progress\",\"progress\":"
+		 "{\"slot\":\"C0-and-more\",\"phase\":\"fe\\u001b[2Jtch\",\"done\":1,\"total\":2}}");
+	assert_int_equal(boot_report_parse(body, strlen(body), &report, error), 0);
+	assert_string_equal(report.progress.slot, "C0");
+	assert_string_equal(report.progress.phase, "fe [2Jtch");
+	boot_report_release(&report);
+}
+
 static void test_report_of_a_stranger_is_refused(void **state)
 {
 	assert_int_equal(report(*state, NODE_1, NONCE_1, 1, BOOT_KEXEC, "boot"), -ENOENT);
@@ -493,6 +577,9 @@ int main(void)
 		TEST(test_numbers_only_grow),
 		TEST(test_wipe_is_for_one_disk_once),
 		TEST(test_host_name_in_use_is_refused),
+		TEST(test_burst_of_progress_writes_nothing),
+		cmocka_unit_test(test_time_left_needs_a_rate),
+		cmocka_unit_test(test_hostile_progress_is_refused),
 		TEST(test_report_of_a_stranger_is_refused),
 		TEST(test_only_the_newest_boots_are_kept),
 		TEST(test_killed_daemon_forgets_nothing_it_answered),
