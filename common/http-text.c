@@ -73,3 +73,21 @@ bool http_mirror_ok(const char *base)
 	}
 	return port_ok(&rest) && rest[strspn(rest, NAME "~:/[]%+")] == '\0';
 }
+
+bool http_proxy_ok(const char *proxy)
+{
+	return http_mirror_ok(proxy) && strpbrk(proxy + strlen("http://"), "/%+") == NULL;
+}
+
+/* RFC 9110, 8.8.3: opaque characters in quotes; a weak one begins with W/. */
+bool entity_tag_strong(const char *tag)
+{
+	size_t length = strlen(tag);
+
+	if (length < 2 || tag[0] != '"' || tag[length - 1] != '"')
+		return false;
+	for (size_t i = 1; i < length - 1; i++)
+		if (tag[i] <= 0x20 || tag[i] >= 0x7f || tag[i] == '"')
+			return false;
+	return true;
+}

@@ -13,7 +13,8 @@
 #include "provisioner/provision.h"
 
 #define REFUSED_SECONDS 60u /* a refusal lasts until an operator does something */
-#define LOOK_ROUNDS 4u      /* after so many times through all addresses the network may be the wrong one */
+#define LOOK_SECONDS 15u    /* after the first time through all addresses the network may be the wrong one */
+#define LOOK_AGAIN_SECONDS 180u
 #define LOOK_AGAIN "/run/repave/look-again"
 
 static void node_url(const struct provision *p, const char *call, char url[512])
@@ -112,9 +113,13 @@ int pause_unreachable(struct provision *p, unsigned *rounds)
 	seconds = backoff_seconds(++*rounds);
 	/* A network that came late, or another one, may say more. */
 	heed_lease(p);
-	if (*rounds % LOOK_ROUNDS == 0)
+	if (*rounds == 1)
+		p->look_at = uptime() + LOOK_SECONDS;
+	if (uptime() >= p->look_at) {
+		p->look_at = uptime() + LOOK_AGAIN_SECONDS;
 		look_for_network();
-	if (p->config.unreachable_boot && uptime() - p->begun >= p->config.unreachable_seconds) {
+	}
+	if (p->config.unreachable_boot && uptime() - p->heard >= p->config.unreachable_seconds) {
 		console_line(&p->stages, "%s; no control unit in %u s", p->error, p->config.unreachable_seconds);
 		return -ENETDOWN;
 	}
@@ -133,6 +138,8 @@ int ask_for_assignment(struct provision *p)
 		int r = ask_once(p);
 		unsigned seconds;
 
+		if (r == 0)
+			p->heard = uptime();
 		if (r == 0 && !p->assignment.wait)
 			return 0;
 		if (r == 0) {
@@ -157,6 +164,7 @@ int ask_for_assignment(struct provision *p)
 				return r;
 			continue;
 		} else {
+			p->heard = uptime();
 			last_reason = NULL;
 			seconds = REFUSED_SECONDS;
 			console_line(&p->stages, "%s; next try in %u s", p->error, seconds);

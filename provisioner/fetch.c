@@ -55,7 +55,7 @@ static int remote_run(void *context, const struct http_ranges *ranges)
 }
 
 /* A patch lies beside the wire file, named after what it leads from. */
-static int remote_patch(void *context, const uint8_t *old_root)
+static int remote_patch(void *context, const uint8_t *old_root, uint64_t size)
 {
 	struct remote *remote = context;
 	char root[PATCH_ROOT_BYTES * 2 + 1], path[600];
@@ -64,7 +64,7 @@ static int remote_patch(void *context, const uint8_t *old_root)
 		return http_mirrors_file(remote->mirrors, remote->path, remote->size);
 	hex_format(old_root, PATCH_ROOT_BYTES, root);
 	snprintf(path, sizeof(path), "%s.from-%s", remote->path, root);
-	return http_mirrors_file(remote->mirrors, path, 0);
+	return http_mirrors_file(remote->mirrors, path, size);
 }
 
 static const char *remote_error(void *context)
