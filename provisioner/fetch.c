@@ -141,7 +141,7 @@ static int record(struct provision *p, const struct volume *volume, const char *
  * written: a slot that is half of something is not to be taken for complete after a cut. */
 static int begin_slot(struct provision *p, const struct volume *volume, bool *ret_complete)
 {
-	const char *recorded = state_slot(&p->state, part_name(volume->part));
+	const char *recorded = p->disk.in_ram ? NULL : state_slot(&p->state, part_name(volume->part));
 	char root[65];
 
 	hex_format(verified_image_description(volume->image)->root_hash, 32, root);
@@ -242,7 +242,8 @@ int fetch_volume(struct provision *p, struct volume *volume, enum part first_slo
 		volume->result.slot_failed = !p->disk.in_ram;
 		goto out;
 	}
-	slot = install_choose(volume->image, slots, state_good(&p->state, group), recorded_slot(p, want, first_slot));
+	/* In RAM there is but one, and what STATE says is about the disk. */
+	slot = p->disk.in_ram ? 0 : install_choose(volume->image, slots, state_good(&p->state, group), recorded_slot(p, want, first_slot));
 	snprintf(label, sizeof(label), "%s %s", want->name, want->version);
 	volume->part = (enum part)(first_slot + slot);
 	r = fill_slot(p, volume, slots, slot, paths[slot], label);
