@@ -61,6 +61,8 @@ int ask_for_assignment(struct provision *p);
 /* control.c: tells the control unit; best effort, never waits long. `event` "progress", "kexec" or "failed" (with p->error); before
  * there is an assignment only "failed" is told. Whether the control unit answered. */
 bool report(struct provision *p, const char *event);
+/* control.c: how far long work of the current stage is, an object of docs/protocol.md, which it takes over; says nothing on the console. */
+bool report_progress(struct provision *p, json_t *progress);
 /* control.c: the "stages" and "images" of a report and of boot.json. A new reference, or NULL. */
 json_t *images_json(const struct provision *p);
 
