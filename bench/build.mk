@@ -2,11 +2,15 @@
 # IMAGE: which image to measure with, such as IMAGE=os-debian.img.
 IMAGE ?=
 bench: all $(B)/test/install-slot $(B)/bin/image-patch
+	$(Q)bench/machine begin
 	$(Q)B=$(abspath $(B)) $(PYTHON) bench/bench.py $(IMAGE)
 	$(Q)B=$(abspath $(B)) $(PYTHON) bench/provision $(IMAGE)
 	$(Q)B=$(abspath $(B)) $(PYTHON) bench/delta
+	$(Q)$(qemu-environment) $(PYTHON) bench/stage1
+	$(Q)$(qemu-environment) $(PYTHON) bench/live
 	$(Q)$(MAKE) bench-signing
-shell-scripts += bench/debian-before
+	$(Q)bench/machine end
+shell-scripts += bench/debian-before bench/live-medium bench/machine
 
 # What verification costs a node: a static program that does nothing else, and the provisioner linked without it.
 tuf-verify-objects := $(addprefix $(B)/obj/musl/,$(patsubst %.c,%.o,bench/tuf-verify.c $(signing-verify) $(common-core)))

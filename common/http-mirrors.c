@@ -20,6 +20,22 @@
 #define REST_MOST 60.0
 #define MEASURE_LEAST (64u << 10) /* bytes; fewer tell more of the way than of the server */
 
+#define TAG_MOST 71u
+#define FILES 2u           /* the wire file and its patch, in turn */
+
+/* What a mirror says of a file. */
+struct copy {
+	bool missing;
+	bool tag_useless;       /* did not find the file it had named by it */
+	char tag[TAG_MOST + 1]; /* strong ETag of the first answer; "": none */
+};
+
+struct file {
+	char *path;
+	uint64_t size; /* 0: not known */
+	struct copy copy[HTTP_MIRRORS_MOST];
+};
+
 struct mirror {
 	char *base;
 	uint64_t bytes;
@@ -29,7 +45,6 @@ struct mirror {
 	double speed;       /* bytes per second of one connection; 0: not known yet */
 	unsigned active;
 	bool failed;        /* in this fetch */
-	bool missing;       /* says that it has no such file */
 };
 
 /* While whoever reads the bytes doesn't take them, no server's time runs. */
@@ -52,6 +67,8 @@ struct transfer {
 	uint64_t window_bytes;
 	size_t header_bytes;
 	bool range_sound;       /* Content-Range is what was asked for */
+	char tag[TAG_MOST + 1]; /* of this answer */
+	struct curl_slist *headers; /* If-Range; NULL: none */
 	bool checked;           /* the answer's status and range */
 	int error;
 	const char *why;        /* with `error` */
@@ -64,8 +81,9 @@ struct http_mirrors {
 	unsigned count;
 	struct transfer transfer[HTTP_RANGES_MOST];
 	char *user_agent;
-	char *path;
-	uint64_t size;
+	char *proxy;
+	struct file file[FILES];
+	unsigned now;     /* which of them is asked for */
 	long connect_seconds;
 	double stall_seconds;
 	double slowest;
@@ -100,15 +118,19 @@ void http_mirrors_free(struct http_mirrors *mirrors)
 {
 	if (mirrors == NULL)
 		return;
-	for (unsigned i = 0; i < HTTP_RANGES_MOST; i++)
+	for (unsigned i = 0; i < HTTP_RANGES_MOST; i++) {
 		if (mirrors->transfer[i].curl != NULL)
 			curl_easy_cleanup(mirrors->transfer[i].curl);
+		curl_slist_free_all(mirrors->transfer[i].headers);
+	}
 	if (mirrors->multi != NULL)
 		curl_multi_cleanup(mirrors->multi);
 	for (unsigned i = 0; i < mirrors->count; i++)
 		free(mirrors->mirror[i].base);
+	for (unsigned i = 0; i < FILES; i++)
+		free(mirrors->file[i].path);
 	free(mirrors->user_agent);
-	free(mirrors->path);
+	free(mirrors->proxy);
 	free(mirrors);
 }
 
@@ -124,7 +146,8 @@ struct http_mirrors *http_mirrors_new(const char *const *bases, unsigned count, 
 	mirrors->slowest = options->slowest > 0 ? options->slowest : 1024;
 	mirrors->user_agent = strdup(options->user_agent != NULL ? options->user_agent : "repave");
 	mirrors->multi = curl_multi_init();
-	if (mirrors->user_agent == NULL || mirrors->multi == NULL)
+	mirrors->proxy = strdup(options->proxy != NULL ? options->proxy : "");
+	if (mirrors->user_agent == NULL || mirrors->proxy == NULL || mirrors->multi == NULL)
 		goto fail;
 	for (; mirrors->count < count; mirrors->count++) {
 		mirrors->mirror[mirrors->count].base = strdup(bases[mirrors->count]);
@@ -145,16 +168,28 @@ fail:
 
 int http_mirrors_file(struct http_mirrors *mirrors, const char *path, uint64_t size)
 {
-	char *copy = strdup(path);
+	struct file *file = mirrors->file;
+	char *copy;
 
+	for (unsigned i = 0; i < FILES; i++) {
+		if (file[i].path != NULL && strcmp(file[i].path, path) == 0) {
+			mirrors->now = i;
+			file[i].size = size;
+			return 0;
+		}
+	}
+	copy = strdup(path);
 	if (copy == NULL)
 		return -ENOMEM;
-	free(mirrors->path);
-	mirrors->path = copy;
-	mirrors->size = size;
-	for (unsigned i = 0; i < mirrors->count; i++)
-		mirrors->mirror[i].missing = false;
+	mirrors->now = (mirrors->now + 1) % FILES;
+	free(file[mirrors->now].path);
+	file[mirrors->now] = (struct file){ .path = copy, .size = size };
 	return 0;
+}
+
+static const struct file *file_now(const struct http_mirrors *mirrors)
+{
+	return &mirrors->file[mirrors->now];
 }
 
 /* ------------------------------------------------------------------ which server */
@@ -170,7 +205,7 @@ static double best_speed(const struct http_mirrors *mirrors)
 
 static bool usable(const struct http_mirrors *mirrors, unsigned i)
 {
-	return !mirrors->mirror[i].failed && !mirrors->mirror[i].missing && (mirrors->only < 0 || mirrors->only == (int)i);
+	return !mirrors->mirror[i].failed && !file_now(mirrors)->copy[i].missing && (mirrors->only < 0 || mirrors->only == (int)i);
 }
 
 /* How good a choice: those that were never blamed before all others, then those that don't rest, then by what one more
@@ -217,29 +252,47 @@ static int refuse(struct transfer *transfer, int error, const char *why)
 	return 0;
 }
 
+/* The value of header `name` ("etag:"), when the line is that one and not too long. */
+static bool header_value(const char *data, size_t size, const char *name, char ret_value[128])
+{
+	size_t skip = strlen(name);
+
+	if (size <= skip || size - skip >= 128 || strncasecmp(data, name, skip) != 0)
+		return false;
+	while (skip < size && (data[skip] == ' ' || data[skip] == '\t'))
+		skip++;
+	memcpy(ret_value, data + skip, size - skip);
+	ret_value[size - skip] = '\0';
+	ret_value[strcspn(ret_value, "\r\n")] = '\0';
+	return true;
+}
+
+static bool range_as_asked(const struct transfer *transfer, const char *value)
+{
+	uint64_t first, last, total, size = file_now(transfer->mirrors)->size;
+
+	return content_range_parse(value, &first, &last, &total) == 0 && first == transfer->asked_from &&
+	       last == transfer->range.offset + transfer->range.size - 1 && (total == 0 || size == 0 || total == size);
+}
+
 static size_t on_header(char *data, size_t one, size_t count, void *context)
 {
-	static const char name[] = "content-range:";
 	struct transfer *transfer = context;
-	size_t size = one * count, skip = sizeof(name) - 1;
-	uint64_t first, last, total;
+	size_t size = one * count;
 	char value[128];
 
 	transfer->header_bytes += size;
 	if (transfer->header_bytes > HEADERS_MOST)
 		return (size_t)refuse(transfer, -EPROTO, "its header has no end");
-	if (size >= 5 && strncmp(data, "HTTP/", 5) == 0)
-		transfer->range_sound = false; /* of this answer, not of the redirect before */
-	if (size <= skip || size - skip >= sizeof(value) || strncasecmp(data, name, skip) != 0)
-		return size;
-	while (skip < size && (data[skip] == ' ' || data[skip] == '\t'))
-		skip++;
-	memcpy(value, data + skip, size - skip);
-	value[size - skip] = '\0';
-	value[strcspn(value, "\r\n")] = '\0';
-	transfer->range_sound = content_range_parse(value, &first, &last, &total) == 0 && first == transfer->asked_from &&
-				last == transfer->range.offset + transfer->range.size - 1 &&
-				(total == 0 || transfer->mirrors->size == 0 || total == transfer->mirrors->size);
+	if (size >= 5 && strncmp(data, "HTTP/", 5) == 0) {
+		/* Another answer than the redirect before. */
+		transfer->range_sound = false;
+		transfer->tag[0] = '\0';
+	}
+	if (header_value(data, size, "content-range:", value))
+		transfer->range_sound = range_as_asked(transfer, value);
+	else if (header_value(data, size, "etag:", value) && entity_tag_strong(value) && strlen(value) <= TAG_MOST)
+		strcpy(transfer->tag, value);
 	return size;
 }
 
@@ -252,14 +305,26 @@ static bool answer_sound(struct transfer *transfer)
 	curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (status == 206 && transfer->range_sound)
 		return true;
-	if (status == 200 && transfer->asked_from == 0 && transfer->range.size == mirrors->size)
+	if (status == 200 && transfer->asked_from == 0 && transfer->range.size == file_now(mirrors)->size)
 		return true;
 	if (status == 206)
 		refuse(transfer, -EBADMSG, "it sends other bytes than it was asked for, or of another file");
+	else if (status == 200 && transfer->headers != NULL)
+		refuse(transfer, -ESTALE, "its file has changed during the download");
 	else if (status == 200)
 		refuse(transfer, -EPROTO, "it sends the whole file instead of a range: use a server that knows byte ranges, "
 					  "such as repaved or nginx");
 	return false;
+}
+
+/* The first answer says which copy of the file it is about; the others are to be about the same one. */
+static void note_tag(struct transfer *transfer)
+{
+	struct http_mirrors *mirrors = transfer->mirrors;
+	struct copy *copy = &mirrors->file[mirrors->now].copy[transfer->mirror];
+
+	if (copy->tag[0] == '\0' && !copy->tag_useless)
+		strcpy(copy->tag, transfer->tag);
 }
 
 static size_t on_data(char *data, size_t one, size_t count, void *context)
@@ -273,6 +338,8 @@ static size_t on_data(char *data, size_t one, size_t count, void *context)
 		return 0;
 	if (!transfer->checked && !answer_sound(transfer))
 		return transfer->error != 0 ? 0 : size; /* an error page: its status tells */
+	if (!transfer->checked)
+		note_tag(transfer);
 	transfer->checked = true;
 	if (wanted > transfer->range.size - transfer->have)
 		wanted = (size_t)(transfer->range.size - transfer->have);
@@ -287,12 +354,28 @@ static size_t on_data(char *data, size_t one, size_t count, void *context)
 	return mirrors->fatal == 0 ? size : 0;
 }
 
+/* A range counts only of the copy that the ranges before were of (RFC 9110, 13.1.5). 0 or -ENOMEM. */
+static int make_headers(const struct http_mirrors *mirrors, struct transfer *transfer, unsigned mirror)
+{
+	const char *tag = file_now(mirrors)->copy[mirror].tag;
+	char line[TAG_MOST + 16];
+
+	curl_slist_free_all(transfer->headers);
+	transfer->headers = NULL;
+	if (tag[0] == '\0')
+		return 0;
+	snprintf(line, sizeof(line), "If-Range: %s", tag);
+	transfer->headers = curl_slist_append(NULL, line);
+	return transfer->headers != NULL ? 0 : -ENOMEM;
+}
+
 static int start(struct http_mirrors *mirrors, struct transfer *transfer, unsigned mirror)
 {
 	CURL *curl = transfer->curl;
 	char *url, range[48];
 
-	if (asprintf(&url, "%s%s", mirrors->mirror[mirror].base, mirrors->path) < 0)
+	if (make_headers(mirrors, transfer, mirror) < 0 ||
+	    asprintf(&url, "%s%s", mirrors->mirror[mirror].base, file_now(mirrors)->path) < 0)
 		return -ENOMEM;
 	transfer->mirror = mirror;
 	transfer->asked_from = transfer->range.offset + transfer->have;
@@ -311,7 +394,9 @@ static int start(struct http_mirrors *mirrors, struct transfer *transfer, unsign
 	curl_easy_setopt(curl, CURLOPT_PRIVATE, transfer);
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, transfer->curl_error);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	curl_easy_setopt(curl, CURLOPT_PROXY, mirrors->proxy);
+	curl_easy_setopt(curl, CURLOPT_NOPROXY, "");
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, transfer->headers);
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
 	curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http");
 	/* A mirror may stand for others; whoever sends the bytes, they are checked. */
@@ -340,6 +425,7 @@ static int error_of(CURLcode code)
 	case CURLE_OPERATION_TIMEDOUT:
 		return -ETIMEDOUT;
 	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
 		return -EHOSTUNREACH;
 	case CURLE_OUT_OF_MEMORY:
 		return -ENOMEM;
@@ -378,6 +464,9 @@ static int outcome(struct transfer *transfer, CURLcode code)
 static void take_out(struct http_mirrors *mirrors, struct transfer *transfer)
 {
 	curl_multi_remove_handle(mirrors->multi, transfer->curl);
+	curl_easy_setopt(transfer->curl, CURLOPT_HTTPHEADER, NULL);
+	curl_slist_free_all(transfer->headers);
+	transfer->headers = NULL;
 	mirrors->mirror[transfer->mirror].active--;
 }
 
@@ -400,6 +489,7 @@ static void note_speed(const struct transfer *transfer, struct mirror *mirror)
 static void finish(struct http_mirrors *mirrors, struct transfer *transfer, int r)
 {
 	struct mirror *mirror = &mirrors->mirror[transfer->mirror];
+	struct copy *copy = &mirrors->file[mirrors->now].copy[transfer->mirror];
 	double rest;
 
 	take_out(mirrors, transfer);
@@ -418,7 +508,12 @@ static void finish(struct http_mirrors *mirrors, struct transfer *transfer, int 
 	rest = mirror->failures_in_row < 6 ? (double)(1u << mirror->failures_in_row++) : REST_MOST;
 	mirror->rests_until = seconds() + rest;
 	mirror->failed = true;
-	mirror->missing = mirror->missing || r == -ENOENT;
+	copy->missing = copy->missing || r == -ENOENT;
+	/* Servers behind one address may each have a tag of their own: without it the bytes tell. */
+	if (r == -ESTALE) {
+		copy->tag_useless = true;
+		copy->tag[0] = '\0';
+	}
 	mirrors->last_error = r;
 	snprintf(mirrors->error, sizeof(mirrors->error), "%s: %s", mirror->base,
 		 transfer->error != 0 ? transfer->why : transfer->curl_error);
@@ -457,7 +552,7 @@ static double least_rate(const struct http_mirrors *mirrors, unsigned asked)
 	for (unsigned i = 0; i < mirrors->count; i++) {
 		const struct mirror *other = &mirrors->mirror[i];
 
-		if (i == asked || other->failed || other->missing || other->blames > mirrors->mirror[asked].blames)
+		if (i == asked || other->failed || file_now(mirrors)->copy[i].missing || other->blames > mirrors->mirror[asked].blames)
 			continue;
 		if (least < ELSEWHERE * mirrors->slowest)
 			least = ELSEWHERE * mirrors->slowest;
@@ -539,7 +634,7 @@ static bool give_up(struct http_mirrors *mirrors, int r)
 static bool all_missing(const struct http_mirrors *mirrors)
 {
 	for (unsigned i = 0; i < mirrors->count; i++)
-		if (!mirrors->mirror[i].missing && (mirrors->only < 0 || mirrors->only == (int)i))
+		if (!file_now(mirrors)->copy[i].missing && (mirrors->only < 0 || mirrors->only == (int)i))
 			return false;
 	return true;
 }

@@ -38,6 +38,7 @@ struct http_mirrors; /* keeps connections; not for several threads at once */
 
 struct http_mirrors_options {
 	const char *user_agent;   /* NULL: "repave" */
+	const char *proxy;        /* as http_proxy_ok has it; NULL or "": none */
 	unsigned connect_seconds; /* 0: 10 */
 	unsigned stall_seconds;   /* over this time a transfer must have … 0: 15 */
 	unsigned slowest;         /* … so many bytes per second; 0: 1024. While there is another server to ask, 64 times as many, and no
@@ -49,11 +50,12 @@ struct http_mirrors_options {
 struct http_mirrors *http_mirrors_new(const char *const *bases, unsigned count, const struct http_mirrors_options *options);
 void http_mirrors_free(struct http_mirrors *mirrors);
 
-/* The file, below each base ("/targets/…"), and its size (0: not known). Forgets who lacked another file. 0 or -ENOMEM. */
+/* The file, below each base ("/targets/…"), and its size (0: not known). Of this one and the one before it is remembered who
+ * lacks it, and which copy (ETag) each server has. 0 or -ENOMEM. */
 int http_mirrors_file(struct http_mirrors *mirrors, const char *path, uint64_t size);
 
 /* Fetches all ranges that `ranges` asks for. 0; -ENOENT when no server has the file; -EPROTO, -EBADMSG (what came isn't an answer to
- * what was asked), -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH, -EIO; or what `data` returned. */
+ * what was asked), -ESTALE (the last server's file changed since its first answer), -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH, -EIO; or what `data` returned. */
 int http_mirrors_fetch(struct http_mirrors *mirrors, const struct http_ranges *ranges);
 
 /* Server `server` sent wrong bytes: it is asked again only when there is no better one. */

@@ -72,6 +72,8 @@ static struct http_call call_of(struct MHD_Connection *connection, const struct 
 		.path = path,
 		.authorization = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization"),
 		.range = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Range"),
+		.if_range = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "If-Range"),
+		.if_none_match = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "If-None-Match"),
 		.peer = request->peer,
 		.body = request->body.data,
 		.body_size = request->body.size,
@@ -117,6 +119,8 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, struct htt
 		MHD_add_response_header(response, "Accept-Ranges", "bytes");
 	if (answer->content_range[0])
 		MHD_add_response_header(response, "Content-Range", answer->content_range);
+	if (answer->etag[0])
+		MHD_add_response_header(response, "ETag", answer->etag);
 	if (answer->status == 401)
 		MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
 	result = MHD_queue_response(connection, answer->status, response);

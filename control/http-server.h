@@ -13,6 +13,8 @@ struct http_call {
 	const char *path;           /* percent signs decoded, no query */
 	const char *authorization;  /* header, or NULL */
 	const char *range;          /* header, or NULL */
+	const char *if_range;       /* header, or NULL */
+	const char *if_none_match;  /* header, or NULL */
 	const char *peer;           /* numeric address; "local" on a Unix socket */
 	const uint8_t *body;
 	size_t body_size;
@@ -25,6 +27,7 @@ struct http_answer {
 	int fd;                     /* owned; -1: none */
 	uint64_t offset, size;      /* of the file */
 	char content_range[80];     /* "" without */
+	char etag[64];              /* "" without */
 	const char *content_type;   /* static texts, for a file */
 	const char *cache_control;
 };

@@ -89,11 +89,35 @@ int range_parse(const char *header, uint64_t size, uint64_t *ret_offset, uint64_
 	return 1;
 }
 
+bool etag_listed(const char *header, const char *etag)
+{
+	size_t length = strlen(etag);
+
+	if (!header || !length)
+		return false;
+	for (const char *at = header; *(at += strspn(at, " \t,"));) {
+		const char *end;
+
+		if (*at == '*')
+			return true;
+		if (!strncmp(at, "W/", 2))
+			at += 2;
+		if (!strncmp(at, etag, length))
+			return true;
+		/* A tag may hold commas. */
+		end = *at == '"' ? strchr(at + 1, '"') : NULL;
+		at = end ? end + 1 : at + strcspn(at, ",");
+	}
+	return false;
+}
+
 const char *repository_cache_control(const char *path)
 {
 	static const char forever[] = "public, max-age=31536000, immutable";
 	const char *name = path + strlen("metadata/");
 
+	if (strstr(path, ".img.zst.from-"))
+		return "public, max-age=3600";
 	if (!strncmp(path, "targets/", 8))
 		return forever;
 	if (!strncmp(path, "metadata/", 9) && name[strspn(name, "0123456789")] == '.' && name[0] != '.')
@@ -143,13 +167,52 @@ static bool refuse(const struct repository_files *files, const char *path, struc
 	return true;
 }
 
+/* A file's state as a validator: another content has another size or time. */
+static void format_etag(const struct stat *info, char ret_etag[64])
+{
+	snprintf(ret_etag, 64, "\"%" PRIx64 "-%" PRIx64 ".%lx\"", (uint64_t)info->st_size, (uint64_t)info->st_mtim.tv_sec,
+		 (unsigned long)info->st_mtim.tv_nsec);
+}
+
+static void answer_file(const struct http_call *call, const char *path, int fd, const struct stat *info,
+			struct http_answer *answer)
+{
+	uint64_t offset = 0, length = (uint64_t)info->st_size;
+	int r = 0;
+
+	format_etag(info, answer->etag);
+	answer->content_type = content_type(path);
+	answer->cache_control = repository_cache_control(path);
+	if (etag_listed(call->if_none_match, answer->etag)) {
+		close(fd);
+		answer->status = 304;
+		return;
+	}
+	/* Of another copy of the file than the one that the client has a part of, it gets all (RFC 9110, 13.1.5). */
+	if (!call->if_range || !strcmp(call->if_range, answer->etag))
+		r = range_parse(call->range, length, &offset, &length);
+	if (r < 0) {
+		close(fd);
+		snprintf(answer->content_range, sizeof answer->content_range, "bytes */%" PRIu64, (uint64_t)info->st_size);
+		answer->content_type = answer->cache_control = NULL;
+		http_answer_error(answer, 416, "the range lies outside the file");
+		return;
+	}
+	if (r > 0)
+		snprintf(answer->content_range, sizeof answer->content_range, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, offset,
+			 offset + length - 1, (uint64_t)info->st_size);
+	answer->status = r > 0 ? 206 : 200;
+	answer->fd = fd;
+	answer->offset = offset;
+	answer->size = length;
+}
+
 void repository_answer(void *context, const struct http_call *call, struct http_answer *answer)
 {
 	const struct repository_files *files = context;
 	char path[REPOSITORY_PATH_MOST + 1];
-	uint64_t offset = 0, length;
 	struct stat info;
-	int fd, r;
+	int fd;
 
 	if (repository_path_parse(call->path, path) < 0) {
 		http_answer_error(answer, 404, "no such file in the repository");
@@ -167,21 +230,5 @@ void repository_answer(void *context, const struct http_call *call, struct http_
 		http_answer_error(answer, 404, "no such file in the repository");
 		return;
 	}
-	length = (uint64_t)info.st_size;
-	r = range_parse(call->range, length, &offset, &length);
-	if (r < 0) {
-		close(fd);
-		snprintf(answer->content_range, sizeof answer->content_range, "bytes */%" PRIu64, (uint64_t)info.st_size);
-		http_answer_error(answer, 416, "the range lies outside the file");
-		return;
-	}
-	if (r > 0)
-		snprintf(answer->content_range, sizeof answer->content_range, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, offset,
-			 offset + length - 1, (uint64_t)info.st_size);
-	answer->status = r > 0 ? 206 : 200;
-	answer->fd = fd;
-	answer->offset = offset;
-	answer->size = length;
-	answer->content_type = content_type(path);
-	answer->cache_control = repository_cache_control(path);
+	answer_file(call, path, fd, &info, answer);
 }

@@ -19,7 +19,11 @@ int repository_path_parse(const char *path, char ret_path[REPOSITORY_PATH_MOST +
  * (several ranges, another unit): the whole file is the answer; -ERANGE when nothing of it lies in the file. */
 int range_parse(const char *header, uint64_t size, uint64_t *ret_offset, uint64_t *ret_length);
 
-/* Cache-Control for a path below the repository. Names with a version or hash never change what they hold. */
+/* Whether `etag` is in the list of an If-None-Match header, or that is "*" (RFC 9110, 13.1.2: weak comparison). */
+bool etag_listed(const char *header, const char *etag);
+
+/* Cache-Control for a path below the repository. Names with a version or hash never change what they hold; a patch may be made
+ * anew. */
 const char *repository_cache_control(const char *path);
 
 struct repository_files {

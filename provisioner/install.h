@@ -30,8 +30,8 @@ struct wire_source {
 	 * otherwise the last -errno, after which it may be run again. */
 	int (*run)(void *context, const struct http_ranges *ranges);
 	/* From now on `run` is about the patch that leads from the image with this root hash to the one that is wanted; NULL: about the
-	 * wire file again. May be NULL: there are no patches. 0 or -errno. */
-	int (*patch)(void *context, const uint8_t *old_root);
+	 * wire file again. `size` of the patch: 0 when it isn't known yet. May be NULL: there are no patches. 0 or -errno. */
+	int (*patch)(void *context, const uint8_t *old_root, uint64_t size);
 	/* This server sent bytes that aren't what was signed; others are to be preferred. May be NULL. */
 	void (*blame)(void *context, unsigned server);
 	/* Only this server is to be asked, or with -1 all again. May be NULL, when there is only one. */

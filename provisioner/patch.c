@@ -11,6 +11,7 @@
 
 #define BAD_MOST 3u      /* windows: then the patch isn't worth asking for */
 #define NETWORK_TRIES 4u /* in a row without any window */
+#define HEAD_TRIES 2u
 
 /* Bytes of the patch that are gathered whole. */
 struct part {
@@ -199,10 +200,11 @@ static int run(struct parts *parts)
 	struct installer *in = parts->in;
 	int r;
 
-	r = in->source->patch(in->source->context, in->patch.old_root);
+	/* Another mirror's patch may be another one: then its size gives it away before its bytes are taken for these. */
+	r = in->source->patch(in->source->context, in->patch.old_root, in->patch.index.size);
 	if (r == 0)
 		r = in->source->run(in->source->context, &work);
-	in->source->patch(in->source->context, NULL);
+	in->source->patch(in->source->context, NULL, 0);
 	return r < 0 ? r : parts->r;
 }
 
@@ -210,9 +212,19 @@ static int run(struct parts *parts)
 static int fetch_part(struct installer *in, uint64_t offset, size_t size, uint8_t *ret_bytes)
 {
 	struct part part = { .bytes = ret_bytes, .range = { offset, size, &part } };
-	struct parts parts = { .in = in, .one = &part };
-	int r = run(&parts);
+	int r = -EIO;
 
+	for (unsigned try = 1; try <= HEAD_TRIES; try++) {
+		struct parts parts = { .in = in, .one = &part };
+
+		if (try > 1 && in->source->pause != NULL)
+			in->source->pause(in->source->context, try);
+		part.have = 0;
+		r = run(&parts);
+		/* Once more for the network's sake, and not for a server that has no patch, or nonsense. */
+		if (r != -EIO && r != -ETIMEDOUT && r != -ECONNREFUSED)
+			break;
+	}
 	return r < 0 ? r : part.have == size ? 0 : -EIO;
 }
 
@@ -273,6 +285,9 @@ void patch_level(struct installer *in)
 		struct parts parts = { .in = in };
 		int r = run(&parts);
 
+		/* The index is that of a patch which is no longer there. */
+		if (r == -ESTALE)
+			in->patch.usable = false;
 		if (r == 0 || r == -ENOENT || r == -ENOMEM || in->patch.bad >= BAD_MOST)
 			break;
 		tries = parts.accepted > 0 ? 1 : tries + 1;

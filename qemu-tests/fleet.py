@@ -302,11 +302,11 @@ class Server:
         except FileNotFoundError:
             return ""
 
-    def wait_for(self, pattern, seconds=300):
+    def wait_for(self, pattern, seconds=300, every=0.5):
         """Waits for a line of the console that matches, and returns the match."""
         try:
             return wait_until(f"{self.name}: console line {pattern!r}", seconds,
-                              lambda: re.search(pattern, self.console(), re.M), alive=self.process)
+                              lambda: re.search(pattern, self.console(), re.M), every=every, alive=self.process)
         except Failure as failure:
             raise Failure(f"{failure}\n--- end of the console ({self.console_file}):\n"
                           + "\n".join(self.console().splitlines()[-40:])) from None
@@ -424,6 +424,11 @@ class Fleet:
             raise Failure(f"{server.name}: {command}: exit status {attempt.last.returncode}\n"
                           f"{attempt.last.stdout}{attempt.last.stderr}")
         return attempt.last.stdout
+
+    def power_off(self, server, seconds=120):
+        """An orderly stop; after the session, which would wait for an answer."""
+        self.ssh(server, "(sleep 1; poweroff) </dev/null >/dev/null 2>&1 &")
+        server.process.child.wait(seconds)
 
     def close(self):
         for server in self.servers:

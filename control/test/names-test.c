@@ -123,6 +123,20 @@ static void test_overlong_argument_is_no_route(void **state)
 	assert_int_equal(find("GET", path, argument), -ENOENT);
 }
 
+static void test_tags_in_a_list_are_found(void **state)
+{
+	static const char *const with[] = { "\"a-1\"", "W/\"a-1\"", "*", "\"x\", \"a-1\"", "\"x,y\",W/\"a-1\" , \"z\"", " , \"a-1\"" };
+	static const char *const without[] = { "", "\"a-2\"", "a-1", "\"a-1", "\"x, \"a-1\"", "\"a-11\"", "W/", "\"", ",,,", "W/W/\"a-1\"" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof with / sizeof with[0]; i++)
+		assert_true(etag_listed(with[i], "\"a-1\""));
+	for (size_t i = 0; i < sizeof without / sizeof without[0]; i++)
+		assert_false(etag_listed(without[i], "\"a-1\""));
+	assert_false(etag_listed(NULL, "\"a-1\""));
+	assert_false(etag_listed("*", ""));
+}
+
 static void test_paths_that_leave_the_repository_are_refused(void **state)
 {
 	static const char *const escapes[] = { "/repository/../x", "/repository/targets/../../x", "/repository/targets/./x",
@@ -183,6 +197,7 @@ static void test_only_immutable_names_are_cached_for_ever(void **state)
 	(void)state;
 	assert_non_null(strstr(repository_cache_control("targets/os/debian/ff.12.1.img.zst"), "immutable"));
 	assert_non_null(strstr(repository_cache_control("metadata/12.targets.json"), "immutable"));
+	assert_null(strstr(repository_cache_control("targets/os/debian/ff.12.1.img.zst.from-00112233aabbccdd"), "immutable"));
 	assert_string_equal(repository_cache_control("metadata/timestamp.json"), "no-cache");
 	assert_string_equal(repository_cache_control("metadata/.json"), "no-cache");
 	assert_string_equal(repository_cache_control("other"), "no-cache");
@@ -215,6 +230,7 @@ int main(void)
 		cmocka_unit_test(test_versions_order_as_dpkg_does),
 		cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_overlong_argument_is_no_route),
+		cmocka_unit_test(test_tags_in_a_list_are_found),
 		cmocka_unit_test(test_paths_that_leave_the_repository_are_refused),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_only_immutable_names_are_cached_for_ever),

@@ -4,6 +4,8 @@
  *
  *   c  SLOT was complete before    l  lazy    1  one thread    f  stalls end after 2 seconds    -  nothing
  *
+ * Environment: PROXY, as http://host:port.
+ *
  * Prints one line of JSON; 0 when the image is installed. */
 #include <errno.h>
 #include <fcntl.h>
@@ -51,14 +53,14 @@ static const char *error(void *context)
 }
 
 /* As in a repository: the wire file's name and the old root hash. */
-static int patch(void *context, const uint8_t *old_root)
+static int patch(void *context, const uint8_t *old_root, uint64_t size)
 {
 	char path[1024], root[65] = "";
 
 	if (old_root != NULL)
 		hex_format(old_root, PATCH_ROOT_BYTES, root);
 	snprintf(path, sizeof(path), old_root != NULL ? "%s.from-%s" : "%s%s", wire_path, root);
-	return http_mirrors_file(context, path, old_root != NULL ? 0 : wire_size);
+	return http_mirrors_file(context, path, old_root != NULL ? size : wire_size);
 }
 
 static void blame(void *context, unsigned server)
@@ -168,6 +170,7 @@ int main(int argc, char **argv)
 	options.complete = strchr(argv[4], 'c') != NULL;
 	options.lazy = strchr(argv[4], 'l') != NULL;
 	options.threads = strchr(argv[4], '1') != NULL ? 1 : 0;
+	fast.proxy = getenv("PROXY");
 	fast.stall_seconds = strchr(argv[4], 'f') != NULL ? 2 : 0;
 	mirrors = http_mirrors_new((const char *const *)argv + 6, (unsigned)argc - 6, &fast);
 	if (mirrors == NULL || http_mirrors_file(mirrors, argv[5], image.description.wire_size) < 0)

@@ -195,10 +195,11 @@ static int serve(void *context, const struct http_ranges *work)
 	return r;
 }
 
-static int serve_patch(void *context, const uint8_t *old_root)
+static int serve_patch(void *context, const uint8_t *old_root, uint64_t size)
 {
 	struct world *w = context;
 
+	(void)size;
 	w->asks_patch = old_root != NULL;
 	return old_root == NULL || memcmp(old_root, w->old_root, VERITY_DIGEST) == 0 ? 0 : -ENOENT;
 }

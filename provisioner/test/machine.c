@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The machine as stage 1 finds it: disks (files here), sysfs (a folder here), its own configuration. */
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -633,14 +634,24 @@ static void test_unsound_configuration_is_refused(void **state)
 static void test_waiting_grows_and_stays_bounded(void **state)
 {
 	(void)state;
-	for (unsigned try = 1; try < 100; try++) {
-		unsigned seconds = backoff_seconds(try);
+	for (unsigned try = 0; try < 100; try++) {
+		unsigned most = try == 0 ? 1 : try > 6 ? BACKOFF_MOST : 1u << (try - 1);
 
-		assert_in_range(seconds, 1, BACKOFF_MOST);
-		if (try >= 7)
-			assert_true(seconds >= BACKOFF_MOST / 2);
+		assert_in_range(backoff_seconds(try), most > 1 ? most / 2 : 1, most);
 	}
-	assert_int_equal(backoff_seconds(1), 1);
+	assert_in_range(backoff_seconds(UINT_MAX), BACKOFF_MOST / 2, BACKOFF_MOST);
+}
+
+static void test_fleet_that_waits_does_not_ask_in_one_moment(void **state)
+{
+	unsigned servers[BACKOFF_MOST + 1] = { 0 };
+
+	(void)state;
+	for (unsigned server = 0; server < 3000; server++)
+		servers[backoff_seconds(9)]++;
+	/* 31 seconds to choose from, about 97 each. */
+	for (unsigned second = 0; second <= BACKOFF_MOST; second++)
+		assert_true(servers[second] < 300);
 }
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, drop_folder)
@@ -711,6 +722,7 @@ int main(void)
 		IN_FOLDER(test_slots_go_to_memory_by_policy),
 		IN_FOLDER(test_unsound_configuration_is_refused),
 		cmocka_unit_test(test_waiting_grows_and_stays_bounded),
+		cmocka_unit_test(test_fleet_that_waits_does_not_ask_in_one_moment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
