@@ -453,6 +453,17 @@ static int begin_boot(struct boot *boot, const char *nonce, const struct assignm
 	return boot->stages && boot->images ? 0 : -ENOMEM;
 }
 
+/* What the node's own record of starts is held against: root in its OS can write that one. */
+static int add_starts_seen(struct fleet *fleet, const struct node *node, json_t *answer)
+{
+	uint64_t count = 0;
+	int r = store_count_starts(fleet->store, node->id, node->assignment.number, &count);
+
+	if (r < 0)
+		return r;
+	return json_object_set_new(answer, "starts_seen", json_integer((json_int_t)count)) < 0 ? -ENOMEM : 0;
+}
+
 /* A copy of `node` with what the request says of it, sharing nothing that either owns. */
 static int copy_with_request(const struct node *node, const struct boot_request *request, const char *address,
 			     struct node *ret_copy)
@@ -522,6 +533,8 @@ int fleet_boot(struct fleet *fleet, const struct image_list *images, const char 
 	}
 	if (!answer)
 		r = -ENOMEM;
+	if (!r && !reason)
+		r = add_starts_seen(fleet, &changed, answer);
 	if (!r && (is_new || !reason || worth_storing(node, &changed)))
 		r = store_change(fleet, &changed, numbered, reason ? NULL : &boot);
 	if (r < 0) {

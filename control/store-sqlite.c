@@ -224,6 +224,25 @@ int store_put_boot(struct store *store, const char *node_id, const struct boot *
 	return r < 0 ? r : prune_boots(store, node_id, keep);
 }
 
+int store_count_starts(struct store *store, const char *node_id, uint64_t assignment, uint64_t *ret_count)
+{
+	sqlite3_stmt *count;
+	/* Whatever the way it was started. */
+	int r = prepare(store, "SELECT COUNT(*) FROM boots WHERE node = ?1 AND assignment = ?2 AND event NOT IN ('progress', 'failed')",
+			&count);
+
+	if (r < 0)
+		return r;
+	bind_text(count, 1, node_id);
+	sqlite3_bind_int64(count, 2, (sqlite3_int64)assignment);
+	if (sqlite3_step(count) == SQLITE_ROW)
+		*ret_count = (uint64_t)sqlite3_column_int64(count, 0);
+	else
+		r = fail(store, "be read");
+	sqlite3_finalize(count);
+	return r;
+}
+
 int store_put_setting(struct store *store, const char *name, const json_t *value)
 {
 	sqlite3_stmt *put;

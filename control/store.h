@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "control/model.h"
 
@@ -25,6 +26,8 @@ void store_rollback(struct store *store);
 int store_put_node(struct store *store, const struct node *node);
 /* Adds or replaces a boot (by node and nonce) and forgets all but the newest `keep` of that node. 0 or -EIO. */
 int store_put_boot(struct store *store, const char *node_id, const struct boot *boot, unsigned keep);
+/* How many of the node's boots that are kept had their system started for this assignment. 0 or -EIO. */
+int store_count_starts(struct store *store, const char *node_id, uint64_t assignment, uint64_t *ret_count);
 /* A named JSON object; NULL removes it. 0 or -EIO. */
 int store_put_setting(struct store *store, const char *name, const json_t *value);
 /* A new reference; `*ret_value` NULL when there is none. 0 or -EIO. */

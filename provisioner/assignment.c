@@ -186,6 +186,9 @@ static int content_parse(struct assignment *assignment, const char *nonce, char 
 		return wait_parse(assignment, ret_error);
 	if (json_get_u64(json, "assignment", &assignment->number) < 0)
 		return bad(ret_error, "it has no assignment number");
+	assignment->starts_seen = UINT64_MAX;
+	if (json_object_get(json, "starts_seen") != NULL && json_get_u64(json, "starts_seen", &assignment->starts_seen) < 0)
+		return bad(ret_error, "starts_seen isn't a number");
 	if (target_parse(json, "os", &assignment->os_target) < 0 || assignment->os_target == NULL)
 		return bad(ret_error, "os.target isn't the path of a target");
 	if (target_parse(json, "app", &assignment->app_target) < 0)

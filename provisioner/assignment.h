@@ -24,6 +24,7 @@ struct assignment {
 	uint64_t number;
 	const char *os_target;
 	const char *app_target; /* NULL: none */
+	uint64_t starts_seen;   /* how many starts of it the control unit knows of; UINT64_MAX: it doesn't say */
 	bool wipe;
 	bool lazy;              /* leave the data of a complete slot to dm-verity */
 	json_t *mirrors;        /* array of sound bases besides the control unit's own repository, or NULL */

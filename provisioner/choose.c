@@ -45,7 +45,7 @@ int choose_system(struct provision *p)
 	int r = 0;
 
 	pair_of(p, &wanted);
-	count = tries_count(&p->state, p->assignment.number, &wanted);
+	count = tries_believed(&p->state, p->assignment.number, &wanted, p->assignment.starts_seen);
 	p->last_good = false;
 	if (count == 0)
 		return 0;

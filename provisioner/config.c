@@ -144,7 +144,7 @@ static int config_parse(struct config *config, const json_t *json, char ret_erro
 		return sentence(ret_error, -EINVAL, "config.json: slot_c_mib or slot_d_mib isn't a size");
 	if (json_get_u64(json, "build_time", &build_time) < 0)
 		return sentence(ret_error, -EINVAL, "config.json: build_time is missing");
-	if (number(json, "boot_tries", 1, 100, 3, &config->boot_tries) < 0 ||
+	if (number(json, "boot_tries", 1, 20, 3, &config->boot_tries) < 0 ||
 	    number(json, "health_seconds", 10, 86400, 300, &config->health_seconds) < 0)
 		return sentence(ret_error, -EINVAL, "config.json: boot_tries or health_seconds isn't sound");
 	if (number(json, "unreachable_seconds", 0, 86400, 300, &config->unreachable_seconds) < 0 ||
@@ -197,7 +197,7 @@ static int overrides(struct config *config, const char *cmdline, char ret_error[
 		r = override_port(cmdline, "repave.repository_port", &config->repository_port);
 	if (r < 0 && r != -ENOENT)
 		return sentence(ret_error, -EINVAL, "kernel command line or SMBIOS: repave.port or repave.repository_port isn't a port");
-	r = override_number(cmdline, "repave.tries", 1, 100, &config->boot_tries);
+	r = override_number(cmdline, "repave.tries", 1, 20, &config->boot_tries);
 	if (r == 0)
 		r = override_number(cmdline, "repave.health", 10, 86400, &config->health_seconds);
 	config->ntp[0] = '\0';
@@ -215,7 +215,7 @@ static int overrides(struct config *config, const char *cmdline, char ret_error[
 			r = override_number(cmdline, "repave.unreachable", 0, 86400, &config->unreachable_seconds);
 	}
 	if (r < 0)
-		return sentence(ret_error, -EINVAL, "kernel command line or SMBIOS: repave.tries (1 to 100) or repave.health (10 to 86400 seconds) "
+		return sentence(ret_error, -EINVAL, "kernel command line or SMBIOS: repave.tries (1 to 20) or repave.health (10 to 86400 seconds) "
 				"or repave.unreachable (wait, or 0 to 86400 seconds) isn't sound");
 	return 0;
 }

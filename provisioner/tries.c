@@ -71,6 +71,13 @@ unsigned tries_count(const struct state *state, uint64_t assignment, const struc
 	return count < UINT32_MAX ? (unsigned)count : UINT32_MAX;
 }
 
+unsigned tries_believed(const struct state *state, uint64_t assignment, const struct system_pair *pair, uint64_t seen)
+{
+	unsigned count = tries_count(state, assignment, pair);
+
+	return count < seen ? count : (unsigned)seen;
+}
+
 int tries_begin(struct state *state, uint64_t assignment, const struct system_pair *pair, bool assigned)
 {
 	unsigned count = tries_count(state, assignment, pair);

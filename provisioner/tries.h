@@ -24,8 +24,11 @@ struct system_pair {
 /* Same images, in whatever slots. */
 bool pair_equal(const struct system_pair *a, const struct system_pair *b);
 
-/* How often this assignment's pair was started since it was last healthy. */
+/* How often this assignment's pair was started since it was last healthy, by STATE alone. */
 unsigned tries_count(const struct state *state, uint64_t assignment, const struct system_pair *pair);
+/* The same as far as it is to be believed: the control unit has seen `seen` starts of the assignment, and root of the running OS
+ * can plant others in STATE to keep an update from booting. */
+unsigned tries_believed(const struct state *state, uint64_t assignment, const struct system_pair *pair, uint64_t seen);
 /* Notes that `pair` starts now: one more try when it is what was assigned, none for a last good one. Not stored yet.
  * 0 or -ENOMEM. */
 int tries_begin(struct state *state, uint64_t assignment, const struct system_pair *pair, bool assigned);

@@ -538,6 +538,43 @@ static void test_assignments_of_an_older_database_go_on(void **state)
 	assert_way(f, NONCE_2, "full", "[]");
 }
 
+static uint64_t starts_seen(struct fixture *f, const char *nonce)
+{
+	uint64_t seen = UINT64_MAX;
+	json_t *answer;
+
+	ask(f, NODE_1, nonce, &answer);
+	assert_int_equal(json_get_u64(answer, "starts_seen", &seen), 0);
+	json_decref(answer);
+	return seen;
+}
+
+/* Else STATE, which root of the OS writes, would be the only witness. */
+static void test_starts_that_were_not_reported_are_not_counted(void **state)
+{
+	struct fixture *f = *state;
+	char error[ERROR_TEXT] = "", nonce[NONCE_SIZE + 1];
+	uint64_t number;
+
+	ask(f, NODE_1, NONCE_1, NULL);
+	assert_int_equal(assign(f, NODE_1, "{\"os\": \"debian@12.9\"}", error), 0);
+	number = ask(f, NODE_1, NONCE_1, NULL);
+	assert_int_equal(report(f, NODE_1, NONCE_1, number, BOOT_PROGRESS, "fetch-c"), 0);
+	assert_int_equal(starts_seen(f, NONCE_2), 0);
+	assert_int_equal(report(f, NODE_1, NONCE_2, number, BOOT_FAILED, "boot"), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(nonce, sizeof nonce, "%032x", 16 + i);
+		assert_int_equal(starts_seen(f, nonce), i);
+		assert_int_equal(report(f, NODE_1, nonce, number, BOOT_KEXEC, "boot"), 0);
+	}
+	ask(f, NODE_2, NONCE_1, NULL);
+	close_fleet(f);
+	assert_int_equal(open_fleet(f), 0);
+	assert_int_equal(starts_seen(f, NONCE_1), 3);
+	assert_int_equal(assign(f, NODE_1, "{\"os\": \"debian@12.10\"}", error), 0);
+	assert_int_equal(starts_seen(f, NONCE_2), 0);
+}
+
 static void test_file_that_is_no_database_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -585,6 +622,7 @@ int main(void)
 		TEST(test_killed_daemon_forgets_nothing_it_answered),
 		TEST(test_default_survives_a_restart),
 		TEST(test_assignments_of_an_older_database_go_on),
+		TEST(test_starts_that_were_not_reported_are_not_counted),
 		TEST(test_file_that_is_no_database_is_refused),
 		TEST(test_database_is_closed_to_others),
 	};

@@ -592,6 +592,7 @@ static void test_assignment_is_understood(void **state)
 	assert_string_equal(a.os_target, "os/debian/12.1.img.zst");
 	assert_null(a.app_target);
 	assert_true(a.wipe);
+	assert_true(a.starts_seen == UINT64_MAX);
 	assert_string_equal(a.hostname, "web1");
 	assert_int_equal(json_array_size(a.ssh_keys), 1);
 	assert_string_equal(json_get_string(a.files, "index.html"), "text");
@@ -604,6 +605,16 @@ static void test_assignment_is_understood(void **state)
 	assignment_release(&a);
 	assert_int_equal(parse(HEAD "\"wait_seconds\":999999999999}", &a), 0);
 	assert_int_equal(a.wait_seconds, WAIT_MOST);
+	assignment_release(&a);
+}
+
+static void test_starts_that_the_control_unit_saw_are_understood(void **state)
+{
+	struct assignment a;
+
+	(void)state;
+	assert_int_equal(parse(RUN "\"starts_seen\":3}", &a), 0);
+	assert_int_equal(a.starts_seen, 3);
 	assignment_release(&a);
 }
 
@@ -657,6 +668,8 @@ static void test_unsound_assignments_are_refused(void **state)
 		HEAD "\"assignment\":1,\"os\":{\"target\":\"os/a?b\"}}",
 		HEAD "\"assignment\":-1,\"os\":{\"target\":\"os/a\"}}",
 		RUN "\"wipe\":\"no\"}",
+		RUN "\"starts_seen\":\"3\"}",
+		RUN "\"starts_seen\":-1}",
 		RUN "\"config\":{\"hostname\":\"a b\"}}",
 		RUN "\"config\":{\"hostname\":\"-a\"}}",
 		RUN "\"config\":{\"ssh_authorized_keys\":[\"a\\nb\"]}}",
@@ -797,6 +810,7 @@ int main(void)
 		cmocka_unit_test(test_state_that_cant_be_written_is_noted_and_no_error),
 		cmocka_unit_test(test_planted_highest_sequence_is_overwritten),
 		cmocka_unit_test(test_assignment_is_understood),
+		cmocka_unit_test(test_starts_that_the_control_unit_saw_are_understood),
 		cmocka_unit_test(test_answer_to_another_question_is_refused),
 		cmocka_unit_test(test_mirrors_and_policy_are_understood),
 		cmocka_unit_test(test_unsound_mirrors_are_refused),

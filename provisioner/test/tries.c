@@ -69,6 +69,24 @@ static void test_new_assignment_or_image_begins_at_zero(void **unused)
 	state_release(&state);
 }
 
+/* Root of the running OS writes STATE: it must not keep what is assigned next from being tried at all. */
+static void test_planted_starts_that_nobody_saw_do_not_count(void **unused)
+{
+	struct system_pair new = pair('b', '1', true);
+	struct state state;
+
+	(void)unused;
+	assert_int_equal(state_init(&state), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(tries_begin(&state, 8, &new, true), 0);
+	assert_int_equal(tries_believed(&state, 8, &new, 0), 0);
+	assert_int_equal(tries_believed(&state, 8, &new, 2), 2);
+	assert_int_equal(tries_believed(&state, 8, &new, 50), 3);
+	assert_int_equal(tries_believed(&state, 8, &new, UINT64_MAX), 3);
+	assert_int_equal(tries_believed(&state, 9, &new, 50), 0);
+	state_release(&state);
+}
+
 /* Else every boot after the fallback would try the broken system again. */
 static void test_last_good_start_keeps_the_failed_count(void **unused)
 {
@@ -228,6 +246,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_start_without_health_counts_and_healthy_one_forgets),
 		cmocka_unit_test(test_new_assignment_or_image_begins_at_zero),
+		cmocka_unit_test(test_planted_starts_that_nobody_saw_do_not_count),
 		cmocka_unit_test(test_last_good_start_keeps_the_failed_count),
 		cmocka_unit_test(test_install_spares_the_healthy_slot_not_the_newest),
 		cmocka_unit_test(test_health_of_another_start_is_refused),
