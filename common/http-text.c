@@ -34,14 +34,44 @@ int content_range_parse(const char *text, uint64_t *ret_first, uint64_t *ret_las
 	return parse_u64(text, ret_total) == 0 && *ret_last < *ret_total ? 0 : -EINVAL;
 }
 
+#define NAME "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
+
+/* "" or ":1" to ":65535", up to a slash or the end. Moves `text` there. */
+static bool port_ok(const char **text)
+{
+	size_t length = strcspn(*text, "/");
+	char digits[6];
+	uint64_t port;
+
+	if (length == 0)
+		return true;
+	if (**text != ':' || length < 2 || length > sizeof(digits))
+		return false;
+	memcpy(digits, *text + 1, length - 1);
+	digits[length - 1] = '\0';
+	*text += length;
+	return parse_u64(digits, &port) == 0 && port >= 1 && port <= 65535;
+}
+
 bool http_mirror_ok(const char *base)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/[]%+";
-	size_t length = strlen(base);
-	const char *host = base + strlen("http://");
+	size_t length = strlen(base), host;
+	const char *rest = base + strlen("http://");
 
-	return length > strlen("http://") && length <= HTTP_BASE_MOST && strncmp(base, "http://", 7) == 0 && host[0] != '/' &&
-	       host[0] != ':' && base[length - 1] != '/' && base[strspn(base, plain)] == '\0';
+	if (length <= strlen("http://") || length > HTTP_BASE_MOST || strncmp(base, "http://", 7) != 0 || base[length - 1] == '/')
+		return false;
+	if (rest[0] == '[') {
+		host = strspn(rest + 1, "0123456789abcdefABCDEF:.");
+		if (host < 2 || rest[1 + host] != ']')
+			return false;
+		rest += host + 2;
+	} else {
+		host = strspn(rest, NAME);
+		if (host == 0)
+			return false;
+		rest += host;
+	}
+	return port_ok(&rest) && rest[strspn(rest, NAME "~:/[]%+")] == '\0';
 }
 
 bool http_proxy_ok(const char *proxy)

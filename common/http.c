@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ struct http {
 	long answer_seconds;
 	int (*tls_setup)(void *tls);
 	int64_t date;
+	atomic_bool cancelled;
 	char curl_error[CURL_ERROR_SIZE];
 	char error[CURL_ERROR_SIZE + 320];
 };
@@ -33,6 +35,7 @@ struct http {
 /* Where a body goes while it comes in. */
 struct reception {
 	CURL *curl;
+	const atomic_bool *cancelled;
 	struct buffer *body; /* either */
 	size_t most;
 	http_sink sink; /* or */
@@ -160,6 +163,10 @@ static int check_rate(void *context, curl_off_t total, curl_off_t have, curl_off
 
 	(void)total;
 	(void)up_total;
+	if (atomic_load(reception->cancelled)) {
+		reception->error = -ECANCELED;
+		return 1;
+	}
 	if (now - reception->window_start < reception->window)
 		return 0;
 	if ((double)(moved - reception->window_bytes) < reception->least_rate * reception->window) {
@@ -248,6 +255,16 @@ static size_t receive_header(char *data, size_t one, size_t count, void *context
 	return one * count;
 }
 
+void http_cancel(struct http *http)
+{
+	atomic_store(&http->cancelled, true);
+}
+
+void http_resume(struct http *http)
+{
+	atomic_store(&http->cancelled, false);
+}
+
 int64_t http_date(const struct http *http)
 {
 	return http->date;
@@ -269,6 +286,7 @@ static void set_common(struct http *http, struct reception *reception)
 
 	curl_easy_reset(curl);
 	reception->curl = curl;
+	reception->cancelled = &http->cancelled;
 	http->error[0] = 0;
 	http->curl_error[0] = 0;
 	http->date = 0;

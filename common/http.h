@@ -41,6 +41,10 @@ struct http_options {
 struct http *http_new(const struct http_options *options);
 void http_free(struct http *http);
 
+/* From any thread: the transfer under way ends within about a second, with -ECANCELED, and so do later ones until http_resume. */
+void http_cancel(struct http *http);
+void http_resume(struct http *http);
+
 /* Receives the body piece by piece. Returns 0, or -errno to end the transfer with that error. */
 typedef int (*http_sink)(void *context, const uint8_t *data, size_t size);
 

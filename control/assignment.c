@@ -4,25 +4,34 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/http-text.h"
 #include "common/json.h"
 
 int assignment_init(struct assignment *ret_assignment)
 {
-	*ret_assignment = (struct assignment){ .config = json_object() };
-	return ret_assignment->config ? 0 : -ENOMEM;
+	*ret_assignment = (struct assignment){ .config = json_object(), .mirrors = json_array() };
+	if (ret_assignment->config && ret_assignment->mirrors)
+		return 0;
+	assignment_release(ret_assignment);
+	return -ENOMEM;
 }
 
 void assignment_release(struct assignment *assignment)
 {
 	json_decref(assignment->config);
-	assignment->config = NULL;
+	json_decref(assignment->mirrors);
+	assignment->config = assignment->mirrors = NULL;
 }
 
 int assignment_copy(const struct assignment *from, struct assignment *ret_assignment)
 {
 	*ret_assignment = *from;
 	ret_assignment->config = json_deep_copy(from->config);
-	return ret_assignment->config ? 0 : -ENOMEM;
+	ret_assignment->mirrors = json_deep_copy(from->mirrors);
+	if (ret_assignment->config && ret_assignment->mirrors)
+		return 0;
+	assignment_release(ret_assignment);
+	return -ENOMEM;
 }
 
 const char *assignment_host_name(const struct assignment *assignment)
@@ -154,9 +163,57 @@ static int change_spec(const json_t *value, const char *what, char *spec, char r
 	return 0;
 }
 
+static int change_verify(const json_t *value, bool *lazy, char ret_error[ERROR_TEXT])
+{
+	const char *text = json_string_value(value);
+
+	if (!value)
+		return 0;
+	if (!json_is_null(value) && (!text || (strcmp(text, "full") && strcmp(text, "lazy"))))
+		return refused(ret_error, "\"verify\" must be full or lazy");
+	*lazy = text && !strcmp(text, "lazy");
+	return 0;
+}
+
+/* Addresses aren't quoted in what is said of them: somebody may have put a password into one. */
+static int check_mirrors(const json_t *mirrors, char ret_error[ERROR_TEXT])
+{
+	if (!json_is_array(mirrors) || json_array_size(mirrors) > MIRRORS_MOST)
+		return refused(ret_error, "\"mirrors\" must be a list of at most %u addresses", MIRRORS_MOST);
+	for (size_t i = 0; i < json_array_size(mirrors); i++) {
+		const json_t *mirror = json_array_get(mirrors, i);
+		const char *base = json_string_value(mirror);
+
+		if (!base || strlen(base) != json_string_length(mirror) || !http_mirror_ok(base))
+			return refused(ret_error,
+				      "mirror %zu isn't http://HOST[:PORT]/PATH: plain http (nodes check what comes against its"
+				      " signature), no user or password, no slash at the end, at most %u characters",
+				      i + 1, HTTP_BASE_MOST);
+	}
+	return 0;
+}
+
+static int change_mirrors(const json_t *value, json_t **mirrors, char ret_error[ERROR_TEXT])
+{
+	json_t *changed;
+	int r;
+
+	if (!value)
+		return 0;
+	r = json_is_null(value) ? 0 : check_mirrors(value, ret_error);
+	if (r < 0)
+		return r;
+	changed = json_is_null(value) ? json_array() : json_deep_copy(value);
+	if (!changed)
+		return -ENOMEM;
+	json_decref(*mirrors);
+	*mirrors = changed;
+	return 0;
+}
+
 int assignment_change(struct assignment *assignment, const json_t *change, char ret_error[ERROR_TEXT])
 {
-	static const char *const known[] = { "os", "app", "wipe", "config", NULL };
+	static const char *const known[] = { "os", "app", "wipe", "verify", "mirrors", "config", NULL };
 	const json_t *wipe = json_object_get(change, "wipe"), *config = json_object_get(change, "config");
 	struct assignment changed;
 	int r;
@@ -174,6 +231,10 @@ int assignment_change(struct assignment *assignment, const json_t *change, char 
 		r = change_spec(json_object_get(change, "app"), "app", changed.app, ret_error);
 	if (!r && wipe && !json_is_boolean(wipe))
 		r = refused(ret_error, "\"wipe\" must be true or false");
+	if (!r)
+		r = change_verify(json_object_get(change, "verify"), &changed.lazy, ret_error);
+	if (!r)
+		r = change_mirrors(json_object_get(change, "mirrors"), &changed.mirrors, ret_error);
 	if (!r && config)
 		r = change_config(changed.config, config, ret_error);
 	if (!r)
@@ -191,11 +252,16 @@ int assignment_change(struct assignment *assignment, const json_t *change, char 
 	return 0;
 }
 
+const char *assignment_verify(const struct assignment *assignment)
+{
+	return assignment->lazy ? "lazy" : "full";
+}
+
 json_t *assignment_format(const struct assignment *a)
 {
-	return json_pack("{sI ss ss sb ss ss so}", "number", (json_int_t)a->number, "os", a->os, "app", a->app, "wipe",
-			 (int)a->wipe, "os_target", a->os_target, "app_target", a->app_target, "config",
-			 json_deep_copy(a->config));
+	return json_pack("{sI ss ss sb ss sO ss ss so}", "number", (json_int_t)a->number, "os", a->os, "app", a->app, "wipe",
+			 (int)a->wipe, "verify", assignment_verify(a), "mirrors", a->mirrors, "os_target", a->os_target,
+			 "app_target", a->app_target, "config", json_deep_copy(a->config));
 }
 
 static int copy_member(const json_t *object, const char *key, char *ret_text, size_t most)
@@ -212,6 +278,10 @@ int assignment_parse(const json_t *object, struct assignment *ret_assignment)
 {
 	struct assignment *a = ret_assignment;
 	json_t *config = json_get_object(object, "config");
+	/* A database from before there were mirrors has none, and no policy: those of an empty assignment stand. */
+	const json_t *verify = json_object_get(object, "verify"), *mirrors = json_object_get(object, "mirrors");
+	char error[ERROR_TEXT];
+	int r;
 
 	*a = (struct assignment){ 0 };
 	if (json_get_u64(object, "number", &a->number) < 0 || copy_member(object, "os", a->os, IMAGE_SPEC_MOST) < 0 ||
@@ -221,7 +291,13 @@ int assignment_parse(const json_t *object, struct assignment *ret_assignment)
 		return -EINVAL;
 	a->wipe = json_is_true(json_object_get(object, "wipe"));
 	a->config = json_deep_copy(config);
-	return a->config ? 0 : -ENOMEM;
+	a->mirrors = json_array();
+	r = a->config && a->mirrors ? change_verify(verify, &a->lazy, error) : -ENOMEM;
+	if (!r)
+		r = change_mirrors(mirrors, &a->mirrors, error);
+	if (r < 0)
+		assignment_release(a);
+	return r;
 }
 
 static json_t *text_or_null(const char *text)
@@ -237,8 +313,9 @@ json_t *assignment_describe(const struct assignment *a)
 
 	json_object_foreach(json_get_object(a->config, "files"), name, text)
 		json_object_set_new(files, name, json_integer((json_int_t)json_string_length(text)));
-	return json_pack("{sI so so sb so so s{so sI so}}", "number", (json_int_t)a->number, "os", text_or_null(a->os),
-			 "app", text_or_null(a->app), "wipe", (int)a->wipe, "os_target", text_or_null(a->os_target),
+	return json_pack("{sI so so sb ss sO so so s{so sI so}}", "number", (json_int_t)a->number, "os", text_or_null(a->os),
+			 "app", text_or_null(a->app), "wipe", (int)a->wipe, "verify", assignment_verify(a), "mirrors", a->mirrors,
+			 "os_target", text_or_null(a->os_target),
 			 "app_target", text_or_null(a->app_target), "config", "hostname",
 			 host_name ? json_string(host_name) : json_null(), "ssh_authorized_keys",
 			 (json_int_t)json_array_size(keys), "file_sizes", files);

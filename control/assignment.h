@@ -14,6 +14,7 @@
 #define CONFIG_BYTES_MOST (256u * 1024)
 #define SSH_KEYS_MOST 64u
 #define SSH_KEY_SIZE_MOST 8192u
+#define MIRRORS_MOST 15u
 /* Of the configuration as JSON, where escapes may take six bytes for one: with the rest of an answer it must stay below
  * the 1 MiB that stage 1 reads. */
 #define CONFIG_JSON_MOST (1000u * 1024)
@@ -23,6 +24,8 @@ struct assignment {
 	char os[IMAGE_SPEC_MOST + 1];            /* as the operator wrote it; "" when nothing is assigned */
 	char app[IMAGE_SPEC_MOST + 1];           /* "" for none */
 	bool wipe;                               /* until the node has got past its disk once */
+	bool lazy;                               /* leave the data of a complete slot to dm-verity */
+	json_t *mirrors;                         /* list of addresses that http_mirror_ok accepts, in the operator's order; owned */
 	json_t *config;                          /* "config" of docs/protocol.md, checked; owned; may hold secrets */
 	char os_target[TARGET_PATH_MOST + 1];    /* what the names stood for when the number was given; "" not yet */
 	char app_target[TARGET_PATH_MOST + 1];
@@ -34,11 +37,13 @@ void assignment_release(struct assignment *assignment);
 /* Deep copy. 0 or -ENOMEM. */
 int assignment_copy(const struct assignment *from, struct assignment *ret_assignment);
 
-/* Applies an operator's body {"os", "app", "wipe", "config": {"hostname", "ssh_authorized_keys", "files"}}: a member that is
+/* Applies an operator's body {"os", "app", "wipe", "verify", "mirrors", "config": {"hostname", "ssh_authorized_keys", "files"}}: a member that is
  * absent keeps its value, null clears it, anything else replaces it. Unknown members are refused.
  * 0; -EINVAL with a sentence, and the assignment is unchanged; -ENOMEM. */
 int assignment_change(struct assignment *assignment, const json_t *change, char ret_error[ERROR_TEXT]);
 
+/* "full" or "lazy". */
+const char *assignment_verify(const struct assignment *assignment);
 /* The host name of its configuration, or NULL. Borrowed. */
 const char *assignment_host_name(const struct assignment *assignment);
 

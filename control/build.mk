@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-control-api := control/names.c control/assignment.c control/node-request.c control/resolve.c control/model.c
+control-api := control/names.c control/assignment.c control/node-request.c control/resolve.c control/model.c \
+	common/http-text.c
 control-state := control/state.c control/pki.c control/store-sqlite.c
 control-core := $(control-api) control/fleet.c control/served.c control/catalogue.c control/renewal.c \
 	control/online-keys.c control/keeper.c control/control.c control/route.c control/node-api.c \
@@ -11,7 +12,7 @@ host-programs += repaved repave
 repaved-src := control/repaved.c control/options.c control/trust.c $(control-core) $(control-state) common/seekable.c $(common-core) \
 	signing/folder.c $(signing-author) $(signing-verify)
 repaved-libs := -lmicrohttpd -lsqlite3 $(control-pki-libs) $(signing-author-libs) -lpthread
-repave-src := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c $(control-api) $(control-state) \
+repave-src := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c control/cli-watch.c control/watch.c $(control-api) $(control-state) \
 	$(common-core) $(common-http)
 repave-libs := -lcurl -lsqlite3 $(control-pki-libs) -ljansson
 
@@ -23,7 +24,7 @@ $(B)/fleet/ca.pem: | $(B)/bin/repave
 
 all-outputs += $(B)/fleet/ca.pem
 
-script-tests += control/test/repaved-works
+script-tests += control/test/repaved-works control/test/watch-works
 test-unit-needs += $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
 
 unit-tests += control-names-test control-fleet-test
@@ -37,7 +38,7 @@ fuzz-targets += control-node-request control-assignment
 control-node-request-src := control/fuzz/node-request.c control/node-request.c control/names.c $(common-core)
 control-node-request-libs := -ljansson -lm
 control-node-request-corpus := control/fuzz/corpus/node-request
-control-assignment-src := control/fuzz/assignment.c control/assignment.c control/names.c $(common-core)
+control-assignment-src := control/fuzz/assignment.c control/assignment.c control/names.c common/http-text.c $(common-core)
 control-assignment-libs := -ljansson
 control-assignment-corpus := control/fuzz/corpus/assignment
 

@@ -17,7 +17,9 @@ static const struct option assignment_options[] = {
 	{ "no-app", no_argument, NULL, 'A' },         { "hostname", required_argument, NULL, 'h' },
 	{ "ssh-key", required_argument, NULL, 'k' },  { "file", required_argument, NULL, 'f' },
 	{ "clear-config", no_argument, NULL, 'C' },   { "wipe", no_argument, NULL, 'w' },
-	{ "none", no_argument, NULL, 'n' },           { NULL, 0, NULL, 0 },
+	{ "mirror", required_argument, NULL, 'm' },   { "no-mirrors", no_argument, NULL, 'M' },
+	{ "verify", required_argument, NULL, 'v' },   { "none", no_argument, NULL, 'n' },
+	{ NULL, 0, NULL, 0 },
 };
 
 /* The body of the call, while options fill it in. */
@@ -115,6 +117,20 @@ static int add_file(const struct cli *cli, struct change *change, const char *ar
 	return r;
 }
 
+/* The first --mirror begins the list; a --no-mirrors before it counts no more. */
+static void add_mirror(struct change *change, const char *base)
+{
+	json_t *mirrors = json_object_get(change->body, "mirrors");
+
+	if (!json_is_array(mirrors)) {
+		mirrors = json_array();
+		json_object_set_new(change->body, "mirrors", mirrors);
+	}
+	/* What isn't UTF-8 goes as null, and is refused with its number like any other address that can't be one. */
+	if (json_array_append_new(mirrors, json_string(base)))
+		json_array_append_new(mirrors, json_null());
+}
+
 static int take_option(const struct cli *cli, struct change *change, int letter)
 {
 	switch (letter) {
@@ -135,6 +151,15 @@ static int take_option(const struct cli *cli, struct change *change, int letter)
 		return add_file(cli, change, optarg);
 	case 'C':
 		change->clear = true;
+		return CLI_OK;
+	case 'm':
+		add_mirror(change, optarg);
+		return CLI_OK;
+	case 'M':
+		json_object_set_new(change->body, "mirrors", json_null());
+		return CLI_OK;
+	case 'v':
+		json_object_set_new(change->body, "verify", json_string(optarg));
 		return CLI_OK;
 	case 'w':
 		json_object_set_new(change->body, "wipe", json_true());
@@ -247,7 +272,9 @@ int cli_default(const struct cli *cli, int argc, char *argv[])
 		if (json_is_null(assignment))
 			puts("new nodes: nothing; they wait for `repave assign`");
 		else
-			printf("new nodes: OS %s, application %s\n", cli_text(assignment, "os"), cli_text(assignment, "app"));
+			printf("new nodes: OS %s, application %s, verify %s, %zu mirror(s)\n", cli_text(assignment, "os"),
+			       cli_text(assignment, "app"), cli_text(assignment, "verify"),
+			       json_array_size(json_get_array(assignment, "mirrors")));
 	}
 	json_decref(answer);
 	json_decref(change.body);

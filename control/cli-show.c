@@ -89,8 +89,9 @@ static void print_inventory(const json_t *inventory)
 static void print_assignment(const json_t *assignment)
 {
 	const json_t *config = json_get_object(assignment, "config");
-	json_t *files = json_get_object(config, "file_sizes"), *size;
+	json_t *files = json_get_object(config, "file_sizes"), *size, *mirror;
 	const char *name;
+	size_t i;
 
 	if (!assignment) {
 		puts("Assignment: none; `repave assign` gives one");
@@ -99,11 +100,33 @@ static void print_assignment(const json_t *assignment)
 	printf("Assignment %lld\n", (long long)json_integer_value(json_object_get(assignment, "number")));
 	printf("  OS           %s (%s)\n", cli_text(assignment, "os"), cli_text(assignment, "os_target"));
 	printf("  application  %s (%s)\n", cli_text(assignment, "app"), cli_text(assignment, "app_target"));
+	printf("  verify       %s\n", cli_text(assignment, "verify"));
+	json_array_foreach(json_get_array(assignment, "mirrors"), i, mirror)
+		printf("  mirror       %s\n", json_string_value(mirror));
 	printf("  host name    %s, %lld SSH key(s)%s\n", cli_text(config, "hostname"),
 	       (long long)json_integer_value(json_object_get(config, "ssh_authorized_keys")),
 	       json_is_true(json_object_get(assignment, "wipe")) ? ", may wipe its disk at the next boot" : "");
 	json_object_foreach(files, name, size)
 		printf("  file         %s (%lld bytes)\n", name, (long long)json_integer_value(size));
+}
+
+/* Each stage with the time at which it began, counted from the kernel's start. */
+static void print_stages(const json_t *stages)
+{
+	double at = 0;
+	json_t *stage;
+	size_t i;
+
+	if (json_array_size(stages) == 0)
+		return;
+	puts("  STAGE          BEGAN AT        TOOK");
+	json_array_foreach(stages, i, stage) {
+		double seconds = json_number_value(json_object_get(stage, "seconds"));
+
+		printf("  %-12s %8.2f s  %8.2f s\n", cli_text(stage, "name"), at, seconds);
+		at += seconds;
+	}
+	printf("  %-12s %8.2f s\n", "in all", at);
 }
 
 static void print_boot(const json_t *boot)
@@ -122,8 +145,7 @@ static void print_boot(const json_t *boot)
 	       cli_text(boot, "stage"), (long long)json_integer_value(json_object_get(boot, "assignment")));
 	if (json_is_string(json_object_get(boot, "error")))
 		printf("  error        %s\n", cli_text(boot, "error"));
-	json_array_foreach(json_get_array(boot, "stages"), i, item)
-		printf("  %-12s %8.2f s\n", cli_text(item, "name"), json_number_value(json_object_get(item, "seconds")));
+	print_stages(json_get_array(boot, "stages"));
 	if (json_array_size(json_get_array(boot, "images")) == 0)
 		return;
 	cli_table_add(&table, (const char *[]){ "  SLOT", "IMAGE", "BLOCKS", "KEPT", "COPIED", "FETCHED", "ON THE WIRE" });

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum cli_status { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_UNREACHABLE = 3 };
+enum cli_status { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_UNREACHABLE = 3, CLI_TIMEOUT = 4 };
 
 struct cli {
 	const char *command; /* as typed: "node show" */
@@ -48,6 +48,7 @@ void cli_table_print(struct cli_table *table);
 int cli_init(const struct cli *cli, int argc, char *argv[]);
 int cli_nodes(const struct cli *cli, int argc, char *argv[]);
 int cli_node_show(const struct cli *cli, int argc, char *argv[]);
+int cli_node_watch(const struct cli *cli, int argc, char *argv[]);
 int cli_assign(const struct cli *cli, int argc, char *argv[]);
 int cli_default(const struct cli *cli, int argc, char *argv[]);
 int cli_images(const struct cli *cli, int argc, char *argv[]);

@@ -124,7 +124,9 @@ int fleet_load(struct store *store, struct fleet **ret_fleet)
 
 		r = store_each_boot(store, node->id, 1, take_last_boot, node);
 		if (node->booted_once)
-			node->last_seen = node->boot.updated;
+			node->last_seen = node->since = node->boot.updated;
+		else
+			node->since = node->enrolled;
 	}
 	if (r < 0) {
 		fleet_free(fleet);
@@ -212,6 +214,16 @@ const char *node_state(const struct node *node)
 		break;
 	}
 	return "booting";
+}
+
+int64_t progress_seconds_left(const struct boot_progress *progress)
+{
+	uint64_t left = progress->total - progress->done;
+
+	/* Beyond a few weeks it is no estimate. */
+	if (!progress->rate || left / progress->rate > 3000000)
+		return -1;
+	return (int64_t)(left / progress->rate + (left % progress->rate != 0));
 }
 
 static json_t *describe_boot(const struct boot *boot)
@@ -416,9 +428,9 @@ static json_t *format_assignment(const char *nonce, const struct assignment *a)
 		if (value)
 			json_object_set(config, members[i], value);
 	}
-	return json_pack("{si ss sI so so sb so}", "format", 1, "nonce", nonce, "assignment", (json_int_t)a->number, "os",
-			 format_target(a->os_target), "app", format_target(a->app_target), "wipe", (int)a->wipe, "config",
-			 config);
+	return json_pack("{si ss sI so so sb ss sO so}", "format", 1, "nonce", nonce, "assignment", (json_int_t)a->number, "os",
+			 format_target(a->os_target), "app", format_target(a->app_target), "wipe", (int)a->wipe, "verify",
+			 assignment_verify(a), "mirrors", a->mirrors, "config", config);
 }
 
 /* Why the node has to wait, or NULL when its assignment stands for images that exist. */
@@ -526,6 +538,9 @@ int fleet_boot(struct fleet *fleet, const struct image_list *images, const char 
 	if (numbered)
 		fleet->last_number = node->assignment.number;
 	node->last_seen = now;
+	if (is_new || !reason || !node->waiting || strcmp(node->waiting_for, reason))
+		node->since = now;
+	node->progress = (struct boot_progress){ 0 };
 	node->waiting = reason != NULL;
 	snprintf(node->waiting_for, sizeof node->waiting_for, "%s", reason ? reason : "");
 	if (!reason) {
@@ -596,6 +611,16 @@ static int boot_of_report(struct fleet *fleet, const struct node *node, const st
 	return 0;
 }
 
+/* Nothing but how far the stage is that the node's last boot is in. */
+static bool only_progress(const struct node *node, const struct boot_report *report)
+{
+	const struct boot *boot = &node->boot;
+
+	return node->booted_once && !node->waiting && report->progress.phase[0] && report->event == BOOT_PROGRESS &&
+	       boot->event == BOOT_PROGRESS && !strcmp(boot->nonce, report->nonce) && boot->assignment == report->assignment &&
+	       !strcmp(boot->stage, report->stage) && !strcmp(boot->error, report->error);
+}
+
 int fleet_report(struct fleet *fleet, const char *id, const struct boot_report *report, int64_t now)
 {
 	struct node *node = find_id(fleet, id);
@@ -605,6 +630,11 @@ int fleet_report(struct fleet *fleet, const char *id, const struct boot_report *
 
 	if (!node)
 		return -ENOENT;
+	if (only_progress(node, report)) {
+		node->last_seen = now;
+		node->progress = report->progress;
+		return 0;
+	}
 	r = boot_of_report(fleet, node, report, now, &boot, &last);
 	if (r < 0)
 		return r;
@@ -625,6 +655,8 @@ int fleet_report(struct fleet *fleet, const char *id, const struct boot_report *
 	log_report(id, report);
 	node->last_seen = now;
 	if (last) {
+		node->since = now;
+		node->progress = report->progress;
 		json_incref(boot.stages);
 		json_incref(boot.images);
 		node->waiting = false;

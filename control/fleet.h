@@ -32,7 +32,7 @@ int fleet_find(const struct fleet *fleet, const char *text, const struct node **
  * `refusal` (a sentence, or NULL) says why nobody may boot now. `now` in seconds since 1970. 0 with a new reference in `ret_answer`, or -errno. */
 int fleet_boot(struct fleet *fleet, const struct image_list *images, const char *refusal, const char *id,
 	       const struct boot_request *request, const char *address, int64_t now, json_t **ret_answer);
-/* A node reports on a boot. 0; -ENOENT when there is no such node; -errno. */
+/* A node reports on a boot. What only says how far a stage is stays in memory: many nodes say so every few seconds. 0; -ENOENT when there is no such node; -errno. */
 int fleet_report(struct fleet *fleet, const char *id, const struct boot_report *report, int64_t now);
 
 /* Changes a node's assignment (see assignment_change) after checking it against the images and the other nodes' host
@@ -48,6 +48,9 @@ const struct assignment *fleet_default(const struct fleet *fleet);
 
 /* The newest boots of a node as a JSON list, newest first; a new reference. 0 or -errno. */
 int fleet_boots(struct fleet *fleet, const struct node *node, json_t **ret_boots);
+
+/* Seconds until the phase in `progress` is done at its rate; -1 when that can't be said. Pure. */
+int64_t progress_seconds_left(const struct boot_progress *progress);
 
 /* "waiting", "booting", "booted", "failed". */
 const char *node_state(const struct node *node);

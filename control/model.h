@@ -38,6 +38,8 @@ struct node {
 	struct assignment assignment;             /* assignment.os is "" while nothing is assigned */
 	bool waiting;                             /* its last request was answered with "wait"; in memory only */
 	char waiting_for[ERROR_TEXT];
+	int64_t since;                            /* when its state or stage became what it is; in memory only */
+	struct boot_progress progress;            /* of its last boot's stage; phase "" without; in memory only */
 	bool booted_once;                         /* `boot` is valid */
 	struct boot boot;                         /* its last one */
 };

@@ -11,7 +11,6 @@
 #define DISKS_MOST 256u
 #define STAGES_MOST 64u
 #define IMAGES_MOST 8u
-#define DMI_TEXT_MOST 256u
 
 static const char *const slot_names[] = { "C0", "C1", "D0", "D1" };
 static const char *const event_names[] = { [BOOT_PROGRESS] = "progress", [BOOT_KEXEC] = "kexec", [BOOT_FAILED] = "failed" };
@@ -266,6 +265,25 @@ void boot_request_release(struct boot_request *request)
 	request->inventory = request->slots = NULL;
 }
 
+/* 0 or -EINVAL. */
+static int parse_progress(const json_t *from, struct boot_progress *ret_progress)
+{
+	struct boot_progress *p = ret_progress;
+	static const char *const keys[] = { "done", "total", "rate" };
+	uint64_t *const numbers[] = { &p->done, &p->total, &p->rate };
+
+	*p = (struct boot_progress){ 0 };
+	if (!from || json_is_null(from))
+		return 0;
+	if (!json_is_object(from) || take_text(from, "slot", SLOT_NAME_SIZE, p->slot) < 0 ||
+	    take_text(from, "target", DMI_TEXT_MOST, p->target) < 0 || take_text(from, "phase", STAGE_NAME_MOST, p->phase) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+		if (json_get_u64(from, keys[i], numbers[i]) == -EINVAL)
+			return -EINVAL;
+	return p->done <= p->total ? 0 : -EINVAL;
+}
+
 int boot_report_parse(const void *body, size_t size, struct boot_report *ret_report, char ret_error[ERROR_TEXT])
 {
 	struct boot_report report = { 0 };
@@ -283,6 +301,8 @@ int boot_report_parse(const void *body, size_t size, struct boot_report *ret_rep
 	if (!r && (take_text(root, "stage", STAGE_NAME_MOST, report.stage) < 0 ||
 		   take_text(root, "error", REPORT_ERROR_MOST, report.error) < 0))
 		r = refused(ret_error, "\"stage\" and \"error\" must be strings");
+	if (!r && parse_progress(json_object_get(root, "progress"), &report.progress) < 0)
+		r = refused(ret_error, "\"progress\" must hold a slot, a target, a phase, and whole numbers with done <= total");
 	if (!r && keep_list(root, "stages", STAGES_MOST, keep_stage, &report.stages) < 0)
 		r = refused(ret_error, "\"stages\" must be a list of at most %u names with seconds", STAGES_MOST);
 	if (!r && keep_list(root, "images", IMAGES_MOST, keep_image, &report.images) < 0)

@@ -13,6 +13,8 @@
 #define STAGE1_VERSION_MOST 64u
 #define STAGE_NAME_MOST 32u
 #define REPORT_ERROR_MOST 512u
+#define DMI_TEXT_MOST 256u
+#define SLOT_NAME_SIZE 2u
 
 struct boot_request {
 	char nonce[NONCE_SIZE + 1];
@@ -23,12 +25,22 @@ struct boot_request {
 
 enum boot_event { BOOT_PROGRESS, BOOT_KEXEC, BOOT_FAILED };
 
+/* How far long work of a stage is. Bytes of that phase; all 0 and "" when the node doesn't say. */
+struct boot_progress {
+	char slot[SLOT_NAME_SIZE + 1];
+	char target[DMI_TEXT_MOST + 1];
+	char phase[STAGE_NAME_MOST + 1];    /* tree check copy fetch sync */
+	uint64_t done, total;               /* done <= total */
+	uint64_t rate;                      /* bytes per second, lately */
+};
+
 struct boot_report {
 	char nonce[NONCE_SIZE + 1];
 	uint64_t assignment;                /* 0: the boot ended before there was one */
 	enum boot_event event;
 	char stage[STAGE_NAME_MOST + 1];
 	char error[REPORT_ERROR_MOST + 1];  /* printable; "" without */
+	struct boot_progress progress;
 	json_t *stages;                     /* list of {"name", "seconds"}; owned */
 	json_t *images;                     /* list of what each slot kept, copied and fetched; owned */
 };

@@ -11,11 +11,12 @@
 #include "common/log.h"
 #include "control/route.h"
 
-enum operation { LIST_NODES, SHOW_NODE, ASSIGN, LIST_IMAGES, SHOW_STATUS, SHOW_DEFAULT, SET_DEFAULT };
+enum operation { LIST_NODES, SHOW_NODE, SHOW_STATE, ASSIGN, LIST_IMAGES, SHOW_STATUS, SHOW_DEFAULT, SET_DEFAULT };
 
 static const struct route routes[] = {
 	{ "GET", "/v1/nodes", LIST_NODES },
 	{ "GET", "/v1/nodes/{}", SHOW_NODE },
+	{ "GET", "/v1/nodes/{}/state", SHOW_STATE },
 	{ "PUT", "/v1/nodes/{}/assignment", ASSIGN },
 	{ "GET", "/v1/images", LIST_IMAGES },
 	{ "GET", "/v1/status", SHOW_STATUS },
@@ -48,17 +49,31 @@ static json_t *time_or_null(int64_t seconds)
 	return seconds ? json_integer((json_int_t)seconds) : json_null();
 }
 
+/* null unless the node says how far its stage is. */
+static json_t *describe_progress(const struct node *node)
+{
+	const struct boot_progress *p = &node->progress;
+	int64_t left = progress_seconds_left(p);
+
+	if (!p->phase[0] || strcmp(node_state(node), "booting"))
+		return json_null();
+	return json_pack("{ss ss ss sI sI sI so}", "slot", p->slot, "target", p->target, "phase", p->phase, "done",
+			 (json_int_t)p->done, "total", (json_int_t)p->total, "rate", (json_int_t)p->rate, "seconds_left",
+			 left < 0 ? json_null() : json_integer((json_int_t)left));
+}
+
 /* What a list shows of a node. */
 static json_t *summarize(const struct node *node)
 {
 	const struct assignment *a = &node->assignment;
 
-	return json_pack("{ss so so so sI ss so so so so so}", "id", node->id, "name", text_or_null(assignment_host_name(a)),
+	return json_pack("{ss so so so sI ss so so so so so so sI so}", "id", node->id, "name", text_or_null(assignment_host_name(a)),
 			 "os", text_or_null(a->os), "app", text_or_null(a->app), "assignment", (json_int_t)a->number, "state",
 			 node_state(node), "stage", text_or_null(node->booted_once ? node->boot.stage : ""), "error",
 			 text_or_null(node->waiting ? node->waiting_for : node->boot.error), "booted_at",
 			 time_or_null(node->booted_once ? node->boot.started : 0), "last_seen", time_or_null(node->last_seen),
-			 "address", text_or_null(node->address));
+			 "address", text_or_null(node->address), "since", time_or_null(node->since), "boot_assignment",
+			 (json_int_t)(node->booted_once ? node->boot.assignment : 0), "progress", describe_progress(node));
 }
 
 static json_t *list_nodes(const struct control *control)
@@ -123,6 +138,19 @@ static json_t *show_status(const struct control *control, int64_t now)
 			 (json_int_t)fleet_count(control->fleet), "states", states, "images",
 			 (json_int_t)catalogue_images(control->catalogue)->count, "repository",
 			 describe_repository(control, now), "default_assignment", describe_default(control));
+}
+
+/* Cheap: watchers ask each second. */
+static void show_state(const struct control *control, const char *text, struct http_answer *answer)
+{
+	const struct node *node;
+	char why[ERROR_TEXT] = "";
+	int r = fleet_find(control->fleet, text, &node, why);
+
+	if (r < 0)
+		answer_failure(answer, r, why);
+	else
+		answer_json(answer, summarize(node));
 }
 
 static void show_node(struct control *control, const char *text, struct http_answer *answer)
@@ -241,6 +269,9 @@ void operator_api_answer(void *context, const struct http_call *call, struct htt
 		break;
 	case SHOW_NODE:
 		show_node(control, argument, answer);
+		break;
+	case SHOW_STATE:
+		show_state(control, argument, answer);
 		break;
 	case LIST_IMAGES:
 		answer_json(answer, list_images(control));

@@ -15,6 +15,10 @@
 	"  --hostname NAME         host name\n"                                                                \
 	"  --ssh-key FILE          public keys that may log in as root; may be repeated\n"                      \
 	"  --file NAME=PATH        configuration file for the application; may be repeated\n"                   \
+	"  --mirror URL            where to fetch images first, http://HOST[:PORT]/PATH; may be repeated, order kept\n" \
+	"  --no-mirrors            the control unit's own repository only\n"                                   \
+	"  --verify full|lazy      full: check every block before the start (default); lazy: leave the data of a\n"  \
+	"                          slot that was complete to dm-verity, and start sooner\n"                    \
 	"  --clear-config          drop host name, keys and files that aren't given\n"                          \
 	"  --wipe                  the next boot may write a disk that isn't blank and isn't Repave's\n"
 
@@ -28,6 +32,12 @@ static const struct command {
 	{ "nodes", "[--json]", "list the nodes", "Lists every node that ever asked to boot.\n", cli_nodes },
 	{ "node show", "NODE [--json]", "show a node: inventory, assignment, last boot",
 	  "NODE is an id, 4 or more leading digits of it, or a host name.\n", cli_node_show },
+	{ "node watch", "[NODE]... [option]...", "follow boots as they go on",
+	  "Shows nodes (all, unless some are named) and how far each boot is: a table that is kept up to date on a\n"
+	  "terminal, else a line for each change, with --json an object for each change. Ends with ^C.\n\n"
+	  "  --until STATE[,STATE]...  end when each node is in one of these: waiting, booting, booted (what is assigned\n"
+	  "                            now), failed. Status 1 when one failed and failed wasn't all that was asked for\n"
+	  "  --timeout SECONDS         end then; status 4 when --until wasn't reached\n", cli_node_watch },
 	{ "assign", "NODE [option]...", "say what a node boots",
 	  "Changes what NODE boots next time. What isn't named stays as it is.\n\n" ASSIGNMENT_HELP, cli_assign },
 	{ "default", "[--none | option...]", "say what nodes without an assignment boot",
@@ -47,7 +57,8 @@ static void print_usage(FILE *to)
 	fputs("\n  --state DIR   state folder (default $REPAVE_STATE, else " STATE_DEFAULT ")\n"
 	      "  --json        the answer as JSON\n"
 	      "  --help        after a command: its options\n\n"
-	      "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 control unit not reachable.\n", to);
+	      "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 control unit not reachable,\n"
+	      "4 not reached in time (node watch).\n", to);
 }
 
 /* Options that every command knows, wherever they stand; takes them out of argv. 0 or CLI_USAGE. */

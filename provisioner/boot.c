@@ -18,6 +18,7 @@
 #include "provisioner/cmdline.h"
 #include "provisioner/cpio.h"
 #include "provisioner/dmverity.h"
+#include "provisioner/links.h"
 #include "provisioner/provision.h"
 #include "provisioner/ram.h"
 
@@ -187,6 +188,7 @@ static int read_verified(struct provision *p, const char *path, size_t most, con
 	*ret_size = size;
 	if (r == 0)
 		return 0;
+	p->damaged = r == -EIO;
 	if (*ret_fd >= 0)
 		close(*ret_fd);
 	*ret_fd = -1;
@@ -270,6 +272,8 @@ static int open_c(struct provision *p)
 	if (r == 0)
 		return 0;
 	close_c(p);
+	/* Whatever the file system calls it: what it read isn't what was signed, or isn't there. */
+	p->damaged = true;
 	return sentence(p->error, r, "%s can't be mounted as squashfs: %s", part_name(p->c.part), strerror(-r));
 }
 
@@ -334,8 +338,10 @@ static int count_start(struct provision *p)
 
 int boot(struct provision *p)
 {
-	int r = load(p);
+	int r;
 
+	p->damaged = false;
+	r = load(p);
 	if (r == 0)
 		r = count_start(p);
 	if (r < 0)
@@ -343,6 +349,7 @@ int boot(struct provision *p)
 	report(p, "kexec");
 	console_line(&p->stages, "starting it");
 	sync();
+	links_down();
 	reboot(RB_KEXEC);
 	return sentence(p->error, -errno, "the jump into the new kernel failed: %s", strerror(errno));
 }

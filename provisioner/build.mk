@@ -70,8 +70,8 @@ healthy-src := provisioner/healthy.c provisioner/probe.c provisioner/disk.c prov
 healthy-libs := -ljansson -lmbedcrypto
 
 musl-programs += provision
-provision-src := $(addprefix provisioner/,main.c console.c config.c identify.c control.c trust.c fetch.c boot.c disk.c \
-	backoff.c choose.c offline.c settings.c ram.c clock.c settime.c smbios.c tries.c blockdev.c dmverity.c state.c plan.c frame.c donor.c \
+provision-src := $(addprefix provisioner/,main.c console.c config.c identify.c control.c trust.c fetch.c live.c boot.c disk.c \
+	backoff.c choose.c offline.c settings.c links.c ram.c clock.c settime.c smbios.c tries.c blockdev.c dmverity.c state.c plan.c frame.c donor.c \
 	pool.c slot-data.c arrival.c patch.c install.c) common/patch.c $(provisioner-pure) \
 	$(signing-verify) common/seekable.c $(common-core) $(common-http) common/http-mirrors.c
 provision-libs := -lcurl -lmbedtls -lmbedx509 -lmbedcrypto -ljansson -lsodium -lzstd

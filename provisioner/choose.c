@@ -42,6 +42,7 @@ int choose_system(struct provision *p)
 	struct system_pair wanted, good;
 	char why[SENTENCE], text[SENTENCE];
 	unsigned count;
+	int r = 0;
 
 	pair_of(p, &wanted);
 	count = tries_count(&p->state, p->assignment.number, &wanted);
@@ -62,11 +63,11 @@ int choose_system(struct provision *p)
 			 good.d.root[0] != '\0' ? " with " : "", good.d.target);
 	} else {
 		sentence(text, 0, "%s, and the last good system can't boot (%.200s): it is tried again", why, p->error);
-		resolve_images(p, p->assignment.os_target, p->assignment.app_target);
+		r = resolve_images(p, p->assignment.os_target, p->assignment.app_target);
 	}
 	add_notice(p, text);
 	console_line(&p->stages, "%s", text);
-	return p->c.image != NULL ? 0 : -EIO;
+	return r;
 }
 
 int do_without_slot(struct provision *p)

@@ -171,6 +171,21 @@ void progress_init(struct progress *ret_progress, const struct stages *stages, c
 	*ret_progress = (struct progress){ .stages = stages, .label = label };
 }
 
+uint64_t speed_look(struct speed *speed, uint64_t done, double now)
+{
+	double rate;
+
+	if (speed->when == 0 || done < speed->done || now <= speed->when) {
+		*speed = (struct speed){ .when = now, .done = done };
+		return 0;
+	}
+	rate = (double)(done - speed->done) / (now - speed->when);
+	speed->rate = speed->rate > 0 ? (speed->rate + rate) / 2 : rate;
+	speed->when = now;
+	speed->done = done;
+	return (uint64_t)speed->rate;
+}
+
 void progress_format(uint64_t done, uint64_t total, double seconds, char ret_text[PROGRESS_TEXT])
 {
 	double rate = seconds > 0.05 ? (double)done / seconds : 0;

@@ -47,6 +47,17 @@ struct progress {
 	double since, shown, logged;
 };
 
+/* How fast bytes have been coming lately. All 0 at first. */
+struct speed {
+	double when;      /* up-time of the last look; 0: none yet */
+	uint64_t done;
+	double rate;      /* bytes per second */
+};
+
+/* Pure: `done` bytes of a phase have been done at up-time `now`. Each look's own rate counts for half, so that a stall shows and a
+ * burst doesn't mislead; fewer bytes than before begin anew. Returns bytes per second. */
+uint64_t speed_look(struct speed *speed, uint64_t done, double now);
+
 #define PROGRESS_TEXT 96u
 /* Pure. " 42%  12.6 MiB/30.0 MiB  4.2 MiB/s  4 s left", after `seconds` of work. */
 void progress_format(uint64_t done, uint64_t total, double seconds, char ret_text[PROGRESS_TEXT]);

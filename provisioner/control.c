@@ -13,7 +13,8 @@
 #include "provisioner/provision.h"
 
 #define REFUSED_SECONDS 60u /* a refusal lasts until an operator does something */
-#define LOOK_ROUNDS 4u      /* after so many times through all addresses the network may be the wrong one */
+#define LOOK_SECONDS 15u    /* after the first time through all addresses the network may be the wrong one */
+#define LOOK_AGAIN_SECONDS 180u
 #define LOOK_AGAIN "/run/repave/look-again"
 
 static void node_url(const struct provision *p, const char *call, char url[512])
@@ -112,9 +113,13 @@ int pause_unreachable(struct provision *p, unsigned *rounds)
 	seconds = backoff_seconds(++*rounds);
 	/* A network that came late, or another one, may say more. */
 	heed_lease(p);
-	if (*rounds % LOOK_ROUNDS == 0)
+	if (*rounds == 1)
+		p->look_at = uptime() + LOOK_SECONDS;
+	if (uptime() >= p->look_at) {
+		p->look_at = uptime() + LOOK_AGAIN_SECONDS;
 		look_for_network();
-	if (p->config.unreachable_boot && uptime() - p->begun >= p->config.unreachable_seconds) {
+	}
+	if (p->config.unreachable_boot && uptime() - p->heard >= p->config.unreachable_seconds) {
 		console_line(&p->stages, "%s; no control unit in %u s", p->error, p->config.unreachable_seconds);
 		return -ENETDOWN;
 	}
@@ -133,6 +138,8 @@ int ask_for_assignment(struct provision *p)
 		int r = ask_once(p);
 		unsigned seconds;
 
+		if (r == 0)
+			p->heard = uptime();
 		if (r == 0 && !p->assignment.wait)
 			return 0;
 		if (r == 0) {
@@ -157,6 +164,7 @@ int ask_for_assignment(struct provision *p)
 				return r;
 			continue;
 		} else {
+			p->heard = uptime();
 			last_reason = NULL;
 			seconds = REFUSED_SECONDS;
 			console_line(&p->stages, "%s; next try in %u s", p->error, seconds);
@@ -207,8 +215,10 @@ static json_t *error_json(const char *error)
 	return json_string(ascii);
 }
 
-bool report(struct provision *p, const char *event)
+/* `progress` (taken over) is added unless it is NULL; then, too, nothing is said when it doesn't get through: there will be more. */
+static bool send_report(struct provision *p, const char *event, json_t *progress)
 {
+	bool quiet = progress != NULL;
 	json_t *json;
 	struct buffer body = { 0 };
 	unsigned status = 0;
@@ -216,27 +226,41 @@ bool report(struct provision *p, const char *event)
 	int r;
 
 	/* The control unit's record of a boot begins with its answer, or with a failure before that. */
-	if (p->nonce[0] == '\0' || (p->assignment.json == NULL && strcmp(event, "failed") != 0))
+	if (p->nonce[0] == '\0' || (p->assignment.json == NULL && strcmp(event, "failed") != 0)) {
+		json_decref(progress);
 		return false;
+	}
 	json = json_pack("{s:i,s:s,s:I,s:s,s:s,s:o,s:o}", "format", 1, "nonce", p->nonce, "assignment",
 			 (json_int_t)p->assignment.number, "event", event, "stage",
 			 p->stages.current != NULL ? p->stages.current : "boot", "stages", stages_json(&p->stages), "images",
 			 images_json(p));
 	if (json != NULL && (strcmp(event, "failed") == 0 || p->notice[0] != '\0'))
 		json_object_set_new(json, "error", error_json(strcmp(event, "failed") == 0 ? p->error : p->notice));
+	if (progress != NULL)
+		json_object_set_new(json, "progress", progress);
 	text = json != NULL ? json_format(json) : NULL;
 	json_decref(json);
 	if (text == NULL)
 		return false;
 	node_url(p, "report", url);
 	r = http_request(p->control, "POST", url, text, 4096, &status, &body);
-	if (r < 0) {
+	if (r < 0 && !quiet) {
 		console_line(&p->stages, "report not delivered: %s", http_error(p->control));
-	} else if (status != 204 && status != 200) {
+	} else if (r == 0 && !quiet && status != 204 && status != 200) {
 		server_sentence(&body, detail);
 		console_line(&p->stages, "report not taken by the control unit (%u): %s", status, detail);
 	}
 	buffer_release(&body);
 	free(text);
 	return r == 0;
+}
+
+bool report(struct provision *p, const char *event)
+{
+	return send_report(p, event, NULL);
+}
+
+bool report_progress(struct provision *p, json_t *progress)
+{
+	return progress != NULL && send_report(p, "progress", progress);
 }

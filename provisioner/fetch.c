@@ -9,6 +9,7 @@
 #include "common/http-text.h"
 #include "common/patch.h"
 #include "provisioner/backoff.h"
+#include "provisioner/live.h"
 #include "provisioner/provision.h"
 
 struct remote {
@@ -93,11 +94,18 @@ static void remote_pause(void *context, unsigned next_try)
 	sleep(seconds);
 }
 
+struct watchers {
+	struct progress console;
+	struct live *live;
+};
+
 static void show(void *context, enum install_phase phase, uint64_t done, uint64_t total)
 {
+	struct watchers *watchers = context;
 	static const char *const what[] = { "hash tree", "checking", "copying", "fetching", "syncing" };
 
-	progress_show(context, what[phase], done, total);
+	progress_show(&watchers->console, what[phase], done, total);
+	live_show(watchers->live, phase, done, total);
 }
 
 static int open_slots(struct provision *p, enum part first, struct slot slots[2], char paths[2][BLOCKDEV_NAME + 8])
@@ -133,7 +141,7 @@ static int record(struct provision *p, const struct volume *volume, const char *
  * written: a slot that is half of something is not to be taken for complete after a cut. */
 static int begin_slot(struct provision *p, const struct volume *volume, bool *ret_complete)
 {
-	const char *recorded = state_slot(&p->state, part_name(volume->part));
+	const char *recorded = p->disk.in_ram ? NULL : state_slot(&p->state, part_name(volume->part));
 	char root[65];
 
 	hex_format(verified_image_description(volume->image)->root_hash, 32, root);
@@ -165,8 +173,8 @@ static int install(struct provision *p, struct volume *volume, const struct slot
 				      .error = remote_error, .pause = remote_pause, .context = &remote };
 	/* After a crash, a power cut or a block that dm-verity found bad, what the disk holds is anyone's guess. */
 	struct install_options options = { .lazy = p->assignment.lazy && tries_was_clean(&p->state) };
-	struct progress progress;
-	struct install_progress shown = { show, &progress };
+	struct watchers watchers;
+	struct install_progress shown = { show, &watchers };
 	char path[512], own[HTTP_BASE_MOST];
 	int r = target_path(volume->image, path);
 
@@ -183,9 +191,11 @@ static int install(struct provision *p, struct volume *volume, const struct slot
 		return sentence(p->error, -ENOMEM, "out of memory for the HTTP clients");
 	}
 	source.servers = http_mirrors_count(remote.mirrors);
-	progress_init(&progress, &p->stages, label);
+	progress_init(&watchers.console, &p->stages, label);
+	watchers.live = p->offline ? NULL : live_begin(p, volume);
 	r = install_image(volume->image, &slots[slot], &slots[1 - slot], &options, &source, &shown, &volume->result, p->error);
-	progress_end(&progress);
+	live_end(watchers.live);
+	progress_end(&watchers.console);
 	http_mirrors_free(remote.mirrors);
 	return r;
 }
@@ -232,7 +242,8 @@ int fetch_volume(struct provision *p, struct volume *volume, enum part first_slo
 		volume->result.slot_failed = !p->disk.in_ram;
 		goto out;
 	}
-	slot = install_choose(volume->image, slots, state_good(&p->state, group), recorded_slot(p, want, first_slot));
+	/* In RAM there is but one, and what STATE says is about the disk. */
+	slot = p->disk.in_ram ? 0 : install_choose(volume->image, slots, state_good(&p->state, group), recorded_slot(p, want, first_slot));
 	snprintf(label, sizeof(label), "%s %s", want->name, want->version);
 	volume->part = (enum part)(first_slot + slot);
 	r = fill_slot(p, volume, slots, slot, paths[slot], label);

@@ -223,11 +223,30 @@ int fill_slots(struct provision *p)
 	return fill(p, &p->d, PART_D0);
 }
 
+int boot_or_repair(struct provision *p)
+{
+	int r;
+
+	begin(p, "boot");
+	r = boot(p);
+	if (!p->damaged || !tries_was_clean(&p->state))
+		return r;
+	/* Under `lazy` nobody has read the data since the last clean stop: they may have changed. */
+	console_line(&p->stages, "%s; all blocks are checked", p->error);
+	tries_set_unclean(&p->state);
+	save_state(p);
+	r = fill_slots(p);
+	if (r < 0)
+		return r;
+	begin(p, "boot");
+	return boot(p);
+}
+
 static int boot_once(struct provision *p)
 {
 	int r;
 
-	p->begun = uptime();
+	p->heard = uptime();
 	p->offline = false;
 	begin(p, "clock");
 	r = look_for_state(p);
@@ -252,10 +271,7 @@ static int boot_once(struct provision *p)
 		r = fill_slots(p);
 	if (r < 0 && (p->c.result.slot_failed || p->d.result.slot_failed))
 		r = do_without_slot(p);
-	if (r < 0)
-		return r;
-	begin(p, "boot");
-	return boot(p);
+	return r < 0 ? r : boot_or_repair(p);
 }
 
 /* Everything that belongs to one try, so that the next starts clean. Tries that don't get as far as an assignment count as one:
@@ -283,7 +299,7 @@ static int open_clients(struct provision *p)
 					.bearer_token = p->config.token[0] != '\0' ? p->config.token : NULL,
 					/* Reports go the same way, and must not hold a boot up for long. */
 					.connect_seconds = 5, .stall_seconds = 15, .answer_seconds = 60 };
-	struct http_options repository = { .user_agent = "repave-provision", .proxy = p->config.proxy };
+	struct http_options repository = { .user_agent = "repave-provision", .proxy = p->config.proxy, .connect_seconds = 5 };
 
 	p->control = http_new(&control);
 	p->repository = http_new(&repository);

@@ -89,5 +89,5 @@ int boot_offline(struct provision *p)
 	console_line(&p->stages, "the last good system boots: %s%s%s", good.c.target, good.d.root[0] != '\0' ? " with " : "",
 		     good.d.target);
 	r = fill_slots(p);
-	return r < 0 ? r : boot(p);
+	return r < 0 ? r : boot_or_repair(p);
 }

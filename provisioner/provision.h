@@ -42,11 +42,13 @@ struct provision {
 	char nonce[NONCE_DIGITS + 1];
 	struct assignment assignment;
 	struct volume c, d;
-	double begun;            /* up-time at which this try began */
+	double heard;            /* up-time at which the control unit answered last, or this try began */
+	double look_at;          /* up-time from which another network is looked for */
 	char loop[32];           /* the loop device over C: in RAM; empty: none */
 	bool tls_refused;        /* the last question failed at the certificate */
 	bool clock_asked;        /* others were asked for the time in this try */
 	bool offline;            /* no control unit had a say in this boot */
+	bool damaged;            /* the last start failed at what C: holds */
 	bool last_good;          /* c and d aren't what was assigned */
 	char notice[SENTENCE];   /* what the operator should know of this boot though it goes on; empty: nothing */
 	char error[SENTENCE];
@@ -59,6 +61,8 @@ int ask_for_assignment(struct provision *p);
 /* control.c: tells the control unit; best effort, never waits long. `event` "progress", "kexec" or "failed" (with p->error); before
  * there is an assignment only "failed" is told. Whether the control unit answered. */
 bool report(struct provision *p, const char *event);
+/* control.c: how far long work of the current stage is, an object of docs/protocol.md, which it takes over; says nothing on the console. */
+bool report_progress(struct provision *p, json_t *progress);
 /* control.c: the "stages" and "images" of a report and of boot.json. A new reference, or NULL. */
 json_t *images_json(const struct provision *p);
 
@@ -106,6 +110,8 @@ int note_time(struct provision *p);
 int slots_in_ram(struct provision *p, const char *why);
 /* main.c: fills C: and D: for the images in c and d. */
 int fill_slots(struct provision *p);
+/* main.c: starts what is in C:, if need be after it was checked in full. Returns only on failure. */
+int boot_or_repair(struct provision *p);
 /* fetch.c: makes a slot of the group equal to the volume's image. */
 int fetch_volume(struct provision *p, struct volume *volume, enum part first_slot);
 

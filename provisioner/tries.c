@@ -77,7 +77,7 @@ int tries_begin(struct state *state, uint64_t assignment, const struct system_pa
 	json_t *tries = pair_json(pair);
 	int r = set_new(state, "running", pair_json(pair));
 
-	json_object_del(state->content, "clean");
+	tries_set_unclean(state);
 	if (r == 0 && assigned && tries != NULL &&
 	    json_object_set_new(tries, "assignment", json_integer((json_int_t)assignment)) == 0 &&
 	    json_object_set_new(tries, "count", json_integer(count < UINT32_MAX ? (json_int_t)count + 1 : (json_int_t)count)) == 0)
@@ -106,6 +106,11 @@ bool tries_last_good(const struct state *state, struct system_pair *ret_pair)
 int tries_set_clean(struct state *state)
 {
 	return set_new(state, "clean", json_true());
+}
+
+void tries_set_unclean(struct state *state)
+{
+	json_object_del(state->content, "clean");
 }
 
 bool tries_was_clean(const struct state *state)

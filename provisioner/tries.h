@@ -36,8 +36,9 @@ int tries_healthy(struct state *state, const char *c_root, const char *d_root);
 bool tries_last_good(const struct state *state, struct system_pair *ret_pair);
 
 /* An OS that stops in good order says so; a start forgets it. After a panic, a power cut or a hang it is false: what lies in
- * the slots is then to be read in full, whatever the policy. Not stored yet. */
+ * the slots is then to be read in full, whatever the policy. Not stored yet. 0 or -ENOMEM. */
 int tries_set_clean(struct state *state);
+void tries_set_unclean(struct state *state);
 bool tries_was_clean(const struct state *state);
 
 #endif

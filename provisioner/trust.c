@@ -70,6 +70,7 @@ int refresh_trust(struct provision *p)
 		int r = refresh_once(p);
 
 		if (r == 0) {
+			p->heard = uptime();
 			say_trusted(p);
 			return 0;
 		}

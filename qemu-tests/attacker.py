@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What an attacker would run in place of a fleet's servers.
 
-attacker.py mirror --folder REPOSITORY --port N [--lie]
+attacker.py mirror --folder REPOSITORY --port N [--lie] [--rate BYTES]
     Serves a repository's files as they are, with byte ranges and without any check: a mirror, a cache, or the network itself.
-    A liar changes bytes of every part of an image.
+    A liar changes bytes of every part of an image; a rate is what each connection gets in a second.
 
 attacker.py control --state DIR --port N --os TARGET [--app TARGET] [--mirror URL] --reports FILE
     A control unit with the TLS key of DIR; with the fleet's own, no node can tell it from the real one. It orders every node to
@@ -15,6 +15,7 @@ import json
 import re
 import ssl
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -35,8 +36,29 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(data)
 
 
+class Throttled:
+    """A tenth of a second's worth, ten times a second."""
+
+    def __init__(self, to, rate):
+        self.to, self.piece = to, max(1, rate // 10)
+
+    def write(self, data):
+        for at in range(0, len(data), self.piece):
+            if at:
+                time.sleep(0.1)
+            self.to.write(data[at:at + self.piece])
+
+    def __getattr__(self, name):
+        return getattr(self.to, name)
+
+
 class Mirror(Handler):
-    folder, lie = None, False
+    folder, lie, rate = None, False, 0
+
+    def setup(self):
+        super().setup()
+        if self.rate:
+            self.wfile = Throttled(self.wfile, self.rate)
 
     def spoiled(self, data):
         return bytes(byte ^ 0x20 if at % 500 == 20 else byte for at, byte in enumerate(data)) if self.lie else data
@@ -78,6 +100,7 @@ def main():
     kinds = parser.add_subparsers(dest="kind", required=True)
     mirror, control = kinds.add_parser("mirror"), kinds.add_parser("control")
     mirror.add_argument("--lie", action="store_true")
+    mirror.add_argument("--rate", type=int, default=0)
     control.add_argument("--mirror")
     mirror.add_argument("--folder", required=True, type=lambda text: Path(text).resolve())
     control.add_argument("--state", required=True, type=Path)
@@ -90,7 +113,7 @@ def main():
     handler = Mirror if words.kind == "mirror" else Liar
     server = ThreadingHTTPServer(("", words.port), handler)
     if words.kind == "mirror":
-        Mirror.folder, Mirror.lie = words.folder, words.lie
+        Mirror.folder, Mirror.lie, Mirror.rate = words.folder, words.lie, words.rate
     else:
         Liar.orders = {"os": {"target": words.os}, "app": {"target": words.app} if words.app else None}
         if words.mirror:

@@ -16,11 +16,12 @@ run: all
 	$(Q)$(qemu-environment) OS=$(OS) APP=$(APP) MEDIUM=$(MEDIUM) MEMORY=$(MEMORY) NODES=$(NODES) ONCE=$(ONCE) \
 		FRESH=$(FRESH) $(PYTHON) qemu-tests/run.py
 
-# TESTS: further words for pytest, such as TESTS='-k flipped'.
+# TESTS: further words for pytest, such as TESTS='-k flipped'. QEMU_JOBS: tests at a time; each has its own network namespace and disks.
 TESTS ?=
+QEMU_JOBS ?= 2
 pytest = $(qemu-environment) $(PYTHON) -m pytest -p no:cacheprovider -rs --durations=0 --durations-min=20 qemu-tests $(TESTS)
 test-qemu: all
-	$(Q)$(pytest) -m 'not long'
+	$(Q)$(pytest) -v -n $(QEMU_JOBS) --dist loadgroup -m 'not long'
 
 # Every choice of the configuration is built and booted, and faults are counted; hours, not minutes.
 test-long: all

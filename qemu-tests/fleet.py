@@ -425,6 +425,11 @@ class Fleet:
                           f"{attempt.last.stdout}{attempt.last.stderr}")
         return attempt.last.stdout
 
+    def power_off(self, server, seconds=120):
+        """An orderly stop; after the session, which would wait for an answer."""
+        self.ssh(server, "(sleep 1; poweroff) </dev/null >/dev/null 2>&1 &")
+        server.process.child.wait(seconds)
+
     def close(self):
         for server in self.servers:
             server.stop()

@@ -10,6 +10,8 @@ import pytest
 
 from fleet import BUILD, ROOT, description_of, enter_new_network, return_to_network, run
 
+# Several of these make in the one build folder: not two at a time.
+pytestmark = pytest.mark.xdist_group("build")
 IMAGES = sorted(path.stem for path in (BUILD / "images").glob("*.img"))
 
 

@@ -38,7 +38,7 @@ def restart(server, date, pattern):
 def test_wrong_clocks_with_and_without_a_control_unit(fleet):
     server = fleet.server(medium="direct", append=["-rtc", "base=1970-01-01"])
     begin(fleet, server)
-    assert re.search(r"this server's clock says 1970.*: impossible\n.*UTC, by the control unit", server.console())
+    assert re.search(r"(?s)this server's clock says 1970.*: impossible\s.*UTC, by the control unit", server.console())
     assert fleet.ssh(server, "date -u +%Y").strip() == in_days(0)[:4]
     restart(server, "2099-06-01", r"(?s)clock says 2099.*UTC, by the control unit.*assignment 1: ")
     # A possible time, by which everything has expired.
@@ -63,13 +63,13 @@ def test_wrong_clocks_with_and_without_a_control_unit(fleet):
     restart(server, "1970-01-01", r"(?s)UTC, by NTP.*the last good system boots: .*starting it")
 
 
-def test_control_units_of_the_firmware_are_asked_in_turn_until_one_answers(fleet):
+def test_control_units_of_the_firmware_are_asked_in_turn(fleet):
     slow = fleet_module.time.strftime("%Y-%m-%dT%H:%M:%S", fleet_module.time.gmtime(fleet_module.time.time() - 300))
     server = fleet.server(medium="direct", cmdline="repave.unreachable=wait",
                           append=["-smbios", "type=11,value=repave.cu=10.0.2.9,,10.0.2.77", "-rtc", f"base={slow}"])
     server.start()
     server.wait_for(r"next is 10\.0\.2\.77")
-    server.wait_for(r"(?s)10\.0\.2\.77.*next try in \d+ s.*next is 10\.0\.2\.77")
+    server.wait_for(r"10\.0\.2\.77 .*; next try in \d+ s\s")
     run(["ip", "address", "add", "10.0.2.77/24", "dev", "br0"])
     fleet.control.start()
     fleet.default("minimal", "web")
@@ -143,8 +143,8 @@ NOWHERE = (option(1, b"\xff\xff\xff\0") + option(12, SHELL) + option(15, SHELL) 
 
 
 def test_wrong_networks_cost_no_minutes(fleet):
-    """A card without a link, one with a link and no DHCP server, one from which the firmware booted, with a hostile DHCP server
-    and no control unit, and the right one last."""
+    """A card without a link, one with a link and no DHCP server, one from which the firmware booted, with a DHCP server and
+    no control unit, and the right one last."""
     words = ["-netdev", "hubport,id=dead,hubid=7", "-device", "virtio-net-pci,netdev=dead,mac=52:54:00:00:02:01,addr=0x10"]
     for index, name in ((2, "silent"), (3, "wrong")):
         run(["ip", "tuntap", "add", f"{name}0", "mode", "tap"])
@@ -152,13 +152,14 @@ def test_wrong_networks_cost_no_minutes(fleet):
         words += ["-netdev", f"tap,id={name},ifname={name}0,script=no,downscript=no",
                   "-device", f"virtio-net-pci,netdev={name},mac=52:54:00:00:02:0{index},addr=0x1{index}"]
     run(["ip", "address", "add", "10.66.0.1/24", "dev", "wrong0"])
-    Dhcp("wrong0", lambda *_: ("10.66.0.5", "10.66.0.1", NOWHERE)).start()
+    nowhere = option(1, b"\xff\xff\xff\0") + option(224, b"cu=10.66.0.9") + b"\xff"
+    Dhcp("wrong0", lambda *_: ("10.66.0.5", "10.66.0.1", nowhere)).start()
     server = fleet.server(medium="direct", append=words, cmdline="BOOTIF=01-52-54-00-00-02-03")
     begin(fleet, server, r"^repave: eth\d has address 10\.66\.0\.5")
     begun = float(server.wait_for(r"^\[ *(\d+\.\d) s\] identify")[1])
     assert begun < 25, begun
     # The boot medium's own control unit comes after what the lease says.
-    server.wait_for(r"next is 10\.0\.2\.2$")
+    server.wait_for(r"next is 10\.0\.2\.2\s")
     server.wait_for(r"(?s)looking for another network.*has address 10\.0\.2\.101")
     seconds = float(server.wait_for(r"^\[ *(\d+\.\d) s\] assign +assignment 1: ")[1])
     print(f"the first network after {begun} s, the right one after {seconds} s")

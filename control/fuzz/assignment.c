@@ -19,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (!assignment_change(&assignment, change, error)) {
 		stored = assignment_format(&assignment);
-		if (!stored || assignment_parse(stored, &again) < 0 || !json_equal(assignment.config, again.config))
+		if (!stored || assignment_parse(stored, &again) < 0 || !json_equal(assignment.config, again.config) ||
+		    !json_equal(assignment.mirrors, again.mirrors) || assignment.lazy != again.lazy)
 			abort();
 		assignment_release(&again);
 		json_decref(stored);

@@ -24,6 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (!boot_report_parse(data, size, &report, error)) {
 		if (!text_printable(report.error, strlen(report.error)) || !json_is_array(report.stages) ||
+		    report.progress.done > report.progress.total ||
 		    !json_is_array(report.images))
 			abort();
 		boot_report_release(&report);

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <sqlite3.h>
 
 #include "common/json.h"
 #include "control/fleet.h"
@@ -237,6 +238,67 @@ static void test_configuration_over_256_kib_is_refused(void **state)
 	free(text);
 }
 
+/* The answer's mirrors and policy as JSON text. */
+static void assert_way(struct fixture *f, const char *nonce, const char *verify, const char *wanted)
+{
+	char text[256];
+	json_t *answer;
+
+	assert_true(ask(f, NODE_1, nonce, &answer) > 0);
+	assert_string_equal(json_get_string(answer, "verify"), verify);
+	assert_true(json_dumpb(json_get_array(answer, "mirrors"), text, sizeof text - 1, JSON_COMPACT) < sizeof text);
+	text[json_dumpb(json_get_array(answer, "mirrors"), NULL, 0, JSON_COMPACT)] = 0;
+	assert_string_equal(text, wanted);
+	json_decref(answer);
+}
+
+static void test_mirrors_and_policy_stay_until_they_are_named(void **state)
+{
+	struct fixture *f = *state;
+	char error[ERROR_TEXT] = "";
+
+	ask(f, NODE_1, NONCE_1, NULL);
+	assert_int_equal(assign(f, NODE_1, "{\"os\": \"debian\"}", error), 0);
+	assert_way(f, NONCE_1, "full", "[]");
+	assert_int_equal(assign(f, NODE_1, "{\"verify\": \"lazy\", \"mirrors\": [\"http://b/r\", \"http://a:81/r\"]}", error), 0);
+	assert_int_equal(assign(f, NODE_1, "{\"app\": \"web\"}", error), 0);
+	close_fleet(f);
+	assert_int_equal(open_fleet(f), 0);
+	assert_way(f, NONCE_1, "lazy", "[\"http://b/r\",\"http://a:81/r\"]");
+	assert_int_equal(assign(f, NODE_1, "{\"mirrors\": [\"http://c/r\"]}", error), 0);
+	assert_way(f, NONCE_1, "lazy", "[\"http://c/r\"]");
+	assert_int_equal(assign(f, NODE_1, "{\"mirrors\": null, \"verify\": null}", error), 0);
+	assert_way(f, NONCE_1, "full", "[]");
+}
+
+static void test_unsound_mirror_is_refused_and_not_quoted(void **state)
+{
+	static const char *const mirrors[] = { "\"http://a/r\"", "[1]", "[\"https://a/r\"]", "[\"http://a/r/\"]", "[\"http://a:0/r\"]",
+					       "[\"http://a:65536/r\"]", "[\"http://operator:hunter2@a/r\"]", "[\"http://a/r?k=hunter2\"]",
+					       "[\"http://a b/r\"]", "[null]", "{}" };
+	struct fixture *f = *state;
+	char error[ERROR_TEXT] = "", change[512], *end = change;
+
+	ask(f, NODE_1, NONCE_1, NULL);
+	assert_int_equal(assign(f, NODE_1, "{\"os\": \"debian\"}", error), 0);
+	for (size_t i = 0; i < sizeof mirrors / sizeof mirrors[0]; i++) {
+		snprintf(change, sizeof change, "{\"mirrors\": %s}", mirrors[i]);
+		error[0] = 0;
+		assert_int_equal(assign(f, NODE_1, change, error), -EINVAL);
+		assert_non_null(strstr(error, "mirror"));
+		assert_null(strstr(error, "hunter2"));
+	}
+	end += sprintf(end, "{\"mirrors\": [");
+	for (unsigned i = 0; i < MIRRORS_MOST + 1; i++)
+		end += sprintf(end, "%s\"http://a%u/r\"", i ? "," : "", i);
+	strcpy(end, "]}");
+	assert_int_equal(assign(f, NODE_1, change, error), -EINVAL);
+	assert_non_null(strstr(error, "at most 15"));
+	assert_int_equal(assign(f, NODE_1, "{\"verify\": \"none\"}", error), -EINVAL);
+	assert_int_equal(assign(f, NODE_1, "{\"verify\": true}", error), -EINVAL);
+	assert_way(f, NONCE_1, "full", "[]");
+}
+
 static void test_numbers_only_grow(void **state)
 {
 	struct fixture *f = *state;
@@ -292,6 +354,90 @@ static void test_host_name_in_use_is_refused(void **state)
 	assert_int_equal(fleet_find(f->fleet, "5e70a7e", &node, error), -ENOTUNIQ);
 	assert_int_equal(fleet_find(f->fleet, "5e7", &node, error), -ENOENT);
 	assert_int_equal(fleet_find(f->fleet, "", &node, error), -ENOENT);
+}
+
+/* SQLite's own count of what others changed in the file. */
+static int changes_seen_by(sqlite3 *db)
+{
+	sqlite3_stmt *query;
+	int version;
+
+	assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA data_version", -1, &query, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(query), SQLITE_ROW);
+	version = sqlite3_column_int(query, 0);
+	sqlite3_finalize(query);
+	return version;
+}
+
+static void test_burst_of_progress_writes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct boot_report parsed = { .event = BOOT_PROGRESS, .nonce = NONCE_1, .stage = "fetch-c", .stages = json_array(),
+				      .images = json_array(),
+				      .progress = { .slot = "C0", .phase = "fetch", .total = 1000, .rate = 7 } };
+	char error[ERROR_TEXT];
+	const struct node *node;
+	sqlite3 *db;
+	int before;
+
+	ask(f, NODE_1, NONCE_1, NULL);
+	assert_int_equal(assign(f, NODE_1, "{\"os\": \"debian\"}", error), 0);
+	parsed.assignment = ask(f, NODE_1, NONCE_1, NULL);
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+	before = changes_seen_by(db);
+	assert_int_equal(fleet_report(f->fleet, NODE_1, &parsed, 1001), 0);
+	assert_int_not_equal(changes_seen_by(db), before); /* a new stage */
+	before = changes_seen_by(db);
+	for (parsed.progress.done = 0; parsed.progress.done < 1000; parsed.progress.done++)
+		assert_int_equal(fleet_report(f->fleet, NODE_1, &parsed, 1002 + (int64_t)parsed.progress.done), 0);
+	assert_int_equal(changes_seen_by(db), before);
+	assert_int_equal(fleet_find(f->fleet, NODE_1, &node, error), 0);
+	assert_int_equal(node->progress.done, 999);
+	assert_int_equal(node->since, 1001);
+	assert_int_equal(node->last_seen, 2001);
+	assert_int_equal(progress_seconds_left(&node->progress), 1);
+	/* A result is never taken for progress. */
+	parsed.event = BOOT_KEXEC;
+	assert_int_equal(fleet_report(f->fleet, NODE_1, &parsed, 3000), 0);
+	assert_int_not_equal(changes_seen_by(db), before);
+	assert_string_equal(node_state(node), "booted");
+	sqlite3_close(db);
+	boot_report_release(&parsed);
+}
+
+static void test_time_left_needs_a_rate(void **state)
+{
+	struct boot_progress p = { .total = 100 };
+
+	(void)state;
+	assert_int_equal(progress_seconds_left(&p), -1);
+	p.rate = 30;
+	assert_int_equal(progress_seconds_left(&p), 4);
+	p.done = 100;
+	assert_int_equal(progress_seconds_left(&p), 0);
+	p = (struct boot_progress){ .total = INT64_MAX, .rate = 1 };
+	assert_int_equal(progress_seconds_left(&p), -1);
+}
+
+static void test_hostile_progress_is_refused(void **state)
+{
+	static const char *const refusals[] = { "1", "[]", "{\"done\":2,\"total\":1}", "{\"done\":-1,\"total\":1}",
+						"{\"done\":1.5,\"total\":2}", "{\"phase\":7}", "{\"total\":99999999999999999999}" };
+	char body[512], error[ERROR_TEXT];
+	struct boot_report report;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+		snprintf(body, sizeof body, "{\"format\":1,\"nonce\":\"" NONCE_1 "\",\"event\":\"progress\",\"progress\":%s}",
+			 refusals[i]);
+		assert_int_equal(boot_report_parse(body, strlen(body), &report, error), -EINVAL);
+	}
+	snprintf(body, sizeof body, "{\"format\":1,\"nonce\":\"" NONCE_1 "\",\"event\":\"progress\",\"progress\":"
+		 "{\"slot\":\"C0-and-more\",\"phase\":\"fe\\u001b[2Jtch\",\"done\":1,\"total\":2}}");
+	assert_int_equal(boot_report_parse(body, strlen(body), &report, error), 0);
+	assert_string_equal(report.progress.slot, "C0");
+	assert_string_equal(report.progress.phase, "fe [2Jtch");
+	boot_report_release(&report);
 }
 
 static void test_report_of_a_stranger_is_refused(void **state)
@@ -370,6 +516,28 @@ static void test_default_survives_a_restart(void **state)
 	assert_int_equal(ask(f, NODE_2, NONCE_1, NULL), 0);
 }
 
+/* Before there were mirrors. */
+static void test_assignments_of_an_older_database_go_on(void **state)
+{
+	struct fixture *f = *state;
+	char error[ERROR_TEXT];
+	sqlite3 *db;
+	uint64_t number;
+
+	ask(f, NODE_1, NONCE_1, NULL);
+	assert_int_equal(assign(f, NODE_1, "{\"os\": \"debian\", \"verify\": \"lazy\"}", error), 0);
+	number = ask(f, NODE_1, NONCE_1, NULL);
+	close_fleet(f);
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "UPDATE nodes SET assignment = json_remove(assignment, '$.mirrors', '$.verify')", NULL, NULL,
+				      NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_changes(db), 1);
+	sqlite3_close(db);
+	assert_int_equal(open_fleet(f), 0);
+	assert_int_equal(ask(f, NODE_1, NONCE_2, NULL), number);
+	assert_way(f, NONCE_2, "full", "[]");
+}
+
 static void test_file_that_is_no_database_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -404,13 +572,19 @@ int main(void)
 		cmocka_unit_test(test_unknown_image_is_refused),
 		cmocka_unit_test(test_configuration_over_256_kib_is_refused),
 		TEST(test_refused_change_changes_nothing),
+		TEST(test_mirrors_and_policy_stay_until_they_are_named),
+		TEST(test_unsound_mirror_is_refused_and_not_quoted),
 		TEST(test_numbers_only_grow),
 		TEST(test_wipe_is_for_one_disk_once),
 		TEST(test_host_name_in_use_is_refused),
+		TEST(test_burst_of_progress_writes_nothing),
+		cmocka_unit_test(test_time_left_needs_a_rate),
+		cmocka_unit_test(test_hostile_progress_is_refused),
 		TEST(test_report_of_a_stranger_is_refused),
 		TEST(test_only_the_newest_boots_are_kept),
 		TEST(test_killed_daemon_forgets_nothing_it_answered),
 		TEST(test_default_survives_a_restart),
+		TEST(test_assignments_of_an_older_database_go_on),
 		TEST(test_file_that_is_no_database_is_refused),
 		TEST(test_database_is_closed_to_others),
 	};

@@ -633,7 +633,7 @@ static void test_mirrors_and_policy_are_understood(void **state)
 
 static void test_unsound_mirrors_are_refused(void **state)
 {
-	static const char *const mirrors[] = { "\"http://a/r\"", "[1]", "[\"https://a/r\"]", "[\"http://\"]", "[\"http:///r\"]",
+	static const char *const mirrors[] = { "\"http://a/r\"", "[1]", "[\"https://a/r\"]", "[\"http://\"]", "[\"http://a:0/r\"]", "[\"http://a:70000/r\"]", "[\"http://a:b/r\"]", "[\"http://[::1/r\"]", "[\"http://[::1]x/r\"]", "[\"http:///r\"]",
 					       "[\"http://a/r/\"]", "[\"http://user@a/r\"]", "[\"http://a/r?x=1\"]",
 					       "[\"http://a/r b\"]", "[\"file:///etc\"]", "[\"http://a/\\u0000\"]" };
 	struct assignment a;

@@ -120,6 +120,22 @@ static void test_progress_has_bytes_rate_and_time_left(void **state)
 	assert_string_equal(text, "100%  0 B/0 B");
 }
 
+static void test_stall_shows_in_the_speed(void **state)
+{
+	struct speed speed = { 0 };
+
+	(void)state;
+	assert_int_equal(speed_look(&speed, 0, 100), 0);
+	assert_int_equal(speed_look(&speed, 8000, 102), 4000);
+	assert_int_equal(speed_look(&speed, 16000, 104), 4000);
+	assert_int_equal(speed_look(&speed, 16000, 106), 2000);
+	assert_int_equal(speed_look(&speed, 16000, 108), 1000);
+	/* A clock that stands still, and a phase that begins anew. */
+	assert_int_equal(speed_look(&speed, 20000, 108), 0);
+	assert_int_equal(speed_look(&speed, 10, 110), 0);
+	assert_int_equal(speed_look(&speed, 210, 112), 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -127,6 +143,7 @@ int main(void)
 		cmocka_unit_test(test_unsound_table_ends_the_search),
 		cmocka_unit_test(test_kernel_command_line_counts_before_firmware_and_dhcp),
 		cmocka_unit_test(test_progress_has_bytes_rate_and_time_left),
+		cmocka_unit_test(test_stall_shows_in_the_speed),
 		cmocka_unit_test(test_clock_of_1970_or_2099_is_impossible),
 		cmocka_unit_test(test_clock_before_the_last_known_time_is_impossible),
 		cmocka_unit_test(test_planted_time_in_state_does_not_overrule_the_control_unit),
