@@ -390,7 +390,7 @@ def test_disk_faults(fleet):
     disk.start([("read", disk.place("C0", disk.bench.image("os", "old").data_blocks + 1))])
     disk.ends("top of C:'s tree can't be read", r"C0[^\n]*taking C1 instead", "the other slot")
     disk.start([("write", disk.place("STATE", 0)), ("write", disk.place("STATE", 2048))])
-    disk.ends("STATE can't be written", r"STATE of disk vda can't be written: Input/output error", "assigned system")
+    disk.ends("STATE can't be written", r"STATE of disk vda can't be written: I/O error", "assigned system")
     disk.start([("read", disk.place("STATE", 0)), ("read", disk.place("STATE", 2048))])
     disk.ends("STATE can't be read", r"starting it", "assigned system")
     disk.start([("read", 512), ("read", 1024)])
