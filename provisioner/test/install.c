@@ -848,6 +848,19 @@ static void test_image_larger_than_slot_names_both(void **state)
 	assert_int_equal(w->reads, 0);
 }
 
+static void test_image_of_too_many_blocks_is_named(void **state)
+{
+	struct world *w = *state;
+	struct image_description *d = &w->image.description;
+	struct verity_layout layout;
+
+	d->data_blocks = UINT32_MAX;
+	assert_int_equal(verity_layout_init(&layout, d->data_blocks), 0);
+	d->image_size = w->slots[0].size = layout.image_blocks * BLOCK;
+	assert_int_equal(install_into(w, 0), -EFBIG);
+	assert_non_null(strstr(w->error, "16 TiB"));
+}
+
 #define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -889,6 +902,7 @@ int main(void)
 		WITH_WORLD(test_two_frames_in_the_place_of_one_are_refused),
 		WITH_WORLD(test_false_seek_table_is_refused),
 		WITH_WORLD(test_image_larger_than_slot_names_both),
+		WITH_WORLD(test_image_of_too_many_blocks_is_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
