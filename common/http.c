@@ -19,6 +19,7 @@ struct http {
 	bool any_server;
 	char *authorization; /* the whole header line */
 	char *user_agent;
+	char *proxy;
 	long connect_seconds;
 	long stall_seconds;
 	unsigned least_rate;
@@ -71,6 +72,7 @@ void http_free(struct http *http)
 		explicit_bzero(http->authorization, strlen(http->authorization));
 	free(http->authorization);
 	free(http->user_agent);
+	free(http->proxy);
 	free(http);
 }
 
@@ -89,7 +91,8 @@ struct http *http_new(const struct http_options *options)
 	http->tls_setup = options->tls_setup;
 	http->curl = curl_easy_init();
 	http->user_agent = strdup(options->user_agent ? options->user_agent : "repave");
-	if (!http->curl || !http->user_agent)
+	http->proxy = strdup(options->proxy ? options->proxy : "");
+	if (!http->curl || !http->user_agent || !http->proxy)
 		goto fail;
 	if (options->ca_file) {
 		http->ca_file = strdup(options->ca_file);
@@ -184,6 +187,7 @@ static int error_of(CURLcode code, int reason)
 	case CURLE_OPERATION_TIMEDOUT:
 		return -ETIMEDOUT;
 	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
 		return -EHOSTUNREACH;
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CONNECT_ERROR:
@@ -274,7 +278,8 @@ static CURLcode setup_tls(CURL *curl, void *tls, void *context)
 	return http->tls_setup(tls) == 0 ? CURLE_OK : CURLE_SSL_CONNECT_ERROR;
 }
 
-/* What every transfer has: bounds in time, no redirects (nobody but the control unit says where), no proxies. */
+/* What every transfer has: bounds in time, no redirects (nobody but the control unit says where), no proxy but the one that
+ * was given. */
 static void set_common(struct http *http, struct reception *reception)
 {
 	CURL *curl = http->curl;
@@ -287,7 +292,10 @@ static void set_common(struct http *http, struct reception *reception)
 	http->date = 0;
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, http->curl_error);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	curl_easy_setopt(curl, CURLOPT_PROXY, http->proxy);
+	curl_easy_setopt(curl, CURLOPT_NOPROXY, "");
+	/* A proxy's own headers aren't the server's: its date is nobody's word. */
+	curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, http->user_agent);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, http->connect_seconds);

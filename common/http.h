@@ -20,6 +20,9 @@ struct http_options {
 	bool any_server;           /* for tools of a host: https by the URL's own name and this system's CAs, redirects followed */
 	const char *bearer_token;  /* sent as "Authorization: Bearer …" on https only; NULL: none */
 	const char *user_agent;
+	/* http://host[:port] (common/http-text.h, http_proxy_ok); NULL or "": none. https goes through it by CONNECT, and is checked
+	 * as without it. */
+	const char *proxy;
 	unsigned connect_seconds;  /* 0: 10 */
 	unsigned stall_seconds;    /* no byte for this long ends a transfer; 0: 30 */
 	/* A server that drips a byte now and then never stalls, and would hold its client for ever (TUF: slow retrieval). So

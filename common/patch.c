@@ -120,7 +120,8 @@ static int parse_step(struct cursor *cursor, struct patch_step *ret_step)
 	return 0;
 }
 
-/* What the steps make must be `want` bytes, and the payload must hold as many behind them. Sets `cursor` behind the steps. */
+/* What the steps make must be `want` bytes, and the payload must hold as many behind them. Each makes something: with that the
+ * payload's size bounds the reads. Sets `cursor` behind the steps. */
 static int check_steps(struct cursor *cursor, uint64_t count, size_t want, uint64_t *ret_add)
 {
 	uint64_t left = want;
@@ -129,7 +130,8 @@ static int check_steps(struct cursor *cursor, uint64_t count, size_t want, uint6
 	for (uint64_t i = 0; i < count; i++) {
 		struct patch_step step;
 
-		if (parse_step(cursor, &step) < 0 || step.add > left || step.copy > left - step.add)
+		if (parse_step(cursor, &step) < 0 || step.add > left || step.copy > left - step.add ||
+		    (step.add == 0 && step.copy == 0))
 			return -EBADMSG;
 		left -= step.add + step.copy;
 		*ret_add += step.add;

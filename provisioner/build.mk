@@ -42,7 +42,7 @@ provisioner-plan-test-src := provisioner/test/plan.c provisioner/plan.c
 
 unit-tests += provisioner-machine-test
 provisioner-machine-test-src := provisioner/test/machine.c $(sha256-src) $(common-core) $(addprefix provisioner/,disk.c ram.c \
-	blockdev.c gpt.c dmverity.c cmdline.c identify.c config.c backoff.c sentence.c)
+	blockdev.c gpt.c dmverity.c cmdline.c identify.c config.c backoff.c sentence.c) common/http-text.c
 provisioner-machine-test-libs := -ljansson -lmbedx509 -lmbedcrypto
 
 fuzz-targets += gpt state cmdline assignment smbios
@@ -76,5 +76,11 @@ provision-src := $(addprefix provisioner/,main.c console.c config.c identify.c c
 	$(signing-verify) common/seekable.c $(common-core) $(common-http) common/http-mirrors.c
 provision-libs := -lcurl -lmbedtls -lmbedx509 -lmbedcrypto -ljansson -lsodium -lzstd
 
-test-unit-needs += $(B)/test/install-slot-checked
-script-tests += provisioner/test/hostile-server-test
+# A cache for a test, from Debian's package and without installing that: it would start a server at each boot.
+$(B)/test/nginx/usr/sbin/nginx: | $(B)/apt/updated
+	$(call say,FETCH,nginx)
+	$(Q)mkdir -p $(B)/test/nginx
+	$(Q)dpkg-deb -x "$$(B=$(B) packages/apt binary nginx | tail -n1)" $(B)/test/nginx
+
+test-unit-needs += $(B)/test/install-slot-checked $(B)/test/nginx/usr/sbin/nginx
+script-tests += provisioner/test/hostile-server-test provisioner/test/http-cache-test

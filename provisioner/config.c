@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "common/file.h"
+#include "common/http-text.h"
 #include "common/json.h"
 #include "provisioner/cmdline.h"
 
@@ -117,6 +118,18 @@ static int port_set(uint64_t value, unsigned *ret_port)
 	return 0;
 }
 
+static int proxy_set(struct config *config, const char *text)
+{
+	if (text == NULL || text[0] == '\0' || strcmp(text, "none") == 0) {
+		config->proxy[0] = '\0';
+		return 0;
+	}
+	if (!http_proxy_ok(text) || strlen(text) >= sizeof(config->proxy))
+		return -EINVAL;
+	strcpy(config->proxy, text);
+	return 0;
+}
+
 /* A member that may be absent. */
 static int number(const json_t *json, const char *key, uint64_t least, uint64_t most, unsigned otherwise, unsigned *ret_value)
 {
@@ -152,6 +165,8 @@ static int config_parse(struct config *config, const json_t *json, char ret_erro
 		return sentence(ret_error, -EINVAL, "config.json: unreachable_seconds or grace_seconds isn't sound");
 	config->unreachable_boot = json_is_true(json_object_get(json, "unreachable_boot"));
 	config->restart_on_corruption = json_is_true(json_object_get(json, "restart_on_corruption"));
+	if (proxy_set(config, json_get_string(json, "proxy")) < 0)
+		return sentence(ret_error, -EINVAL, "config.json: proxy isn't an address such as http://10.0.0.1:3128");
 	config->build_time = (int64_t)build_time;
 	snprintf(config->version, sizeof(config->version), "%.64s", version != NULL ? version : "unknown");
 	return 0;
@@ -186,7 +201,7 @@ static int override_number(const char *cmdline, const char *key, uint64_t least,
 static int overrides(struct config *config, const char *cmdline, char ret_error[SENTENCE])
 {
 	char host[2048], text[16] = "";
-	int r = cmdline_value(cmdline, "repave.cu", host, sizeof(host));
+	int found, r = cmdline_value(cmdline, "repave.cu", host, sizeof(host));
 
 	if (r == 0)
 		r = hosts_set(config, host);
@@ -200,6 +215,10 @@ static int overrides(struct config *config, const char *cmdline, char ret_error[
 	r = override_number(cmdline, "repave.tries", 1, 20, &config->boot_tries);
 	if (r == 0)
 		r = override_number(cmdline, "repave.health", 10, 86400, &config->health_seconds);
+	found = cmdline_value(cmdline, "repave.proxy", host, sizeof(host));
+	if (found != -ENOENT && (found < 0 || proxy_set(config, host) < 0))
+		return sentence(ret_error, -EINVAL, "kernel command line or SMBIOS: repave.proxy isn't an address such as "
+				"http://10.0.0.1:3128, or none");
 	config->ntp[0] = '\0';
 	if (cmdline_value(cmdline, "repave.ntp", config->ntp, sizeof(config->ntp)) != -ENOENT && !ntp_ok(config->ntp))
 		return sentence(ret_error, -EINVAL, "kernel command line or SMBIOS: repave.ntp isn't an address");

@@ -30,6 +30,7 @@ struct config {
 	bool restart_on_corruption; /* dm-verity: restart at once instead of panic */
 	int64_t ca_end;           /* the fleet's CA certificate ends */
 	char ntp[256];            /* NTP servers, with commas between them; may be empty */
+	char proxy[256];          /* "http://host[:port]" that all requests go through; may be empty */
 	char version[65];
 	char ca_file[512];
 	struct buffer root;       /* trusted root.json */

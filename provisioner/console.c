@@ -199,6 +199,8 @@ void progress_format(uint64_t done, uint64_t total, double seconds, char ret_tex
 	if (rate >= 1 && done < total) {
 		uint64_t left = (uint64_t)((double)(total - done) / rate + 0.5);
 
+		if (left == 0)
+			return; /* as good as done */
 		if (left < 100)
 			snprintf(ret_text + used, PROGRESS_TEXT - used, "  %" PRIu64 " s left", left);
 		else

@@ -35,7 +35,7 @@ static int target_path(const struct verified_image *image, char ret_path[512])
 /* The mirrors of the assignment, and the control unit's own repository after them. */
 static struct http_mirrors *open_mirrors(const struct provision *p, char ret_own[HTTP_BASE_MOST])
 {
-	struct http_mirrors_options options = { .user_agent = "repave-provision", .connect_seconds = 5 };
+	struct http_mirrors_options options = { .user_agent = "repave-provision", .proxy = p->config.proxy, .connect_seconds = 5 };
 	const char *bases[HTTP_MIRRORS_MOST];
 	unsigned count = 0;
 	const json_t *mirror;

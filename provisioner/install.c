@@ -195,6 +195,9 @@ static int check_sizes(struct installer *in)
 	    in->layout.image_blocks * BLOCK != want->image_size || want->frame_size % VERITY_BLOCK != 0 ||
 	    want->frame_size == 0 || want->frame_size > FRAME_SIZE_MOST)
 		return sentence(in->error, -EINVAL, "%s: sizes in its description don't agree", in->path);
+	if (in->layout.image_blocks > PLAN_BLOCKS_MOST)
+		return sentence(in->error, -EFBIG, "%s needs %s, and no image may have more than 16 TiB: make a smaller one", in->path,
+				format_size(want->image_size, need));
 	return 0;
 }
 

@@ -295,11 +295,11 @@ static void forget(struct provision *p)
 /* ------------------------------------------------------------------ start */
 static int open_clients(struct provision *p)
 {
-	struct http_options control = { .ca_file = p->config.ca_file, .user_agent = "repave-provision",
+	struct http_options control = { .ca_file = p->config.ca_file, .user_agent = "repave-provision", .proxy = p->config.proxy,
 					.bearer_token = p->config.token[0] != '\0' ? p->config.token : NULL,
 					/* Reports go the same way, and must not hold a boot up for long. */
 					.connect_seconds = 5, .stall_seconds = 15, .answer_seconds = 60 };
-	struct http_options repository = { .user_agent = "repave-provision", .connect_seconds = 5 };
+	struct http_options repository = { .user_agent = "repave-provision", .proxy = p->config.proxy, .connect_seconds = 5 };
 
 	p->control = http_new(&control);
 	p->repository = http_new(&repository);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/file.h"
 #include "provisioner/install-private.h"
@@ -12,6 +13,10 @@
 #define BAD_MOST 3u      /* windows: then the patch isn't worth asking for */
 #define NETWORK_TRIES 4u /* in a row without any window */
 #define HEAD_TRIES 2u
+
+/* Who drips a patch is no better than one without it. So long it may take before it brings anything: a stall isn't seen sooner. … */
+#define SECONDS_SPARE 15.0
+#define LEAST_RATE (256.0 * 1024) /* … and further on so many bytes of the image for each second */
 
 /* Bytes of the patch that are gathered whole. */
 struct part {
@@ -26,8 +31,22 @@ struct parts {
 	struct part *one;  /* header or index: a single part; else NULL */
 	uint32_t next;     /* window */
 	uint32_t accepted;
+	double since;
 	int r;
 };
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static bool too_long(const struct patch *patch, double more)
+{
+	return patch->seconds + more > SECONDS_SPARE + (double)(patch->brought * BLOCK) / LEAST_RATE;
+}
 
 /* ------------------------------------------------------------------ what a window brings */
 static int read_old(void *context, uint8_t *ret_data, size_t size, uint64_t offset)
@@ -72,6 +91,7 @@ static uint32_t accept_group(struct installer *in, uint32_t group, uint32_t coun
 	}
 	sync_file_range(in->target->fd, (off_t)offset, (off_t)(count * BLOCK), SYNC_FILE_RANGE_WRITE);
 	patch->early += count;
+	patch->brought += count;
 	return 1;
 }
 
@@ -107,6 +127,7 @@ static void accept_window(struct parts *parts, const struct part *part)
 	if (written == 0)
 		in->patch.bad++;
 	parts->accepted += written;
+	in->patch.brought += written;
 	pthread_mutex_lock(&in->lock);
 	in->result->fetched += written;
 	pthread_mutex_unlock(&in->lock);
@@ -178,7 +199,7 @@ static int part_data(void *context, void *cookie, unsigned server, const uint8_t
 	pthread_mutex_unlock(&parts->in->lock);
 	memcpy(part->bytes + part->have, data, size);
 	part->have += size;
-	return failed(parts->in);
+	return too_long(&parts->in->patch, seconds() - parts->since) ? -ETIMEDOUT : failed(parts->in);
 }
 
 static void part_end(void *context, void *cookie, int result)
@@ -202,8 +223,10 @@ static int run(struct parts *parts)
 
 	/* Another mirror's patch may be another one: then its size gives it away before its bytes are taken for these. */
 	r = in->source->patch(in->source->context, in->patch.old_root, in->patch.index.size);
+	parts->since = seconds();
 	if (r == 0)
 		r = in->source->run(in->source->context, &work);
+	in->patch.seconds += seconds() - parts->since;
 	in->source->patch(in->source->context, NULL, 0);
 	return r < 0 ? r : parts->r;
 }
@@ -222,7 +245,7 @@ static int fetch_part(struct installer *in, uint64_t offset, size_t size, uint8_
 		part.have = 0;
 		r = run(&parts);
 		/* Once more for the network's sake, and not for a server that has no patch, or nonsense. */
-		if (r != -EIO && r != -ETIMEDOUT && r != -ECONNREFUSED)
+		if ((r != -EIO && r != -ETIMEDOUT && r != -ECONNREFUSED) || too_long(&in->patch, 0))
 			break;
 	}
 	return r < 0 ? r : part.have == size ? 0 : -EIO;
@@ -286,15 +309,15 @@ void patch_level(struct installer *in)
 		int r = run(&parts);
 
 		/* The index is that of a patch which is no longer there. */
-		if (r == -ESTALE)
+		if (r == -ESTALE || too_long(&in->patch, 0))
 			in->patch.usable = false;
-		if (r == 0 || r == -ENOENT || r == -ENOMEM || in->patch.bad >= BAD_MOST)
+		if (!in->patch.usable || r == 0 || r == -ENOENT || r == -ENOMEM || in->patch.bad >= BAD_MOST)
 			break;
 		tries = parts.accepted > 0 ? 1 : tries + 1;
 		if (in->source->pause != NULL)
 			in->source->pause(in->source->context, tries + 1);
 	}
-	if (in->patch.bad >= BAD_MOST)
+	if (in->patch.bad >= BAD_MOST || tries >= NETWORK_TRIES)
 		in->patch.usable = false;
 }
 

@@ -23,11 +23,14 @@ struct patch {
 	uint8_t *data;    /* PATCH_WINDOW_BLOCKS_MOST blocks */
 	uint8_t leaves[4096];
 	unsigned bad;     /* windows that weren't sound */
+	double seconds;   /* spent on it so far */
+	uint64_t brought; /* blocks that it gave */
 	uint64_t early;   /* blocks of data that came with their leaves, before their level's turn */
 };
 
 /* Takes of the current level what the patch has and the plan still has to fetch, and with the leaves the data they are
- * about. Returns nothing: what is left is to be fetched in frames. Not with jobs of workers[0] in the pool. */
+ * about. Returns nothing: what is left is to be fetched in frames. Gives the patch up when it takes
+ * longer than it can be worth. */
 void patch_level(struct installer *in);
 void patch_release(struct patch *patch);
 

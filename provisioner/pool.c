@@ -63,7 +63,7 @@ struct pool *pool_new(unsigned threads)
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->changed, NULL);
 	if (threads == 0)
-		threads = cpus > 0 ? (unsigned)cpus : 1;
+		threads = cpus > 2 ? (unsigned)cpus : 2;
 	if (threads > POOL_THREADS_MOST)
 		threads = POOL_THREADS_MOST;
 	while (pool->threads < threads && pthread_create(&pool->thread[pool->threads], NULL, worker, pool) == 0)

@@ -9,7 +9,8 @@
 
 struct pool;
 
-/* As many threads as there are CPUs, at most POOL_THREADS_MOST; `threads` other than 0 says how many. NULL when there can't be any. */
+/* As many threads as there are CPUs, at least 2 (a job that takes long, such as copies, doesn't hold up what arrives meanwhile), at
+ * most POOL_THREADS_MOST; `threads` other than 0 says how many. NULL when there can't be any. */
 struct pool *pool_new(unsigned threads);
 /* Waits for all work. */
 void pool_free(struct pool *pool);

@@ -86,7 +86,7 @@ static int setup_tls(void *tls)
 /* Any answer has a date; the token stays here. 0 when nobody answered. */
 static int64_t ask_control_unit(struct provision *p)
 {
-	struct http_options options = { .ca_file = p->config.ca_file, .user_agent = "repave-provision", .connect_seconds = 3,
+	struct http_options options = { .ca_file = p->config.ca_file, .user_agent = "repave-provision", .proxy = p->config.proxy, .connect_seconds = 3,
 					.stall_seconds = 5, .answer_seconds = 10, .tls_setup = setup_tls };
 	struct http *http = http_new(&options);
 	int64_t date = 0;

@@ -214,6 +214,22 @@ void check_target(struct installer *in)
 }
 
 /* ------------------------------------------------------------------ what the donor has */
+/* One bad sector costs what its block is about, and not its neighbours. */
+static void add_digests(const struct donor *donor, int level, uint64_t at, uint32_t count, uint8_t *room, struct plan_index *index)
+{
+	uint32_t block = (uint32_t)(donor_level_first(donor, level) + at);
+
+	if (donor_digests(donor, level, at, count, room) == 0) {
+		plan_index_add(index, room, count, block);
+		return;
+	}
+	for (uint32_t i = 0, n; i < count; i += n) {
+		n = count - i < VERITY_FANOUT ? count - i : VERITY_FANOUT;
+		if (donor_digests(donor, level, at + i, n, room) == 0)
+			plan_index_add(index, room, n, block + i);
+	}
+}
+
 int find_copies(struct installer *in)
 {
 	struct worker *worker = &in->workers[0]; /* the pool rests */
@@ -238,8 +254,7 @@ int find_copies(struct installer *in)
 		uint64_t left = index.room - at;
 		uint32_t count = left < CHUNK_BLOCKS * VERITY_FANOUT ? (uint32_t)left : CHUNK_BLOCKS * VERITY_FANOUT;
 
-		if (donor_digests(&donor, in->level, at, count, worker->data) == 0)
-			plan_index_add(&index, worker->data, count, (uint32_t)(donor_level_first(&donor, in->level) + at));
+		add_digests(&donor, in->level, at, count, worker->data, &index);
 	}
 	plan_index_sort(&index);
 	for (uint32_t entry = 0; entry < in->plan.blocks && r == 0; entry += CHUNK_BLOCKS) {

@@ -274,10 +274,11 @@ def print_table():
             seeds, outcomes = groups.setdefault((document["campaign"], row["fault"]), (set(), {}))
             seeds.add(document["seed"])
             outcomes[row["outcome"]] = outcomes.get(row["outcome"], 0) + row["count"]
-    lines = [f"{'CAMPAIGN':14}{'FAULT':44}{'COUNT':>6}  OUTCOMES"]
+    wide = 2 + max(len(fault) for _, fault in groups)
+    lines = [f"{'CAMPAIGN':17}{'FAULT':{wide}}{'COUNT':>6}  OUTCOMES"]
     for (campaign, fault), (seeds, outcomes) in groups.items():
         text = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
-        lines.append(f"{campaign:14}{fault:44}{sum(outcomes.values()):6}  {text}")
+        lines.append(f"{campaign:17}{fault:{wide}}{sum(outcomes.values()):6}  {text}")
     seeds = {document["seed"] for document in (json.loads(p.read_text()) for p in RESULTS.glob("*.json"))}
     lines.append(f"seeds: {', '.join(map(str, sorted(seeds)))}")
     text = "\n".join(lines) + "\n"

@@ -40,7 +40,8 @@ def test_wrong_clocks_with_and_without_a_control_unit(fleet):
     begin(fleet, server)
     assert re.search(r"(?s)this server's clock says 1970.*: impossible\s.*UTC, by the control unit", server.console())
     assert fleet.ssh(server, "date -u +%Y").strip() == in_days(0)[:4]
-    restart(server, "2099-06-01", r"(?s)clock says 2099.*UTC, by the control unit.*assignment 1: ")
+    # QEMU makes it 2063 for the guest; beyond the CA's end in any case.
+    restart(server, "2099-06-01", r"(?s)clock says 20[6-9]\d.*: impossible.*UTC, by the control unit.*assignment 1: ")
     # A possible time, by which everything has expired.
     restart(server, in_days(3 * 366), r"(?s)UTC, by the control unit.*assignment 1: ")
 

@@ -98,6 +98,14 @@ static void test_payload_that_makes_another_size_is_refused(void **state)
 	assert_int_equal(apply(wraps, 2, WANT), -EBADMSG);
 }
 
+static void test_step_that_makes_nothing_is_refused(void **state)
+{
+	const struct patch_step steps[] = { { WANT / 2, 0, 0 }, { 0, 0, 9 }, { WANT / 2, 0, -9 } };
+
+	(void)state;
+	assert_int_equal(apply(steps, 3, WANT), -EBADMSG);
+}
+
 static void test_cut_payload_is_refused(void **state)
 {
 	const struct patch_step steps[] = { { 300, 1000, 100 }, { 2796, 0, 500 } };
@@ -182,6 +190,7 @@ int main(void)
 		cmocka_unit_test(test_difference_wraps_at_256),
 		cmocka_unit_test(test_place_outside_the_old_image_is_refused),
 		cmocka_unit_test(test_payload_that_makes_another_size_is_refused),
+		cmocka_unit_test(test_step_that_makes_nothing_is_refused),
 		cmocka_unit_test(test_cut_payload_is_refused),
 		cmocka_unit_test(test_index_is_read_as_written),
 		cmocka_unit_test(test_unsound_index_is_refused),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* "Make this slot equal to this tree", with files as slots and a server in memory that can lie. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -21,6 +22,7 @@
 #include "common/seekable.h"
 #include "provisioner/install.h"
 #include "provisioner/plan.h"
+#include "provisioner/pool.h"
 #include "signing/verity.h"
 
 #define BLOCK 4096u
@@ -512,6 +514,45 @@ static void test_unreadable_blocks_are_fetched_and_no_others(void **state)
 	assert_int_equal(w->result.repaired, DATA_BLOCKS - 250 + w->layout.tree_blocks);
 }
 
+/* A disk that lost the last block of the tree: the leaves of blocks 256 to 300. */
+static void test_donor_with_a_bad_sector_in_its_tree_gives_the_rest(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(install_into(w, 0), 0);
+	assert_int_equal(ftruncate(w->slots[0].fd, (off_t)(w->image.description.image_size - BLOCK)), 0);
+	assert_int_equal(install_into(w, 1), 0);
+	assert_slot_is_image(w, 1);
+	assert_true(w->result.copied >= 256);
+}
+
+/* Copies are one long job: what arrives meanwhile is decoded all the same. */
+static long cpus;
+
+long sysconf(int name)
+{
+	static long (*real)(int);
+
+	if (name == _SC_NPROCESSORS_ONLN && cpus > 0)
+		return cpus;
+	if (real == NULL)
+		real = (long (*)(int))dlsym(RTLD_NEXT, "sysconf");
+	return real(name);
+}
+
+static void test_one_cpu_has_two_threads(void **state)
+{
+	struct pool *pool;
+
+	(void)state;
+	cpus = 1;
+	pool = pool_new(0);
+	cpus = 0;
+	assert_non_null(pool);
+	assert_int_equal(pool_threads(pool), 2);
+	pool_free(pool);
+}
+
 static void test_donor_that_lost_its_tree_is_no_donor(void **state)
 {
 	struct world *w = *state;
@@ -807,6 +848,19 @@ static void test_image_larger_than_slot_names_both(void **state)
 	assert_int_equal(w->reads, 0);
 }
 
+static void test_image_of_too_many_blocks_is_named(void **state)
+{
+	struct world *w = *state;
+	struct image_description *d = &w->image.description;
+	struct verity_layout layout;
+
+	d->data_blocks = UINT32_MAX;
+	assert_int_equal(verity_layout_init(&layout, d->data_blocks), 0);
+	d->image_size = w->slots[0].size = layout.image_blocks * BLOCK;
+	assert_int_equal(install_into(w, 0), -EFBIG);
+	assert_non_null(strstr(w->error, "16 TiB"));
+}
+
 #define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -829,6 +883,8 @@ int main(void)
 		WITH_WORLD(test_bad_block_is_fetched_by_itself_and_counted),
 		WITH_WORLD(test_slot_that_cannot_be_written_is_named),
 		WITH_WORLD(test_unreadable_blocks_are_fetched_and_no_others),
+		WITH_WORLD(test_donor_with_a_bad_sector_in_its_tree_gives_the_rest),
+		cmocka_unit_test(test_one_cpu_has_two_threads),
 		WITH_WORLD(test_donor_that_lost_its_tree_is_no_donor),
 		WITH_WORLD(test_full_disk_is_named),
 		WITH_WORLD(test_one_thread_does_it_too),
@@ -846,6 +902,7 @@ int main(void)
 		WITH_WORLD(test_two_frames_in_the_place_of_one_are_refused),
 		WITH_WORLD(test_false_seek_table_is_refused),
 		WITH_WORLD(test_image_larger_than_slot_names_both),
+		WITH_WORLD(test_image_of_too_many_blocks_is_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -590,6 +590,9 @@ static void test_rogue_lease_does_not_displace_the_mediums_control_units(void **
 
 static void test_slots_go_to_memory_by_policy(void **state)
 {
+	static const char *const no_proxies[] = { "repave.proxy=10.0.0.1:3128", "repave.proxy=https://10.0.0.1", "repave.proxy=http://",
+						  "repave.proxy=http://user:word@10.0.0.1", "repave.proxy=http://10.0.0.1/path",
+						  "repave.proxy=http://a%20b" };
 	const struct folder *etc = *state;
 	struct config config;
 	char error[SENTENCE];
@@ -607,6 +610,11 @@ static void test_slots_go_to_memory_by_policy(void **state)
 	assert_int_equal(load(etc, "repave.slots=RAM", &config, error), -EINVAL);
 	assert_non_null(strstr(error, "repave.slots"));
 	assert_int_equal(load(etc, "repave.ntp=-p", &config, error), -EINVAL);
+	assert_int_equal(load(etc, "repave.proxy=http://[fd00::1]:3128", &config, error), 0);
+	assert_string_equal(config.proxy, "http://[fd00::1]:3128");
+	config_release(&config);
+	for (size_t i = 0; i < sizeof(no_proxies) / sizeof(no_proxies[0]); i++)
+		assert_int_equal(load(etc, no_proxies[i], &config, error), -EINVAL);
 }
 
 static void test_unsound_configuration_is_refused(void **state)
