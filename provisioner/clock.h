@@ -21,6 +21,12 @@ struct clock_bounds {
 int64_t clock_floor(const struct clock_bounds *bounds);
 /* Whether a clock of no authority (RTC, NTP) may be right. */
 bool clock_possible(const struct clock_bounds *bounds, int64_t now);
+/* The bounds for somebody of no authority when a clock that may be right says `own`: it can be behind, but who sets it back makes
+ * what has expired look fresh. */
+struct clock_bounds clock_forward(const struct clock_bounds *bounds, int64_t own);
+/* Whether the fleet's CA has ended, when a clock of `own` was `told` that time: by the control unit, or (not `authentic`) by
+ * somebody whose word counts only if the server's clock says the same, give or take a day. */
+bool clock_ca_ended(const struct clock_bounds *bounds, int64_t own, int64_t told, bool authentic);
 /* Whether the control unit's word may be: STATE doesn't overrule it. */
 bool clock_authentic_possible(const struct clock_bounds *bounds, int64_t now);
 

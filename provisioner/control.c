@@ -135,7 +135,7 @@ int ask_for_assignment(struct provision *p)
 	char reason[160] = "";
 
 	for (;;) {
-		int r = ask_once(p);
+		int r = ask_once(p), doubt;
 		unsigned seconds;
 
 		if (r == 0)
@@ -154,7 +154,9 @@ int ask_for_assignment(struct provision *p)
 			rounds = 0;
 		} else if (r == -ENOMEM) {
 			return r;
-		} else if (r == -EACCES && p->tls_refused && doubt_clock(p)) {
+		} else if (r == -EACCES && p->tls_refused && (doubt = doubt_clock(p)) != 0) {
+			if (doubt < 0)
+				return doubt;
 			console_line(&p->stages, "%s; trying again with that time", p->error);
 			continue;
 		} else if (r != -EACCES || p->tls_refused) {

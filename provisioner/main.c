@@ -112,7 +112,9 @@ static int step_assign(struct provision *p)
 {
 	int r = ask_for_assignment(p);
 
-	if (r == 0 && heed_date(p, http_date(p->control))) {
+	if (r == 0)
+		r = heed_date(p, http_date(p->control));
+	if (r > 0) {
 		tuf_client_close(p->tuf);
 		p->tuf = NULL;
 		r = refresh_trust(p);
@@ -252,7 +254,9 @@ static int boot_once(struct provision *p)
 	r = look_for_state(p);
 	if (r < 0)
 		return r;
-	check_clock(p);
+	r = check_clock(p);
+	if (r < 0)
+		return r;
 	begin(p, "trust");
 	r = begin_attempt(p);
 	if (r == 0)

@@ -56,7 +56,7 @@ struct provision {
 
 /* control.c: begins an attempt to boot, or goes on with one: one nonce for its question and its reports. 0 or -EIO. */
 int begin_attempt(struct provision *p);
-/* control.c: asks until there is an assignment that is an answer to this attempt's nonce. Only lack of memory ends it. */
+/* control.c: asks until there is an assignment that is an answer to this attempt's nonce. Lack of memory and the end of the fleet's CA end it. */
 int ask_for_assignment(struct provision *p);
 /* control.c: tells the control unit; best effort, never waits long. `event` "progress", "kexec" or "failed" (with p->error); before
  * there is an assignment only "failed" is told. Whether the control unit answered. */
@@ -95,13 +95,15 @@ int do_without_slot(struct provision *p);
 /* choose.c: what is in c and d, with their slots. */
 void pair_of(const struct provision *p, struct system_pair *ret_pair);
 
-/* settime.c: sets the clock where it can't be right. After look_for_state, which may know the last time. */
-void check_clock(struct provision *p);
-/* settime.c: something has expired or isn't valid yet. Asks for the time, once in a try; true when the clock was wrong. */
-bool doubt_clock(struct provision *p);
+/* settime.c: sets the clock where it can't be right. After look_for_state, which may know the last time. 0; -EKEYEXPIRED when the fleet's
+ * CA has ended. */
+int check_clock(struct provision *p);
+/* settime.c: something has expired or isn't valid yet. Asks for the time, once in a try; 1 when the clock was wrong, else 0 or
+ * -EKEYEXPIRED. */
+int doubt_clock(struct provision *p);
 /* settime.c: the control unit told its time with an answer, `date` (0: it didn't). A clock that is behind it is set: what
- * expired in between looked fresh. True when it was, and the metadata is to be checked anew. */
-bool heed_date(struct provision *p, int64_t date);
+ * expired in between looked fresh. 1 when it was, and the metadata is to be checked anew; 0; -EKEYEXPIRED. */
+int heed_date(struct provision *p, int64_t date);
 /* settime.c: puts the time into STATE (not stored yet): the control unit's certificate and the metadata were valid at it. 0 or
  * -ENOMEM. */
 int note_time(struct provision *p);

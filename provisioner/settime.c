@@ -65,6 +65,17 @@ static void set_rtc(int64_t seconds)
 	close(fd);
 }
 
+/* At the earliest possible time the CA and all that has expired would count again. */
+static int ca_ended(struct provision *p, const struct clock_bounds *bounds, const char *who, int64_t date)
+{
+	char end[32], now[32];
+
+	format_time(bounds->ceiling, end);
+	format_time(date, now);
+	return sentence(p->error, -EKEYEXPIRED, "the fleet's CA ended on %s, and by %s it is %s: make a new one and new boot media, "
+			"unless that clock is wrong", end, who, now);
+}
+
 /* ------------------------------------------------------------------ the control unit's time */
 /* A certificate's dates mean nothing to whoever doesn't know the date. All else about it is checked: key, name, CA. With a
  * clock set by it, every later connection is checked in full, so the certificate must be valid at the time it told. */
@@ -128,7 +139,7 @@ static bool run_ntpd(const char *server)
 	return false;
 }
 
-static bool ask_ntp(struct provision *p, const struct clock_bounds *bounds)
+static int ask_ntp(struct provision *p, const struct clock_bounds *bounds, int64_t own)
 {
 	char servers[256], *rest = servers, *server;
 	time_t before = time(NULL);
@@ -138,81 +149,96 @@ static bool ask_ntp(struct provision *p, const struct clock_bounds *bounds)
 		if (server[0] == '\0' || !run_ntpd(server))
 			continue;
 		if (clock_possible(bounds, time(NULL)))
-			return true;
+			return 1;
+		if (clock_ca_ended(bounds, own, time(NULL), false))
+			return ca_ended(p, bounds, "NTP", time(NULL));
 		console_line(&p->stages, "NTP server %s tells an impossible time: not believed", server);
 		set_clock(p, before);
 	}
-	return false;
+	return 0;
 }
 
 /* ------------------------------------------------------------------ both */
-static bool learn_time(struct provision *p, const struct clock_bounds *bounds)
+/* 1 when the clock was set, 0 when nobody told the time; -EKEYEXPIRED with a sentence. `own` is what the clock said. */
+static int learn_time(struct provision *p, const struct clock_bounds *bounds, int64_t own)
 {
+	struct clock_bounds forward = clock_forward(bounds, own);
 	int64_t date = ask_control_unit(p);
-	bool told = date != 0 && clock_authentic_possible(bounds, date);
+	int told = date != 0 && clock_authentic_possible(bounds, date);
 	const char *who = "the control unit";
 	char text[32];
 
-	if (told) {
+	if (clock_ca_ended(bounds, own, date, true)) {
+		told = ca_ended(p, bounds, who, date);
+	} else if (told) {
 		set_clock(p, date);
 		set_rtc(date);
 	} else {
 		/* Its word, which anybody on the way may have changed, ends with this boot: the RTC keeps what it had. */
-		told = ask_ntp(p, bounds);
+		told = ask_ntp(p, &forward, own);
 		who = "NTP";
 	}
-	if (!told)
-		return false;
+	if (told < 0)
+		set_clock(p, own);
+	if (told <= 0)
+		return told;
 	format_time(time(NULL), text);
 	console_line(&p->stages, "%s, by %s", text, who);
-	return true;
+	return 1;
 }
 
-void check_clock(struct provision *p)
+int check_clock(struct provision *p)
 {
 	struct clock_bounds bounds = bounds_of(p);
 	int64_t now = (int64_t)time(NULL);
 	char text[32];
+	int r;
 
 	p->clock_asked = false;
 	format_time(now, text);
 	if (clock_possible(&bounds, now)) {
 		console_line(&p->stages, "%s", text);
-		return;
+		return 0;
 	}
 	console_line(&p->stages, "this server's clock says %s: impossible", text);
 	set_clock(p, clock_floor(&bounds));
 	p->clock_asked = true;
-	if (learn_time(p, &bounds))
-		return;
+	r = learn_time(p, &bounds, now);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	format_time(clock_floor(&bounds), text);
 	console_line(&p->stages, "nobody tells the time: set to the earliest possible, %s", text);
+	return 0;
 }
 
-bool doubt_clock(struct provision *p)
+int doubt_clock(struct provision *p)
 {
 	struct clock_bounds bounds = bounds_of(p);
 	int64_t before = (int64_t)time(NULL);
+	int r;
 
 	if (p->clock_asked)
-		return false;
+		return 0;
 	p->clock_asked = true;
-	return learn_time(p, &bounds) && llabs((int64_t)time(NULL) - before) > SAME_SECONDS;
+	r = learn_time(p, &bounds, before);
+	return r > 0 ? llabs((int64_t)time(NULL) - before) > SAME_SECONDS : r;
 }
 
-bool heed_date(struct provision *p, int64_t date)
+int heed_date(struct provision *p, int64_t date)
 {
 	struct clock_bounds bounds = bounds_of(p);
 	char text[32];
 
+	if (clock_ca_ended(&bounds, (int64_t)time(NULL), date, true))
+		return ca_ended(p, &bounds, "the control unit", date);
 	/* Only forward: back, it would be the control unit's way around what has expired. */
 	if (!clock_authentic_possible(&bounds, date) || date - (int64_t)time(NULL) <= SAME_SECONDS)
-		return false;
+		return 0;
 	set_clock(p, date);
 	set_rtc(date);
 	format_time(date, text);
 	console_line(&p->stages, "%s, by the control unit: this server's clock was behind", text);
-	return true;
+	return 1;
 }
 
 int note_time(struct provision *p)

@@ -67,14 +67,16 @@ int refresh_trust(struct provision *p)
 	int told = 0;
 
 	for (unsigned try = 1;; try++) {
-		int r = refresh_once(p);
+		int r = refresh_once(p), doubt = r == -ESTALE ? doubt_clock(p) : 0;
 
 		if (r == 0) {
 			p->heard = uptime();
 			say_trusted(p);
 			return 0;
 		}
-		if (r == -ESTALE && doubt_clock(p))
+		if (doubt < 0)
+			return doubt;
+		if (doubt > 0)
 			continue;
 		if (!is_network(r))
 			return r;

@@ -104,6 +104,35 @@ static void test_planted_time_in_state_does_not_overrule_the_control_unit(void *
 	assert_int_equal(clock_floor(&planted), Y2026);
 }
 
+/* At the floor, a CA that has ended would count again, and everything that expired since. */
+static void test_end_of_the_ca_is_no_broken_clock(void **state)
+{
+	(void)state;
+	assert_true(clock_ca_ended(&bounds, Y2036 + 30 * DAY, Y2036 + 30 * DAY, true));
+	assert_true(clock_ca_ended(&bounds, Y1970, Y2036 + 30 * DAY, true));
+	assert_true(clock_ca_ended(&bounds, Y2036 - DAY, Y2036, true));
+	assert_false(clock_ca_ended(&bounds, Y2099, Y2036 - DAY, true));
+	assert_false(clock_ca_ended(&bounds, Y2099, 0, true));
+	/* Anybody can be an NTP server. */
+	assert_true(clock_ca_ended(&bounds, Y2036 + 30 * DAY, Y2036 + 31 * DAY, false));
+	assert_false(clock_ca_ended(&bounds, Y2036 - DAY, Y2036, false));
+	assert_false(clock_ca_ended(&bounds, Y2099, Y2036 + 30 * DAY, false));
+}
+
+/* A clock that may be right is set back by the control unit or by nobody. */
+static void test_ntp_cannot_set_a_possible_clock_back(void **state)
+{
+	struct clock_bounds forward = clock_forward(&bounds, Y2026 + 40 * DAY);
+
+	(void)state;
+	assert_false(clock_possible(&forward, Y2026 + 39 * DAY));
+	assert_true(clock_possible(&forward, Y2026 + 41 * DAY));
+	forward = clock_forward(&bounds, Y2099);
+	assert_true(clock_possible(&forward, Y2026 + 39 * DAY));
+	forward = clock_forward(&bounds, Y1970);
+	assert_true(clock_possible(&forward, Y2026 + 39 * DAY));
+}
+
 /* ------------------------------------------------------------------ progress */
 static void test_progress_has_bytes_rate_and_time_left(void **state)
 {
@@ -146,6 +175,8 @@ int main(void)
 		cmocka_unit_test(test_stall_shows_in_the_speed),
 		cmocka_unit_test(test_clock_of_1970_or_2099_is_impossible),
 		cmocka_unit_test(test_clock_before_the_last_known_time_is_impossible),
+		cmocka_unit_test(test_end_of_the_ca_is_no_broken_clock),
+		cmocka_unit_test(test_ntp_cannot_set_a_possible_clock_back),
 		cmocka_unit_test(test_planted_time_in_state_does_not_overrule_the_control_unit),
 	};
 
