@@ -10,7 +10,6 @@
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define DIGITS "0123456789"
-#define TARGET_MOST 255u
 
 static int bad(char ret_error[160], const char *what)
 {

@@ -15,6 +15,7 @@
 #define SSH_KEY_MOST 8192u
 #define MIRRORS_MOST 15u
 #define WAIT_MOST 3600u
+#define TARGET_MOST 255u /* characters of a target path */
 
 struct assignment {
 	json_t *json;       /* owns all strings below */

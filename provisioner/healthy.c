@@ -115,6 +115,21 @@ static void note_healthy(const struct start *start)
 	state_release(&state);
 }
 
+/* A restart of this program alone said that the OS stops, and it runs on. */
+static void note_running(const struct start *start)
+{
+	struct state state;
+	int r = open_state(start, &state);
+
+	if (r < 0)
+		return;
+	if (tries_set_unclean(&state))
+		r = state_store(&state);
+	if (r < 0)
+		log_error(r, "can't note in STATE that this system runs");
+	state_release(&state);
+}
+
 static void note_clean_stop(const struct start *start)
 {
 	struct state state;
@@ -235,6 +250,7 @@ int main(int argc, char **argv)
 	watchdog = watchdog_open(WATCHDOG_SECONDS);
 	if (watchdog < 0 && watchdog != -ENOENT)
 		log_error(watchdog, "can't pat the hardware watchdog");
+	note_running(&start);
 	while (!ended) {
 		if (watchdog >= 0)
 			watchdog_pat(watchdog);

@@ -115,9 +115,9 @@ int tries_set_clean(struct state *state)
 	return set_new(state, "clean", json_true());
 }
 
-void tries_set_unclean(struct state *state)
+bool tries_set_unclean(struct state *state)
 {
-	json_object_del(state->content, "clean");
+	return json_object_del(state->content, "clean") == 0;
 }
 
 bool tries_was_clean(const struct state *state)

@@ -8,16 +8,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "provisioner/assignment.h"
 #include "provisioner/state.h"
-
-#define TARGET_MOST 512u
 
 /* An OS and its application, in the slots where they lie. Empty `root` in `d`: no application. */
 struct system_pair {
 	struct system_part {
 		char slot[3];            /* "C0" */
 		char root[65];           /* verity root hash */
-		char target[TARGET_MOST]; /* target path */
+		char target[TARGET_MOST + 1]; /* target path */
 	} c, d;
 };
 
@@ -38,10 +37,11 @@ int tries_healthy(struct state *state, const char *c_root, const char *d_root);
 /* The pair that was healthy last. False when there is none. */
 bool tries_last_good(const struct state *state, struct system_pair *ret_pair);
 
-/* An OS that stops in good order says so; a start forgets it. After a panic, a power cut or a hang it is false: what lies in
+/* An OS that stops in good order says so; a start forgets it, and so does an OS that runs on. After a panic, a power cut or a hang it is false: what lies in
  * the slots is then to be read in full, whatever the policy. Not stored yet. 0 or -ENOMEM. */
 int tries_set_clean(struct state *state);
-void tries_set_unclean(struct state *state);
+/* Whether it was clean: only then it needs to be stored. */
+bool tries_set_unclean(struct state *state);
 bool tries_was_clean(const struct state *state);
 
 #endif

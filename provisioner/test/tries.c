@@ -150,6 +150,11 @@ static void test_stop_is_clean_until_the_next_start(void **unused)
 	assert_true(tries_was_clean(&state));
 	assert_int_equal(tries_begin(&state, 1, &new, true), 0);
 	assert_false(tries_was_clean(&state));
+	/* The health program was started again in the same OS. */
+	assert_int_equal(tries_set_clean(&state), 0);
+	assert_true(tries_set_unclean(&state));
+	assert_false(tries_was_clean(&state));
+	assert_false(tries_set_unclean(&state));
 	state_release(&state);
 }
 
