@@ -59,8 +59,8 @@ int choose_system(struct provision *p)
 	if (!tries_last_good(&p->state, &good) || pair_equal(&good, &wanted)) {
 		sentence(text, 0, "%s; no other system was healthy on this disk, so it is tried again", why);
 	} else if (take_last_good(p, &good) == 0) {
-		sentence(text, 0, "%s; the last good system boots instead: %s%s%s", why, good.c.target,
-			 good.d.root[0] != '\0' ? " with " : "", good.d.target);
+		sentence(text, 0, "%s; the last good system boots instead: %s%s%s. To try it again: repave assign %s --os NAME", why,
+			 good.c.target, good.d.root[0] != '\0' ? " with " : "", good.d.target, p->identity.uuid);
 	} else {
 		sentence(text, 0, "%s, and the last good system can't boot (%.200s): it is tried again", why, p->error);
 		r = resolve_images(p, p->assignment.os_target, p->assignment.app_target);
@@ -70,24 +70,50 @@ int choose_system(struct provision *p)
 	return r;
 }
 
-int do_without_slot(struct provision *p)
+/* In place of what can't be installed because of `why`; `error` again where there is none. */
+static int fall_back(struct provision *p, const char *why, int error)
 {
 	struct system_pair wanted, good;
-	char why[SENTENCE], text[SENTENCE];
-	int r;
+	char text[SENTENCE], before[SENTENCE];
 
-	snprintf(why, sizeof(why), "%s", p->error);
+	snprintf(before, sizeof(before), "%s", p->error);
 	pair_of(p, &wanted);
-	p->c.installed = p->d.installed = false;
-	r = slots_in_ram(p, why);
-	if (r == 0) {
-		add_notice(p, why);
-		return fill_slots(p);
+	if (!tries_last_good(&p->state, &good) || pair_equal(&good, &wanted) || take_last_good(p, &good) < 0) {
+		snprintf(p->error, sizeof(p->error), "%s", before);
+		return error;
 	}
-	if (!tries_last_good(&p->state, &good) || pair_equal(&good, &wanted) || take_last_good(p, &good) < 0)
-		return r;
-	sentence(text, 0, "%s; the last good system boots instead: %s", why, good.c.target);
+	p->c.installed = p->d.installed = false;
+	sentence(text, 0, "%.300s; the last good system boots instead: %s%s%s", why, good.c.target, good.d.root[0] != '\0' ? " with " : "",
+		 good.d.target);
 	add_notice(p, text);
 	console_line(&p->stages, "%s", text);
 	return fill_slots(p);
+}
+
+int do_without_slot(struct provision *p)
+{
+	char why[SENTENCE];
+	int r;
+
+	snprintf(why, sizeof(why), "%s", p->error);
+	p->c.installed = p->d.installed = false;
+	r = slots_in_ram(p, why);
+	if (r < 0)
+		return fall_back(p, why, r);
+	add_notice(p, why);
+	return fill_slots(p);
+}
+
+int do_without_install(struct provision *p, int error)
+{
+	char why[SENTENCE];
+
+	if (p->last_good || !failures_add(&p->failures, p->assignment.number, p->config.boot_tries))
+		return error;
+	/* The slots in RAM are of no use then; those of the disk are. */
+	if (p->config.ram_slots || !p->disk.found)
+		return error;
+	p->disk.in_ram = false;
+	sentence(why, 0, "%.200s can't be installed, %u times by now (%.250s)", verified_image_path(p->c.image), p->failures.count, p->error);
+	return fall_back(p, why, error);
 }

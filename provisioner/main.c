@@ -244,6 +244,15 @@ int boot_or_repair(struct provision *p)
 	return boot(p);
 }
 
+static int install_system(struct provision *p)
+{
+	int r = fill_slots(p);
+
+	if (r < 0 && (p->c.result.slot_failed || p->d.result.slot_failed))
+		r = do_without_slot(p);
+	return r < 0 ? do_without_install(p, r) : 0;
+}
+
 static int boot_once(struct provision *p)
 {
 	int r;
@@ -272,9 +281,7 @@ static int boot_once(struct provision *p)
 	if (r == 0)
 		r = choose_system(p);
 	if (r == 0)
-		r = fill_slots(p);
-	if (r < 0 && (p->c.result.slot_failed || p->d.result.slot_failed))
-		r = do_without_slot(p);
+		r = install_system(p);
 	return r < 0 ? r : boot_or_repair(p);
 }
 

@@ -50,6 +50,7 @@ struct provision {
 	bool offline;            /* no control unit had a say in this boot */
 	bool damaged;            /* the last start failed at what C: holds */
 	bool last_good;          /* c and d aren't what was assigned */
+	struct failures failures; /* installs, over all tries */
 	char notice[SENTENCE];   /* what the operator should know of this boot though it goes on; empty: nothing */
 	char error[SENTENCE];
 };
@@ -92,6 +93,9 @@ int choose_system(struct provision *p);
 /* choose.c: the disk failed where the system in c and d was to be written (p->error says how): it goes to RAM where there is enough, or
  * makes way for the last good one. */
 int do_without_slot(struct provision *p);
+/* choose.c: the system in c and d couldn't be installed (`error`, and p->error says how). After as many tries as starts are allowed, the
+ * last good one takes its place; else `error` again. */
+int do_without_install(struct provision *p, int error);
 /* choose.c: what is in c and d, with their slots. */
 void pair_of(const struct provision *p, struct system_pair *ret_pair);
 

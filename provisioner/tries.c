@@ -110,6 +110,15 @@ bool tries_last_good(const struct state *state, struct system_pair *ret_pair)
 	return pair_parse(json_object_get(state->content, "healthy"), ret_pair);
 }
 
+bool failures_add(struct failures *failures, uint64_t assignment, unsigned most)
+{
+	if (failures->assignment != assignment)
+		*failures = (struct failures){ .assignment = assignment };
+	if (failures->count < UINT32_MAX)
+		failures->count++;
+	return failures->count >= most;
+}
+
 int tries_set_clean(struct state *state)
 {
 	return set_new(state, "clean", json_true());

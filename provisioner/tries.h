@@ -37,6 +37,15 @@ int tries_healthy(struct state *state, const char *c_root, const char *d_root);
 /* The pair that was healthy last. False when there is none. */
 bool tries_last_good(const struct state *state, struct system_pair *ret_pair);
 
+/* Installs of an assignment that failed one after the other, in this run of stage 1. All 0 at first. */
+struct failures {
+	uint64_t assignment;
+	unsigned count;
+};
+
+/* One more failed. Whether there were `most` of them by now. */
+bool failures_add(struct failures *failures, uint64_t assignment, unsigned most);
+
 /* An OS that stops in good order says so; a start forgets it, and so does an OS that runs on. After a panic, a power cut or a hang it is false: what lies in
  * the slots is then to be read in full, whatever the policy. Not stored yet. 0 or -ENOMEM. */
 int tries_set_clean(struct state *state);

@@ -92,6 +92,7 @@ def test_unhealthy_system_makes_way(fleet, name, change, assigned):
     assert "after 2 starts" in text
     boot = fleet.control.node(server.id)["last_boot"]
     assert "last good system boots instead" in boot["error"] and boot["event"] == "kexec", boot
+    assert f"To try it again: repave assign {server.id} --os " in match[0]
     print(match[0])
     came_as_a_patch(server, fleet, name)
     # And it stays there, without another try of the broken one.

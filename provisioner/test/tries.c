@@ -107,6 +107,20 @@ static void test_last_good_start_keeps_the_failed_count(void **unused)
 	state_release(&state);
 }
 
+/* Else a server with a healthy system on its disk would ask for ever for an image that can't be had. */
+static void test_installs_that_keep_failing_reach_a_bound(void **unused)
+{
+	struct failures failures = { 0 };
+
+	(void)unused;
+	assert_false(failures_add(&failures, 7, 3));
+	assert_false(failures_add(&failures, 7, 3));
+	assert_true(failures_add(&failures, 7, 3));
+	assert_true(failures_add(&failures, 7, 3));
+	assert_false(failures_add(&failures, 8, 3));
+	assert_true(failures_add(&failures, 9, 1));
+}
+
 static void test_install_spares_the_healthy_slot_not_the_newest(void **unused)
 {
 	struct system_pair old = pair('a', '0', true);
@@ -256,6 +270,7 @@ int main(void)
 		cmocka_unit_test(test_install_spares_the_healthy_slot_not_the_newest),
 		cmocka_unit_test(test_health_of_another_start_is_refused),
 		cmocka_unit_test(test_stop_is_clean_until_the_next_start),
+		cmocka_unit_test(test_installs_that_keep_failing_reach_a_bound),
 		cmocka_unit_test(test_planted_members_are_ignored),
 		cmocka_unit_test(test_unsound_health_checks_are_refused),
 		cmocka_unit_test(test_application_that_answers_an_error_is_not_healthy),
