@@ -49,11 +49,13 @@ static int by_name(const void *a, const void *b)
 	const struct blockdev *left = a, *right = b;
 	size_t l = strlen(left->name), r = strlen(right->name);
 
+	if (left->read_only != right->read_only)
+		return left->read_only ? 1 : -1;
 	/* vdz before vdaa. */
 	return l != r ? (l < r ? -1 : 1) : strcmp(left->name, right->name);
 }
 
-static int list(const char *sys, bool read_only, struct blockdev *ret_disks, size_t most)
+int blockdev_list(const char *sys, struct blockdev *ret_disks, size_t most)
 {
 	char path[256], folder[512];
 	struct dirent *entry;
@@ -72,29 +74,15 @@ static int list(const char *sys, bool read_only, struct blockdev *ret_disks, siz
 		snprintf(folder, sizeof(folder), "%s/%s", path, entry->d_name);
 		read_number(folder, "removable", &removable);
 		read_number(folder, "ro", &locked);
-		if (removable || (locked != 0) != read_only || read_number(folder, "size", &sectors) < 0 || sectors == 0)
+		if (removable || read_number(folder, "size", &sectors) < 0 || sectors == 0)
 			continue;
 		snprintf(ret_disks[count].name, BLOCKDEV_NAME, "%.63s", entry->d_name);
+		ret_disks[count].read_only = locked != 0;
 		ret_disks[count++].size = sectors * SYSFS_SECTOR;
 	}
 	closedir(dir);
 	qsort(ret_disks, count, sizeof(*ret_disks), by_name);
 	return (int)count;
-}
-
-int blockdev_list(const char *sys, struct blockdev *ret_disks, size_t most)
-{
-	return list(sys, false, ret_disks, most);
-}
-
-int blockdev_read_only(const char *sys, struct blockdev *ret_disk)
-{
-	struct blockdev disks[DISKS_MOST];
-
-	if (list(sys, true, disks, DISKS_MOST) <= 0)
-		return -ENODEV;
-	*ret_disk = disks[0];
-	return 0;
 }
 
 uint32_t blockdev_sector_size(int fd)

@@ -11,19 +11,17 @@
 
 #define BLOCKDEV_NAME 64
 
-/* A whole disk that could hold our partitions: not removable, not read-only, not a RAM, loop, optical, floppy
+/* A whole disk that could hold our partitions: not removable, not a RAM, loop, optical, floppy
  * or mapped device, not empty. */
 struct blockdev {
 	char name[BLOCKDEV_NAME]; /* "vda" */
 	uint64_t size;            /* bytes */
+	bool read_only;
 };
 
-/* Lists such disks below `sys` ("/sys"), sorted by name as the kernel does (vda before vdb). Returns how many were written
+/* Lists such disks below `sys` ("/sys"), sorted by name as the kernel does (vda before vdb), those that are read-only last. Returns how many were written
  * to `ret_disks` (at most `most`), or -errno. */
 int blockdev_list(const char *sys, struct blockdev *ret_disks, size_t most);
-/* The first disk that would be listed if it weren't read-only. 0 or -ENODEV. */
-int blockdev_read_only(const char *sys, struct blockdev *ret_disk);
-
 
 /* Size of a logical sector, or 0. `fd` may be a file (then 512). */
 uint32_t blockdev_sector_size(int fd);

@@ -256,6 +256,7 @@ static void disk_set(struct disk *disk, const struct blockdev *device)
 {
 	snprintf(disk->name, sizeof(disk->name), "%.63s", device->name);
 	disk->size = device->size;
+	disk->read_only = device->read_only;
 }
 
 void disk_find(struct disk *ret_disk)
@@ -440,7 +441,10 @@ static int choose(const struct disk_needs *needs, struct disk *disk, char ret_er
 		char what[64];
 		int content = look_by_name(&devices[i], &disk->gpt, what);
 
-		if (content == DISK_MEDIUM) {
+		if (devices[i].read_only) {
+			if (r == -ENODEV && content != DISK_MEDIUM)
+				r = sentence(ret_error, -EROFS, "disk %s is read-only", devices[i].name);
+		} else if (content == DISK_MEDIUM) {
 			if (r == -ENODEV)
 				sentence(ret_error, r, "disk %s is the boot medium and not touched: another one of %" PRIu64
 					 " MiB or more is needed", devices[i].name, needed / MIB);
@@ -465,17 +469,6 @@ static int choose(const struct disk_needs *needs, struct disk *disk, char ret_er
 	return 0;
 }
 
-/* A disk that might have done. */
-static int name_read_only(struct disk *disk, char ret_error[SENTENCE])
-{
-	struct blockdev device;
-	char what[64];
-
-	if (blockdev_read_only("/sys", &device) < 0 || look_by_name(&device, &disk->gpt, what) == DISK_MEDIUM)
-		return -ENODEV;
-	return sentence(ret_error, -EROFS, "disk %s is read-only", device.name);
-}
-
 int disk_prepare(struct disk *disk, const struct disk_needs *needs, bool *ret_made, char ret_error[SENTENCE])
 {
 	int r;
@@ -483,10 +476,10 @@ int disk_prepare(struct disk *disk, const struct disk_needs *needs, bool *ret_ma
 	*ret_made = false;
 	if (disk->found && (!needs->wipe || slots_fit(disk, needs)))
 		return 0;
+	if (disk->read_only)
+		return sentence(ret_error, -EROFS, "disk %s is read-only", disk->name);
 	if (!disk->found) {
 		r = choose(needs, disk, ret_error);
-		if (r == -ENODEV)
-			r = name_read_only(disk, ret_error);
 		if (r < 0)
 			return r;
 	}
@@ -508,7 +501,7 @@ int disk_open_part(const struct disk *disk, enum part part, int *ret_fd, uint64_
 	if (r < 0)
 		return sentence(ret_error, r, "partition %s of disk %s doesn't appear: does this kernel know GPT tables?",
 				part_name(part), disk->name);
-	*ret_fd = open(ret_path, O_RDWR | O_CLOEXEC);
+	*ret_fd = open(ret_path, (disk->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 	if (*ret_fd < 0)
 		return sentence(ret_error, -errno, "partition %s (%s) can't be opened: %s", part_name(part), ret_path,
 				strerror(errno));

@@ -23,6 +23,7 @@ struct disk {
 	bool in_ram;             /* this server has no disk: slots are files in RAM (ram.h), and nothing below counts */
 	bool found;              /* a disk with our table; else nothing below counts */
 	bool damaged;            /* one copy of that table isn't sound, or differs from the other */
+	bool read_only;          /* it is ours, and nothing can be written to it: what is complete on it can boot */
 	char name[BLOCKDEV_NAME];
 	uint64_t size;
 	struct gpt gpt;
@@ -63,7 +64,7 @@ int disk_refuse(const char *name, uint64_t size, const char *what, const char *n
  * rest. 0, -ENOSPC or -errno, with a sentence. */
 int disk_write_table(int fd, struct disk *disk, const struct disk_needs *needs, char ret_error[SENTENCE]);
 
-/* Opens a partition for reading and writing. 0 or -errno with a sentence; the caller closes `ret_fd`. `ret_path` is its node. */
+/* Opens a partition for reading and, unless the disk is read-only, for writing. 0 or -errno with a sentence; the caller closes `ret_fd`. `ret_path` is its node. */
 int disk_open_part(const struct disk *disk, enum part part, int *ret_fd, uint64_t *ret_size,
 		   char ret_path[BLOCKDEV_NAME + 8], char ret_error[SENTENCE]);
 

@@ -242,12 +242,18 @@ int fetch_volume(struct provision *p, struct volume *volume, enum part first_slo
 		volume->result.slot_failed = !p->disk.in_ram;
 		goto out;
 	}
+	if (!p->disk.in_ram && p->disk.read_only && recorded_slot(p, want, first_slot) < 0) {
+		volume->result.slot_failed = true;
+		r = sentence(p->error, -EROFS, "disk %s is read-only, and %.250s isn't complete on it", p->disk.name,
+			     verified_image_path(volume->image));
+		goto out;
+	}
 	/* In RAM there is but one, and what STATE says is about the disk. */
 	slot = p->disk.in_ram ? 0 : install_choose(volume->image, slots, state_good(&p->state, group), recorded_slot(p, want, first_slot));
 	snprintf(label, sizeof(label), "%s %s", want->name, want->version);
 	volume->part = (enum part)(first_slot + slot);
 	r = fill_slot(p, volume, slots, slot, paths[slot], label);
-	if (r < 0 && volume->result.slot_failed && !p->disk.in_ram && state_good(&p->state, group) != (int)(1 - slot)) {
+	if (r < 0 && volume->result.slot_failed && !p->disk.in_ram && !p->disk.read_only && state_good(&p->state, group) != (int)(1 - slot)) {
 		/* The other one isn't needed as last good. */
 		console_line(&p->stages, "%s; taking %s instead", p->error, part_name((enum part)(first_slot + 1 - slot)));
 		add_notice(p, p->error);

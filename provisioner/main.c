@@ -51,6 +51,15 @@ static int step_identify(struct provision *p)
 	return 0;
 }
 
+/* What it says of the last stop may be about one long ago. */
+static void read_only_state(struct provision *p)
+{
+	tries_set_unclean(&p->state);
+	if (p->state.fd >= 0)
+		close(p->state.fd);
+	p->state.fd = -1;
+}
+
 /* Reads STATE where the disk is already ours; else all is kept in RAM until there is one. */
 static void attach_state(struct provision *p)
 {
@@ -65,6 +74,8 @@ static void attach_state(struct provision *p)
 	if (state_load(&p->state, fd, size) < 0)
 		console_line(&p->stages, "STATE of disk %s can't be read: starting without it", p->disk.name);
 	close(fd);
+	if (p->disk.read_only)
+		read_only_state(p);
 }
 
 void add_notice(struct provision *p, const char *text)
@@ -173,6 +184,11 @@ static int step_disk(struct provision *p)
 	if (r < 0)
 		return r;
 	console_line(&p->stages, "%s, %s%s", p->disk.name, format_size(p->disk.size, size), made ? ", partitioned" : "");
+	if (p->disk.read_only) {
+		sentence(why, 0, "disk %s is read-only: only what is complete on it can boot from it", p->disk.name);
+		add_notice(p, why);
+		console_line(&p->stages, "%s", why);
+	}
 	if (made) {
 		json_object_del(p->state.content, "slots");
 		json_object_del(p->state.content, "good");
