@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/kd.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,8 @@ static struct sink {
 	bool open_line;
 } sinks[CONSOLES_MOST];
 static unsigned sink_count;
+/* Installations show their progress from threads of their own. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* A carriage return is for a screen or a terminal window; the log of a serial line would become one endless line. */
 static bool is_live(int fd)
@@ -87,21 +90,28 @@ static void write_to(struct sink *sink, const char *before, const char *text, co
 		return;
 }
 
+static void add_standard_output(void)
+{
+	if (sink_count > 0 && sinks[sink_count - 1].fd == STDOUT_FILENO)
+		return;
+	if (sink_count == CONSOLES_MOST)
+		sink_count--;
+	add_sink(STDOUT_FILENO);
+}
+
 /* One write per line, so that kernel messages don't fall into the middle. */
 static void put(char *text, size_t length, const char *before, const char *after, enum which which)
 {
-	if (sink_count == 0 || sinks[sink_count - 1].fd != STDOUT_FILENO) {
-		if (sink_count == CONSOLES_MOST)
-			sink_count--;
-		add_sink(STDOUT_FILENO);
-	}
 	/* Sentences of the control unit and the repository come through here. */
 	for (size_t i = 0; i < length; i++)
 		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
 			text[i] = ' ';
+	pthread_mutex_lock(&lock);
+	add_standard_output();
 	for (unsigned i = 0; i < sink_count; i++)
 		if (which == ALL || sinks[i].live == (which == SCREENS))
 			write_to(&sinks[i], before, text, after);
+	pthread_mutex_unlock(&lock);
 }
 
 static size_t prefix(const struct stages *stages, char text[LINE])
@@ -247,9 +257,11 @@ void progress_show(struct progress *progress, const char *what, uint64_t done, u
 void progress_end(struct progress *progress)
 {
 	(void)progress;
+	pthread_mutex_lock(&lock);
 	for (unsigned i = 0; i < sink_count; i++) {
 		if (sinks[i].open_line && write(sinks[i].fd, "\n", 1) < 0)
 			continue;
 		sinks[i].open_line = false;
 	}
+	pthread_mutex_unlock(&lock);
 }

@@ -17,7 +17,8 @@ struct probe {
 
 /* Pure. Parses app.json. 0; -ENOENT when it declares no check; -EINVAL when what it declares isn't sound. */
 int probe_parse(const void *text, size_t size, struct probe *ret_probe);
-/* Asks once, on this machine. 0 when healthy (http: a status of 200 to 399), or -errno. Takes 5 s at most. */
+/* Asks once, on this machine. 0 when healthy (http: a status of 200 to 399), or -errno. A server that sends a
+ * byte now and then can make it take 28 s: less than the hardware watchdog waits. */
 int probe_ask(const struct probe *probe);
 
 #endif

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a server is told of its surroundings: SMBIOS strings, several control units, clocks that lie. */
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -165,6 +170,78 @@ static void test_stall_shows_in_the_speed(void **state)
 	assert_int_equal(speed_look(&speed, 210, 112), 100);
 }
 
+#define LINES 8000
+
+static void *show_progress(void *unused)
+{
+	struct progress progress;
+
+	progress_init(&progress, NULL, "os");
+	for (unsigned i = 0; i < LINES; i++)
+		progress_show(&progress, "fetching", 1, 1);
+	progress_end(&progress);
+	return unused;
+}
+
+static void *say_lines(void *unused)
+{
+	for (unsigned i = 0; i < LINES; i++)
+		console_line(NULL, "line");
+	return unused;
+}
+
+/* Reads what a screen gets, until "end", and counts the lines that begin where one of progress was left open. */
+static void *read_screen(void *context)
+{
+	int *fd = context, *runs_on = calloc(1, sizeof(*runs_on));
+	char *text = malloc(1 << 22);
+	size_t size = 0;
+	ssize_t n;
+
+	while (text != NULL && (n = read(*fd, text + size, (1 << 22) - 1 - size)) > 0) {
+		size += (size_t)n;
+		text[size] = '\0';
+		if (strstr(text + (size > 200 ? size - 200 : 0), "provision end") != NULL)
+			break;
+	}
+	for (char *at = text; runs_on != NULL && at != NULL && (at = strstr(at, "provision line")) != NULL; at++) {
+		const char *start = at;
+
+		while (start > text && *start != '[')
+			start--;
+		*runs_on += start > text && start[-1] != '\n';
+	}
+	free(text);
+	return runs_on;
+}
+
+static void test_line_of_one_thread_does_not_run_into_progress_of_another(void **state)
+{
+	int screen = posix_openpt(O_RDWR | O_NOCTTY), before = dup(STDOUT_FILENO), terminal;
+	pthread_t threads[2], reader;
+	void *runs_on;
+
+	(void)state;
+	fflush(stdout);
+	assert_true(screen >= 0 && grantpt(screen) == 0 && unlockpt(screen) == 0);
+	terminal = open(ptsname(screen), O_RDWR | O_NOCTTY);
+	assert_true(terminal >= 0 && dup2(terminal, STDOUT_FILENO) >= 0);
+	assert_int_equal(pthread_create(&reader, NULL, read_screen, &screen), 0);
+	assert_int_equal(pthread_create(&threads[0], NULL, show_progress, NULL), 0);
+	assert_int_equal(pthread_create(&threads[1], NULL, say_lines, NULL), 0);
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], NULL);
+	console_line(NULL, "end");
+	pthread_join(reader, &runs_on);
+	assert_true(dup2(before, STDOUT_FILENO) >= 0);
+	close(terminal);
+	close(screen);
+	close(before);
+	assert_non_null(runs_on);
+	assert_int_equal(*(int *)runs_on, 0);
+	free(runs_on);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +250,7 @@ int main(void)
 		cmocka_unit_test(test_kernel_command_line_counts_before_firmware_and_dhcp),
 		cmocka_unit_test(test_progress_has_bytes_rate_and_time_left),
 		cmocka_unit_test(test_stall_shows_in_the_speed),
+		cmocka_unit_test(test_line_of_one_thread_does_not_run_into_progress_of_another),
 		cmocka_unit_test(test_clock_of_1970_or_2099_is_impossible),
 		cmocka_unit_test(test_clock_before_the_last_known_time_is_impossible),
 		cmocka_unit_test(test_end_of_the_ca_is_no_broken_clock),
