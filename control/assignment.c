@@ -175,6 +175,19 @@ static int change_verify(const json_t *value, bool *lazy, char ret_error[ERROR_T
 	return 0;
 }
 
+static int change_start(const json_t *value, enum start_policy *start, char ret_error[ERROR_TEXT])
+{
+	if (!value)
+		return 0;
+	if (json_is_null(value)) {
+		*start = START_POLICY_AUTO;
+		return 0;
+	}
+	if (!json_is_string(value) || start_policy_parse(json_string_value(value), start) < 0)
+		return refused(ret_error, "\"start\" must be auto, kexec or reset");
+	return 0;
+}
+
 /* Addresses aren't quoted in what is said of them: somebody may have put a password into one. */
 static int check_mirrors(const json_t *mirrors, char ret_error[ERROR_TEXT])
 {
@@ -213,7 +226,7 @@ static int change_mirrors(const json_t *value, json_t **mirrors, char ret_error[
 
 int assignment_change(struct assignment *assignment, const json_t *change, char ret_error[ERROR_TEXT])
 {
-	static const char *const known[] = { "os", "app", "wipe", "verify", "mirrors", "config", NULL };
+	static const char *const known[] = { "os", "app", "wipe", "verify", "start", "mirrors", "config", NULL };
 	const json_t *wipe = json_object_get(change, "wipe"), *config = json_object_get(change, "config");
 	struct assignment changed;
 	int r;
@@ -233,6 +246,8 @@ int assignment_change(struct assignment *assignment, const json_t *change, char 
 		r = refused(ret_error, "\"wipe\" must be true or false");
 	if (!r)
 		r = change_verify(json_object_get(change, "verify"), &changed.lazy, ret_error);
+	if (!r)
+		r = change_start(json_object_get(change, "start"), &changed.start, ret_error);
 	if (!r)
 		r = change_mirrors(json_object_get(change, "mirrors"), &changed.mirrors, ret_error);
 	if (!r && config)
@@ -259,8 +274,9 @@ const char *assignment_verify(const struct assignment *assignment)
 
 json_t *assignment_format(const struct assignment *a)
 {
-	return json_pack("{sI ss ss sb ss sO ss ss so}", "number", (json_int_t)a->number, "os", a->os, "app", a->app, "wipe",
-			 (int)a->wipe, "verify", assignment_verify(a), "mirrors", a->mirrors, "os_target", a->os_target,
+	return json_pack("{sI ss ss sb ss ss sO ss ss so}", "number", (json_int_t)a->number, "os", a->os, "app", a->app, "wipe",
+			 (int)a->wipe, "verify", assignment_verify(a), "start", start_policy_name(a->start), "mirrors", a->mirrors,
+			 "os_target", a->os_target,
 			 "app_target", a->app_target, "config", json_deep_copy(a->config));
 }
 
@@ -294,6 +310,8 @@ int assignment_parse(const json_t *object, struct assignment *ret_assignment)
 	a->mirrors = json_array();
 	r = a->config && a->mirrors ? change_verify(verify, &a->lazy, error) : -ENOMEM;
 	if (!r)
+		r = change_start(json_object_get(object, "start"), &a->start, error);
+	if (!r)
 		r = change_mirrors(mirrors, &a->mirrors, error);
 	if (r < 0)
 		assignment_release(a);
@@ -313,9 +331,9 @@ json_t *assignment_describe(const struct assignment *a)
 
 	json_object_foreach(json_get_object(a->config, "files"), name, text)
 		json_object_set_new(files, name, json_integer((json_int_t)json_string_length(text)));
-	return json_pack("{sI so so sb ss sO so so s{so sI so}}", "number", (json_int_t)a->number, "os", text_or_null(a->os),
-			 "app", text_or_null(a->app), "wipe", (int)a->wipe, "verify", assignment_verify(a), "mirrors", a->mirrors,
-			 "os_target", text_or_null(a->os_target),
+	return json_pack("{sI so so sb ss ss sO so so s{so sI so}}", "number", (json_int_t)a->number, "os", text_or_null(a->os),
+			 "app", text_or_null(a->app), "wipe", (int)a->wipe, "verify", assignment_verify(a), "start", start_policy_name(a->start),
+			 "mirrors", a->mirrors, "os_target", text_or_null(a->os_target),
 			 "app_target", text_or_null(a->app_target), "config", "hostname",
 			 host_name ? json_string(host_name) : json_null(), "ssh_authorized_keys",
 			 (json_int_t)json_array_size(keys), "file_sizes", files);

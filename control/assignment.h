@@ -9,6 +9,7 @@
 
 #include "control/names.h"
 #include "control/resolve.h"
+#include "control/starts.h"
 
 #define CONFIG_FILES_MOST 64u
 #define CONFIG_BYTES_MOST (256u * 1024)
@@ -23,6 +24,7 @@ struct assignment {
 	uint64_t number;                         /* 0 in the default assignment: a node's gets its own */
 	char os[IMAGE_SPEC_MOST + 1];            /* as the operator wrote it; "" when nothing is assigned */
 	char app[IMAGE_SPEC_MOST + 1];           /* "" for none */
+	enum start_policy start;                 /* by kexec, by a reset, or by what the node survived */
 	bool wipe;                               /* until the node has got past its disk once */
 	bool lazy;                               /* leave the data of a complete slot to dm-verity */
 	json_t *mirrors;                         /* list of addresses that http_mirror_ok accepts, in the operator's order; owned */
@@ -37,7 +39,7 @@ void assignment_release(struct assignment *assignment);
 /* Deep copy. 0 or -ENOMEM. */
 int assignment_copy(const struct assignment *from, struct assignment *ret_assignment);
 
-/* Applies an operator's body {"os", "app", "wipe", "verify", "mirrors", "config": {"hostname", "ssh_authorized_keys", "files"}}: a member that is
+/* Applies an operator's body {"os", "app", "wipe", "verify", "start", "mirrors", "config": {"hostname", "ssh_authorized_keys", "files"}}: a member that is
  * absent keeps its value, null clears it, anything else replaces it. Unknown members are refused.
  * 0; -EINVAL with a sentence, and the assignment is unchanged; -ENOMEM. */
 int assignment_change(struct assignment *assignment, const json_t *change, char ret_error[ERROR_TEXT]);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-control-api := control/names.c control/assignment.c control/node-request.c control/resolve.c control/model.c \
+control-api := control/names.c control/starts.c control/assignment.c control/node-request.c control/resolve.c control/model.c \
 	common/http-text.c
 control-state := control/state.c control/pki.c control/store-sqlite.c
 control-core := $(control-api) control/fleet.c control/served.c control/catalogue.c control/renewal.c \
@@ -33,12 +33,15 @@ control-names-test-src := control/test/names-test.c control/names.c control/rout
 control-names-test-libs := -lmicrohttpd -ljansson
 control-fleet-test-src := control/test/fleet-test.c control/fleet.c control/store-sqlite.c $(control-api) $(common-core)
 control-fleet-test-libs := -lsqlite3 -ljansson
+unit-tests += control-starts-test
+control-starts-test-src := control/test/starts-test.c control/starts.c control/names.c $(common-core)
+control-starts-test-libs := -ljansson
 
 fuzz-targets += control-node-request control-assignment
-control-node-request-src := control/fuzz/node-request.c control/node-request.c control/names.c $(common-core)
+control-node-request-src := control/fuzz/node-request.c control/node-request.c control/starts.c control/names.c $(common-core)
 control-node-request-libs := -ljansson -lm
 control-node-request-corpus := control/fuzz/corpus/node-request
-control-assignment-src := control/fuzz/assignment.c control/assignment.c control/names.c common/http-text.c $(common-core)
+control-assignment-src := control/fuzz/assignment.c control/assignment.c control/starts.c control/names.c common/http-text.c $(common-core)
 control-assignment-libs := -ljansson
 control-assignment-corpus := control/fuzz/corpus/assignment
 

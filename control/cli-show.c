@@ -86,6 +86,22 @@ static void print_inventory(const json_t *inventory)
 	puts(json_array_size(json_get_array(inventory, "disks")) ? "" : " none");
 }
 
+/* Only what marks have told: starts of older images, and without a disk, aren't in these counts. */
+static void print_starts(const json_t *starts)
+{
+	static const char *const ways[] = { "kexec", "reset" };
+
+	for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+		const json_t *way = json_object_get(starts, ways[i]);
+		long long arrived = json_integer_value(json_object_get(way, "arrived"));
+		long long lost = json_integer_value(json_object_get(way, "lost"));
+
+		if (arrived + lost > 0)
+			printf("  by %-9s %lld start(s) arrived, %lld didn't (%lld since the last one that did)\n", ways[i], arrived,
+			       lost, (long long)json_integer_value(json_object_get(way, "lost_in_row")));
+	}
+}
+
 static void print_assignment(const json_t *assignment)
 {
 	const json_t *config = json_get_object(assignment, "config");
@@ -100,6 +116,7 @@ static void print_assignment(const json_t *assignment)
 	printf("Assignment %lld\n", (long long)json_integer_value(json_object_get(assignment, "number")));
 	printf("  OS           %s (%s)\n", cli_text(assignment, "os"), cli_text(assignment, "os_target"));
 	printf("  application  %s (%s)\n", cli_text(assignment, "app"), cli_text(assignment, "app_target"));
+	printf("  start        %s\n", cli_text(assignment, "start"));
 	printf("  verify       %s\n", cli_text(assignment, "verify"));
 	json_array_foreach(json_get_array(assignment, "mirrors"), i, mirror)
 		printf("  mirror       %s\n", json_string_value(mirror));
@@ -194,6 +211,7 @@ int cli_node_show(const struct cli *cli, int argc, char *argv[])
 		printf("  address      %s, seen %s, enrolled %s\n", cli_text(node, "address"), cli_time(node, "last_seen", seen),
 		       cli_time(node, "enrolled", enrolled));
 		print_inventory(json_get_object(node, "inventory"));
+		print_starts(json_get_object(node, "starts"));
 		print_assignment(json_get_object(node, "assignment"));
 		print_boot(json_object_get(node, "last_boot"));
 	}

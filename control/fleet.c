@@ -207,6 +207,7 @@ const char *node_state(const struct node *node)
 		return "waiting";
 	switch (node->boot.event) {
 	case BOOT_KEXEC:
+	case BOOT_RESET:
 		return "booted";
 	case BOOT_FAILED:
 		return "failed";
@@ -418,9 +419,12 @@ static json_t *format_target(const char *target)
 	return target[0] ? json_pack("{ss}", "target", target) : json_null();
 }
 
-static json_t *format_assignment(const char *nonce, const struct assignment *a)
+static json_t *format_assignment(const char *nonce, const struct node *node)
 {
 	static const char *const members[] = { "hostname", "ssh_authorized_keys", "files" };
+	const struct assignment *a = &node->assignment;
+	const char *firmware = json_get_string(node->inventory, "firmware");
+	enum start_way start = starts_choose(&node->starts, a->start, firmware && !strcmp(firmware, "uefi"));
 	json_t *config = json_object(), *value;
 
 	for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
@@ -428,9 +432,9 @@ static json_t *format_assignment(const char *nonce, const struct assignment *a)
 		if (value)
 			json_object_set(config, members[i], value);
 	}
-	return json_pack("{si ss sI so so sb ss sO so}", "format", 1, "nonce", nonce, "assignment", (json_int_t)a->number, "os",
+	return json_pack("{si ss sI so so sb ss ss sO so}", "format", 1, "nonce", nonce, "assignment", (json_int_t)a->number, "os",
 			 format_target(a->os_target), "app", format_target(a->app_target), "wipe", (int)a->wipe, "verify",
-			 assignment_verify(a), "mirrors", a->mirrors, "config", config);
+			 assignment_verify(a), "start", start_way_name(start), "mirrors", a->mirrors, "config", config);
 }
 
 /* Why the node has to wait, or NULL when its assignment stands for images that exist. */
@@ -475,6 +479,7 @@ static int copy_with_request(const struct node *node, const struct boot_request 
 		return -ENOMEM;
 	ret_copy->inventory = json_incref(request->inventory);
 	ret_copy->slots = json_incref(request->slots);
+	starts_count(&ret_copy->starts, &request->last_start);
 	return 0;
 }
 
@@ -498,7 +503,7 @@ static bool worth_storing(const struct node *old, const struct node *new)
 {
 	return strcmp(old->address, new->address) || strcmp(old->stage1_version, new->stage1_version) ||
 	       strcmp(old->assignment.os, new->assignment.os) || !json_equal(old->inventory, new->inventory) ||
-	       !json_equal(old->slots, new->slots);
+	       !json_equal(old->slots, new->slots) || strcmp(old->starts.counted, new->starts.counted);
 }
 
 int fleet_boot(struct fleet *fleet, const struct image_list *images, const char *refusal, const char *id,
@@ -528,7 +533,7 @@ int fleet_boot(struct fleet *fleet, const struct image_list *images, const char 
 		answer = format_wait(request->nonce, reason);
 	} else {
 		numbered = renumber(fleet, &changed.assignment, os, app);
-		answer = format_assignment(request->nonce, &changed.assignment);
+		answer = format_assignment(request->nonce, &changed);
 		r = begin_boot(&boot, request->nonce, &changed.assignment, now);
 	}
 	if (!answer)
@@ -547,6 +552,8 @@ int fleet_boot(struct fleet *fleet, const struct image_list *images, const char 
 		log_info("node %s enrolled from %s", id, address);
 	if (reason && !(node->waiting && !strcmp(node->waiting_for, reason)))
 		log_info("node %s waits: %s", id, reason);
+	if (strcmp(node->starts.counted, changed.starts.counted) && !request->last_start.arrived)
+		log_warning("node %s: its last start, by %s, never arrived", id, start_way_name(request->last_start.way));
 	replace_node(node, &changed);
 	if (numbered)
 		fleet->last_number = node->assignment.number;
@@ -572,7 +579,7 @@ forget:
 /* "wipe" is permission for one disk, once: when the node is past its disk, a later boot must not have it. */
 static bool past_disk(const struct boot_report *report)
 {
-	return report->event == BOOT_KEXEC || !strcmp(report->stage, "fetch-c") || !strcmp(report->stage, "fetch-d") ||
+	return report->event == BOOT_KEXEC || report->event == BOOT_RESET || !strcmp(report->stage, "fetch-c") || !strcmp(report->stage, "fetch-d") ||
 	       !strcmp(report->stage, "boot");
 }
 
@@ -580,7 +587,7 @@ static void log_report(const char *id, const struct boot_report *report)
 {
 	if (report->event == BOOT_FAILED)
 		log_warning("node %s failed in stage %s: %s", id, report->stage, report->error);
-	else if (report->event == BOOT_KEXEC)
+	else if (report->event == BOOT_KEXEC || report->event == BOOT_RESET)
 		log_info("node %s starts its system (assignment %llu)", id, (unsigned long long)report->assignment);
 }
 

@@ -9,6 +9,7 @@
 
 #include "control/assignment.h"
 #include "control/node-request.h"
+#include "control/starts.h"
 
 #define ADDRESS_MOST 63u
 
@@ -35,6 +36,7 @@ struct node {
 	char stage1_version[STAGE1_VERSION_MOST + 1];
 	json_t *inventory;                        /* owned */
 	json_t *slots;                            /* owned */
+	struct starts starts;                     /* what it survived */
 	struct assignment assignment;             /* assignment.os is "" while nothing is assigned */
 	bool waiting;                             /* its last request was answered with "wait"; in memory only */
 	char waiting_for[ERROR_TEXT];

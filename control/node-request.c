@@ -13,7 +13,8 @@
 #define IMAGES_MOST 8u
 
 static const char *const slot_names[] = { "C0", "C1", "D0", "D1" };
-static const char *const event_names[] = { [BOOT_PROGRESS] = "progress", [BOOT_KEXEC] = "kexec", [BOOT_FAILED] = "failed" };
+static const char *const event_names[] = { [BOOT_PROGRESS] = "progress", [BOOT_KEXEC] = "kexec",
+					     [BOOT_RESET] = "reset", [BOOT_FAILED] = "failed" };
 
 const char *boot_event_name(enum boot_event event)
 {
@@ -212,6 +213,21 @@ static int parse_slots(const json_t *from, json_t **ret_slots, char ret_error[ER
 	return 0;
 }
 
+static int parse_last_start(const json_t *from, struct last_start *ret_start, char ret_error[ERROR_TEXT])
+{
+	const char *nonce = json_get_string(from, "nonce"), *by = json_get_string(from, "by");
+	const json_t *arrived = json_object_get(from, "arrived");
+
+	if (!from || json_is_null(from))
+		return 0;
+	if (!nonce || !nonce_valid(nonce) || !by || start_way_parse(by, &ret_start->way) < 0 || !json_is_boolean(arrived))
+		return refused(ret_error, "\"last_start\" must have a nonce, \"by\" (kexec or reset) and \"arrived\" (true or false)");
+	strcpy(ret_start->nonce, nonce);
+	ret_start->arrived = json_is_true(arrived);
+	ret_start->known = true;
+	return 0;
+}
+
 /* What both requests begin with: JSON object, format 1, nonce. The caller frees `*ret_root`. */
 static int parse_head(const void *body, size_t size, json_t **ret_root, char ret_nonce[NONCE_SIZE + 1],
 		      char ret_error[ERROR_TEXT])
@@ -250,6 +266,8 @@ int boot_request_parse(const void *body, size_t size, const char *id, struct boo
 		r = parse_inventory(json_get_object(root, "inventory"), id, &request.inventory, ret_error);
 	if (!r)
 		r = parse_slots(json_get_object(root, "slots"), &request.slots, ret_error);
+	if (!r)
+		r = parse_last_start(json_object_get(root, "last_start"), &request.last_start, ret_error);
 	json_decref(root);
 	if (r < 0)
 		boot_request_release(&request);
@@ -295,7 +313,7 @@ int boot_report_parse(const void *body, size_t size, struct boot_report *ret_rep
 		return r;
 	event = json_get_string(root, "event");
 	if (!event || boot_event_parse(event, &report.event) < 0)
-		r = refused(ret_error, "\"event\" must be progress, kexec or failed");
+		r = refused(ret_error, "\"event\" must be progress, kexec, reset or failed");
 	if (!r && json_get_u64(root, "assignment", &report.assignment) == -EINVAL)
 		r = refused(ret_error, "\"assignment\" must be a number");
 	if (!r && (take_text(root, "stage", STAGE_NAME_MOST, report.stage) < 0 ||

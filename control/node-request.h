@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "control/names.h"
+#include "control/starts.h"
 
 #define NODE_BODY_MOST (64u * 1024)
 #define STAGE1_VERSION_MOST 64u
@@ -21,9 +22,11 @@ struct boot_request {
 	char stage1_version[STAGE1_VERSION_MOST + 1];
 	json_t *inventory; /* known members only, each checked; owned */
 	json_t *slots;     /* "C0" … "D1": root hash or null; owned */
+	struct last_start last_start;
 };
 
-enum boot_event { BOOT_PROGRESS, BOOT_KEXEC, BOOT_FAILED };
+/* BOOT_KEXEC and BOOT_RESET: its system starts, in this way. */
+enum boot_event { BOOT_PROGRESS, BOOT_KEXEC, BOOT_RESET, BOOT_FAILED };
 
 /* How far long work of a stage is. Bytes of that phase; all 0 and "" when the node doesn't say. */
 struct boot_progress {
@@ -54,7 +57,7 @@ void boot_request_release(struct boot_request *request);
 int boot_report_parse(const void *body, size_t size, struct boot_report *ret_report, char ret_error[ERROR_TEXT]);
 void boot_report_release(struct boot_report *report);
 
-/* "progress", "kexec", "failed". */
+/* "progress", "kexec", "reset", "failed". */
 const char *boot_event_name(enum boot_event event);
 /* 0 or -EINVAL. */
 int boot_event_parse(const char *text, enum boot_event *ret_event);

@@ -153,6 +153,15 @@ static void show_state(const struct control *control, const char *text, struct h
 		answer_json(answer, summarize(node));
 }
 
+/* Without the nonce, which is between the node and the control unit. */
+static json_t *describe_starts(const struct node *node)
+{
+	json_t *starts = starts_format(&node->starts);
+
+	json_object_del(starts, "counted");
+	return starts;
+}
+
 static void show_node(struct control *control, const char *text, struct http_answer *answer)
 {
 	const struct node *node;
@@ -171,6 +180,7 @@ static void show_node(struct control *control, const char *text, struct http_ans
 	json_object_set_new(all, "stage1_version", text_or_null(node->stage1_version));
 	json_object_set(all, "inventory", node->inventory);
 	json_object_set(all, "slots", node->slots);
+	json_object_set_new(all, "starts", describe_starts(node));
 	json_object_set_new(all, "assignment", node->assignment.os[0] ? assignment_describe(&node->assignment) : json_null());
 	json_object_set(all, "last_boot", json_array_size(boots) ? json_array_get(boots, 0) : json_null());
 	json_object_set_new(all, "boots", boots);

@@ -19,6 +19,8 @@
 	"  --no-mirrors            the control unit's own repository only\n"                                   \
 	"  --verify full|lazy      full: check every block before the start (default); lazy: leave the data of a\n"  \
 	"                          slot that was complete to dm-verity, and start sooner\n"                    \
+	"  --start auto|kexec|reset  how the system starts: by kexec; by the firmware after a reset (UEFI only); auto\n"   \
+	"                          (default): by kexec, unless this node didn't survive that\n"                 \
 	"  --clear-config          drop host name, keys and files that aren't given\n"                          \
 	"  --wipe                  the next boot may write a disk that isn't blank and isn't Repave's\n"
 

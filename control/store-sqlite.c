@@ -12,17 +12,21 @@
 #include "common/json.h"
 #include "common/log.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 static const char schema[] =
 	"CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE nodes (id TEXT PRIMARY KEY, enrolled INTEGER NOT NULL, address TEXT NOT NULL,"
-	" stage1_version TEXT NOT NULL, inventory TEXT NOT NULL, slots TEXT NOT NULL, assignment TEXT NOT NULL);"
+	" stage1_version TEXT NOT NULL, inventory TEXT NOT NULL, slots TEXT NOT NULL, assignment TEXT NOT NULL,"
+	" starts TEXT NOT NULL DEFAULT '{}');"
 	"CREATE TABLE boots (sequence INTEGER PRIMARY KEY AUTOINCREMENT, node TEXT NOT NULL REFERENCES nodes(id),"
 	" nonce TEXT NOT NULL, started INTEGER NOT NULL, updated INTEGER NOT NULL, assignment INTEGER NOT NULL,"
 	" os_target TEXT NOT NULL, app_target TEXT NOT NULL, event TEXT NOT NULL, stage TEXT NOT NULL,"
 	" error TEXT NOT NULL, stages TEXT NOT NULL, images TEXT NOT NULL, UNIQUE (node, nonce));"
 	"CREATE INDEX boots_by_node ON boots (node, sequence);";
+
+/* From the schema of version 1, which has all but this. */
+static const char from_1[] = "ALTER TABLE nodes ADD COLUMN starts TEXT NOT NULL DEFAULT '{}'";
 
 struct store {
 	sqlite3 *db;
@@ -58,13 +62,13 @@ static int prepare_schema(struct store *store, const char *path)
 		return r;
 	if (version == SCHEMA_VERSION)
 		return 0;
-	if (version != 0)
+	if (version != 0 && version != 1)
 		return log_error(-EPROTO, "%s was made by another version of repaved (schema %d, this one knows %d)", path, version,
 				 SCHEMA_VERSION);
 	snprintf(set_version, sizeof set_version, "PRAGMA user_version=%d", SCHEMA_VERSION);
 	r = store_begin(store);
 	if (!r)
-		r = run(store, schema, "make its tables");
+		r = run(store, version == 0 ? schema : from_1, "make its tables");
 	if (!r)
 		r = run(store, set_version, "make its tables");
 	if (!r)
@@ -156,17 +160,16 @@ static int prepare(struct store *store, const char *sql, sqlite3_stmt **ret_stat
 
 int store_put_node(struct store *store, const struct node *node)
 {
-	json_t *assignment = assignment_format(&node->assignment);
+	json_t *assignment = assignment_format(&node->assignment), *starts = starts_format(&node->starts);
 	sqlite3_stmt *put;
-	int r;
+	int r = assignment && starts ? 0 : -ENOMEM;
 
-	if (!assignment)
-		return -ENOMEM;
-	r = prepare(store,
-		    "INSERT INTO nodes (id, enrolled, address, stage1_version, inventory, slots, assignment)"
-		    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO UPDATE SET address = ?3,"
-		    " stage1_version = ?4, inventory = ?5, slots = ?6, assignment = ?7",
-		    &put);
+	if (!r)
+		r = prepare(store,
+			    "INSERT INTO nodes (id, enrolled, address, stage1_version, inventory, slots, assignment, starts)"
+			    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE SET address = ?3,"
+			    " stage1_version = ?4, inventory = ?5, slots = ?6, assignment = ?7, starts = ?8",
+			    &put);
 	if (!r) {
 		bind_text(put, 1, node->id);
 		sqlite3_bind_int64(put, 2, node->enrolled);
@@ -175,9 +178,11 @@ int store_put_node(struct store *store, const struct node *node)
 		bind_json(put, 5, node->inventory);
 		bind_json(put, 6, node->slots);
 		bind_json(put, 7, assignment);
+		bind_json(put, 8, starts);
 		r = finish(store, put, "store a node");
 	}
 	json_decref(assignment);
+	json_decref(starts);
 	return r;
 }
 
@@ -304,7 +309,7 @@ static struct node *node_of_row(sqlite3_stmt *row)
 {
 	char id[NODE_ID_SIZE + 1];
 	struct node *node = NULL;
-	json_t *assignment = column_json(row, 6);
+	json_t *assignment = column_json(row, 6), *starts = column_json(row, 7);
 
 	if (column_text(row, 0, id, NODE_ID_SIZE) < 0 || !node_id_valid(id) || !(node = node_new(id)))
 		goto damaged;
@@ -316,12 +321,14 @@ static struct node *node_of_row(sqlite3_stmt *row)
 	assignment_release(&node->assignment);
 	if (column_text(row, 2, node->address, ADDRESS_MOST) < 0 ||
 	    column_text(row, 3, node->stage1_version, STAGE1_VERSION_MOST) < 0 || !node->inventory || !node->slots ||
-	    assignment_parse(assignment, &node->assignment) < 0)
+	    assignment_parse(assignment, &node->assignment) < 0 || starts_parse(starts, &node->starts) < 0)
 		goto damaged;
 	json_decref(assignment);
+	json_decref(starts);
 	return node;
 damaged:
 	json_decref(assignment);
+	json_decref(starts);
 	node_free(node);
 	return NULL;
 }
@@ -330,7 +337,7 @@ int store_each_node(struct store *store, int (*each)(void *context, struct node 
 {
 	sqlite3_stmt *all;
 	int step, r = prepare(store,
-			      "SELECT id, enrolled, address, stage1_version, inventory, slots, assignment FROM nodes ORDER BY id",
+			      "SELECT id, enrolled, address, stage1_version, inventory, slots, assignment, starts FROM nodes ORDER BY id",
 			      &all);
 
 	if (r < 0)

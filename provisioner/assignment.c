@@ -148,16 +148,19 @@ static int wait_parse(struct assignment *assignment, char ret_error[160])
 	return 0;
 }
 
-/* How the images are fetched and checked. */
+/* How the images are fetched, checked and started. */
 static int way_parse(struct assignment *assignment, char ret_error[160])
 {
-	const json_t *verify = json_object_get(assignment->json, "verify"), *mirror;
-	const char *policy = json_string_value(verify);
+	const json_t *verify = json_object_get(assignment->json, "verify"), *start = json_object_get(assignment->json, "start"), *mirror;
+	const char *policy = json_string_value(verify), *way = json_string_value(start);
 	size_t i;
 
 	if (verify != NULL && !json_is_null(verify) &&
 	    (policy == NULL || (strcmp(policy, "full") != 0 && strcmp(policy, "lazy") != 0)))
 		return bad(ret_error, "verify is neither \"full\" nor \"lazy\"");
+	if (start != NULL && !json_is_null(start) && (way == NULL || (strcmp(way, "kexec") != 0 && strcmp(way, "reset") != 0)))
+		return bad(ret_error, "start is neither \"kexec\" nor \"reset\"");
+	assignment->reset = way != NULL && strcmp(way, "reset") == 0;
 	assignment->lazy = policy != NULL && strcmp(policy, "lazy") == 0;
 	if (optional(assignment->json, "mirrors", JSON_ARRAY, &assignment->mirrors) < 0 ||
 	    json_array_size(assignment->mirrors) > MIRRORS_MOST)

@@ -27,6 +27,7 @@ struct assignment {
 	const char *app_target; /* NULL: none */
 	uint64_t starts_seen;   /* how many starts of it the control unit knows of; UINT64_MAX: it doesn't say */
 	bool wipe;
+	bool reset;             /* start by a reset and the firmware, not by kexec */
 	bool lazy;              /* leave the data of a complete slot to dm-verity */
 	json_t *mirrors;        /* array of sound bases besides the control unit's own repository, or NULL */
 	const char *hostname;   /* NULL: none given */

@@ -23,6 +23,8 @@
 #include "provisioner/ram.h"
 
 #define MAPPED "repave-stage1"
+#define INITRD_PATH "\\INITRD.IMG"
+#define FEATURES "/usr/lib/repave/features"
 #define MOUNT_POINT "/run/c"
 #define KERNEL_MOST (64u << 20)
 #define INITRD_MOST (256u << 20)
@@ -57,6 +59,23 @@ static int add_volume(const struct provision *p, const struct volume *volume, co
 	return r < 0 ? r : cmdline_add_boot_slot(cmdline, key, &slot);
 }
 
+/* A server without a disk has no place for a mark. */
+static int add_start(struct provision *p, struct buffer *cmdline)
+{
+	struct boot_start start = { .way = p->start, .esp = "-" };
+	int r;
+
+	if (p->disk.in_ram)
+		return 0;
+	snprintf(start.nonce, sizeof(start.nonce), "%s", p->nonce);
+	guid_format(p->disk.parts[PART_STATE]->guid, start.state);
+	if (p->start == START_RESET)
+		guid_format(p->disk.parts[PART_ESP]->guid, start.esp);
+	r = cmdline_add_boot_start(cmdline, &start);
+	/* Kernels take the initrd from where the firmware took them (efi-stub.rst of Linux). */
+	return r == 0 && p->start == START_RESET ? buffer_printf(cmdline, " initrd=" INITRD_PATH) : r;
+}
+
 static int build_cmdline(struct provision *p, struct buffer *ret_cmdline)
 {
 	const char *own = verified_image_description(p->c.image)->cmdline;
@@ -77,6 +96,8 @@ static int build_cmdline(struct provision *p, struct buffer *ret_cmdline)
 	if (r == 0)
 		r = buffer_printf(ret_cmdline, " repave.health=%u%s", p->config.health_seconds,
 				  p->config.restart_on_corruption ? " repave.corruption=restart" : "");
+	if (r == 0)
+		r = add_start(p, ret_cmdline);
 	if (r == 0)
 		r = add_volume(p, &p->c, "repave.c", ret_cmdline);
 	if (r == 0 && p->d.installed)
@@ -231,6 +252,29 @@ static int append_slot(const struct volume *volume, const char *path, int fd, ui
 	return r;
 }
 
+/* On its way over a disk it is a ciphertext, whose key the firmware holds until stage 2 has read it. */
+static int seal_archive(struct provision *p, struct buffer *archive)
+{
+	struct buffer plain = *archive, sealed = { 0 };
+	uint8_t key[SEAL_KEY_SIZE];
+	int r = reset_key(p, key);
+
+	*archive = (struct buffer){ 0 };
+	if (r == 0)
+		r = seal(key, plain.data, plain.size, &sealed);
+	if (r == 0)
+		r = cpio_add_folder(archive, "repave", 0700);
+	if (r == 0)
+		r = cpio_add_file(archive, "repave/sealed", 0400, sealed.data, sealed.size);
+	if (r == 0)
+		r = cpio_end(archive);
+	explicit_bzero(key, sizeof(key));
+	explicit_bzero(plain.data, plain.size);
+	buffer_release(&plain);
+	buffer_release(&sealed);
+	return r;
+}
+
 static int append_archive(struct provision *p, int fd, uint64_t *size)
 {
 	struct buffer archive = { 0 };
@@ -240,8 +284,12 @@ static int append_archive(struct provision *p, int fd, uint64_t *size)
 		r = append_slot(&p->c, "repave/c.img", fd, size);
 	if (r == 0 && p->disk.in_ram && p->d.installed)
 		r = append_slot(&p->d, "repave/d.img", fd, size);
+	if (r == 0 && p->start == START_RESET)
+		r = seal_archive(p, &archive);
 	if (r == 0)
 		r = append(fd, size, &archive);
+	if (archive.data != NULL)
+		explicit_bzero(archive.data, archive.size);
 	buffer_release(&archive);
 	return r < 0 ? sentence(p->error, r, "the configuration can't be put beside the initrd: %s", strerror(-r)) : 0;
 }
@@ -287,40 +335,123 @@ static int load_kernel(struct provision *p, int kernel, int initrd, const struct
 			errno == EKEYREJECTED || errno == ENOKEY ? "its signature isn't by a key this machine trusts" : strerror(errno));
 }
 
-static int load(struct provision *p)
+/* What stage 2 of the image can, as words; an older one has no such file. */
+static struct image_marks read_features(void)
+{
+	struct image_marks marks = { false, false };
+	char text[256], *rest = text, *word;
+	int fd = open_in_c(FEATURES);
+	ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (size < 0)
+		return marks;
+	text[size] = '\0';
+	while ((word = strsep(&rest, " \n")) != NULL) {
+		marks.mark = marks.mark || strcmp(word, "mark") == 0;
+		marks.reset = marks.reset || strcmp(word, "reset") == 0;
+	}
+	return marks;
+}
+
+static int read_image(struct provision *p, struct reset_files *files)
 {
 	const struct image_description *image = verified_image_description(p->c.image);
-	struct buffer cmdline = { 0 };
-	uint64_t kernel_size, initrd_size;
-	int kernel = -1, initrd = -1;
 	int r = open_c(p);
 
 	if (r < 0)
 		return r;
-	r = read_verified(p, image->kernel, KERNEL_MOST, "kernel", &kernel, &kernel_size);
+	r = read_verified(p, image->kernel, KERNEL_MOST, "kernel", &files->kernel, &files->kernel_size);
 	if (r == 0)
-		r = read_verified(p, image->initrd, INITRD_MOST, "initrd", &initrd, &initrd_size);
+		r = read_verified(p, image->initrd, INITRD_MOST, "initrd", &files->initrd, &files->initrd_size);
+	p->marks = read_features();
 	close_c(p);
-	if (r == 0)
-		r = build_cmdline(p, &cmdline);
-	if (r == 0)
-		r = append_archive(p, initrd, &initrd_size);
-	if (r == 0)
-		r = ram_check_jump(kernel_size + initrd_size, p->error);
-	if (r == 0)
-		r = load_kernel(p, kernel, initrd, &cmdline);
-	if (r == 0)
-		console_line(&p->stages, "%s, kernel %" PRIu64 " KiB, initrd %" PRIu64 " KiB", verified_image_path(p->c.image),
-			     kernel_size >> 10, initrd_size >> 10);
-	buffer_release(&cmdline);
-	if (kernel >= 0)
-		close(kernel);
-	if (initrd >= 0)
-		close(initrd);
 	return r;
 }
 
-/* Counted before the jump: a kernel that never comes up can't count itself. */
+static void tell(struct provision *p, const char *what, const char *why)
+{
+	char text[SENTENCE];
+
+	sentence(text, 0, "%s%.250s", what, why);
+	console_line(&p->stages, "%s", text);
+	add_notice(p, text);
+}
+
+/* By policy; with no control unit, as it arrived last. */
+static void choose_start(struct provision *p)
+{
+	bool reset = p->offline ? p->last.known && p->last.arrived && p->last.way == START_RESET : p->assignment.reset;
+
+	p->start = START_KEXEC;
+	if (!reset)
+		return;
+	if (reset_possible(p) == 0)
+		p->start = START_RESET;
+	else
+		tell(p, "started by kexec, not by a reset: ", p->error);
+}
+
+/* Loads what was read, in the way that p->start says. */
+static int load_by(struct provision *p, const struct reset_files *files)
+{
+	struct reset_files with_archive = *files;
+	struct buffer cmdline = { 0 };
+	int r = build_cmdline(p, &cmdline);
+
+	/* Another way may have appended its archive before. */
+	if (r == 0 && ftruncate(files->initrd, (off_t)files->initrd_size) < 0)
+		r = sentence(p->error, -errno, "the initrd can't be changed: %s", strerror(errno));
+	if (r == 0)
+		r = append_archive(p, files->initrd, &with_archive.initrd_size);
+	if (r == 0 && p->start == START_KEXEC)
+		r = ram_check_jump(files->kernel_size + with_archive.initrd_size, p->error);
+	if (r == 0)
+		r = p->start == START_RESET ? reset_prepare(p, &with_archive, &cmdline)
+					    : load_kernel(p, files->kernel, files->initrd, &cmdline);
+	if (r == 0)
+		console_line(&p->stages, "%s, kernel %" PRIu64 " KiB, initrd %" PRIu64 " KiB, by %s", verified_image_path(p->c.image),
+			     files->kernel_size >> 10, with_archive.initrd_size >> 10, start_way_name(p->start));
+	buffer_release(&cmdline);
+	return r;
+}
+
+static int load(struct provision *p)
+{
+	struct reset_files files = { .kernel = -1, .initrd = -1 };
+	char refused[SENTENCE];
+	int r = read_image(p, &files);
+
+	if (r == 0) {
+		choose_start(p);
+		r = load_by(p, &files);
+	}
+	/* A disk or a firmware that fails must not keep down a server that may well survive kexec. */
+	if (r < 0 && p->start == START_RESET) {
+		tell(p, "started by kexec, not by a reset: ", p->error);
+		reset_forget(p);
+		p->start = START_KEXEC;
+		r = load_by(p, &files);
+	}
+	if ((r == -EPERM || r == -ENOSYS) && p->start == START_KEXEC && p->config.reset_without_kexec) {
+		memcpy(refused, p->error, sizeof(refused));
+		if (reset_possible(p) == 0) {
+			tell(p, "the firmware starts it after a reset: ", refused);
+			p->start = START_RESET;
+			r = load_by(p, &files);
+		} else {
+			memcpy(p->error, refused, sizeof(refused));
+		}
+	}
+	if (files.kernel >= 0)
+		close(files.kernel);
+	if (files.initrd >= 0)
+		close(files.initrd);
+	return r;
+}
+
+/* Counted before the start: a kernel that never comes up can't count itself. */
 static int count_start(struct provision *p)
 {
 	struct system_pair pair;
@@ -328,6 +459,8 @@ static int count_start(struct provision *p)
 
 	pair_of(p, &pair);
 	r = tries_begin(&p->state, p->assignment.number, &pair, !p->last_good);
+	if (r == 0)
+		r = tries_note_start(&p->state, p->nonce, p->start, p->marks.mark);
 	if (r == 0 && !p->offline)
 		r = note_time(p);
 	if (r < 0)
@@ -346,9 +479,11 @@ int boot(struct provision *p)
 		r = count_start(p);
 	if (r < 0)
 		return r;
-	report(p, "kexec");
+	report(p, p->start == START_RESET ? "reset" : "kexec");
 	console_line(&p->stages, "starting it");
 	sync();
+	if (p->start == START_RESET)
+		return reset_go(p);
 	links_down();
 	reboot(RB_KEXEC);
 	return sentence(p->error, -errno, "the jump into the new kernel failed: %s", strerror(errno));

@@ -5,7 +5,7 @@ provisioner-install := $(addprefix provisioner/,sentence.c plan.c frame.c donor.
 verity-src := signing/verity.c $(sha256-src)
 
 unit-tests += provisioner-formats-test
-provisioner-formats-test-src := provisioner/test/formats.c $(provisioner-pure) provisioner/state.c $(sha256-src) \
+provisioner-formats-test-src := provisioner/test/formats.c $(provisioner-pure) provisioner/state.c provisioner/mark.c $(sha256-src) \
 	$(common-core)
 provisioner-formats-test-libs := -ljansson -lmbedcrypto
 
@@ -15,7 +15,7 @@ provisioner-surroundings-test-src := provisioner/test/surroundings.c $(addprefix
 provisioner-surroundings-test-libs := -ljansson
 
 unit-tests += provisioner-tries-test
-provisioner-tries-test-src := provisioner/test/tries.c provisioner/tries.c provisioner/probe.c provisioner/state.c $(sha256-src) \
+provisioner-tries-test-src := provisioner/test/tries.c provisioner/tries.c provisioner/probe.c provisioner/state.c provisioner/cmdline.c provisioner/mark.c $(sha256-src) \
 	$(common-core)
 provisioner-tries-test-libs := -ljansson -lmbedcrypto
 
@@ -36,6 +36,11 @@ $(B)/test/install-slot-checked: $(addprefix $(B)/obj/test/,$(install-slot-src:.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC-test) $(LDFLAGS-test) -o $@ $(filter %.o,$^) $(install-slot-libs)
 objects += $(foreach t,musl test,$(addprefix $(B)/obj/$(t)/,$(install-slot-src:.c=.o)))
+
+unit-tests += provisioner-starts-test
+provisioner-starts-test-src := provisioner/test/starts.c $(addprefix provisioner/,fat.c load-option.c seal.c cpio.c mark.c cmdline.c gpt.c) \
+	common/bytes.c common/file.c
+provisioner-starts-test-libs := -lmbedcrypto
 
 unit-tests += provisioner-plan-test
 provisioner-plan-test-src := provisioner/test/plan.c provisioner/plan.c
@@ -62,7 +67,9 @@ assignment-corpus := provisioner/fuzz/corpus/assignment
 provisioner-disk := $(addprefix provisioner/,gpt.c blockdev.c dmverity.c cmdline.c sentence.c)
 
 musl-programs += stage2
-stage2-src := provisioner/stage2.c provisioner/ram.c provisioner/watchdog.c $(provisioner-disk) common/bytes.c common/file.c
+stage2-src := $(addprefix provisioner/,stage2.c stage2-start.c ram.c watchdog.c cpio.c mark.c seal.c efivar.c load-option.c) \
+	$(provisioner-disk) common/bytes.c common/file.c
+stage2-libs := -lmbedcrypto
 
 musl-programs += healthy
 healthy-src := provisioner/healthy.c provisioner/probe.c provisioner/disk.c provisioner/ram.c provisioner/state.c provisioner/tries.c \
@@ -70,7 +77,8 @@ healthy-src := provisioner/healthy.c provisioner/probe.c provisioner/disk.c prov
 healthy-libs := -ljansson -lmbedcrypto
 
 musl-programs += provision
-provision-src := $(addprefix provisioner/,main.c console.c config.c identify.c control.c trust.c fetch.c live.c boot.c disk.c \
+provision-src := $(addprefix provisioner/,main.c console.c config.c identify.c control.c trust.c fetch.c live.c boot.c reset.c disk.c \
+	efivar.c fat.c load-option.c mark.c seal.c \
 	backoff.c choose.c offline.c settings.c links.c ram.c clock.c settime.c smbios.c tries.c blockdev.c dmverity.c state.c plan.c frame.c donor.c \
 	pool.c slot-data.c arrival.c patch.c install.c) common/patch.c $(provisioner-pure) \
 	$(signing-verify) common/seekable.c $(common-core) $(common-http) common/http-mirrors.c

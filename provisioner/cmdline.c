@@ -10,6 +10,7 @@
 #define SPACE " \t\r\n"
 /* 2^40 blocks: the bound of the verity layout. */
 #define DATA_BLOCKS_MOST (UINT64_C(1) << 40)
+#define START_TEXT_MOST (5 + 1 + 32 + 1 + 36 + 1 + 36 + 1)
 #define SLOT_TEXT_MOST (36 + 1 + 20 + 1 + 64 + 1 + 2 * BOOT_SALT_MOST + 1)
 
 /* The next word at or after *position; its length goes to `ret_length`. NULL at the end. */
@@ -106,6 +107,47 @@ int cmdline_add_boot_slot(struct buffer *cmdline, const char *key, const struct 
 	if (slot->salt_size > 0)
 		hex_format(slot->salt, slot->salt_size, salt);
 	return buffer_printf(cmdline, " %s=%s:%" PRIu64 ":%s:%s", key, slot->partuuid, slot->data_blocks, root, salt);
+}
+
+const char *start_way_name(enum start_way way)
+{
+	return way == START_RESET ? "reset" : "kexec";
+}
+
+int start_way_parse(const char *text, enum start_way *ret_way)
+{
+	if (strcmp(text, "kexec") == 0)
+		*ret_way = START_KEXEC;
+	else if (strcmp(text, "reset") == 0)
+		*ret_way = START_RESET;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+int cmdline_boot_start(const char *cmdline, struct boot_start *ret_start)
+{
+	char text[START_TEXT_MOST], *field[4], *rest = text;
+	int r = cmdline_value(cmdline, "repave.start", text, sizeof(text));
+
+	if (r < 0)
+		return r == -ENOENT ? r : -EINVAL;
+	for (unsigned i = 0; i < 4; i++)
+		field[i] = strsep(&rest, ":");
+	if (field[3] == NULL || rest != NULL || start_way_parse(field[0], &ret_start->way) < 0 || strlen(field[1]) != 32 ||
+	    field[1][strspn(field[1], "0123456789abcdef")] != '\0' || !partuuid_ok(field[2]) ||
+	    (ret_start->way == START_RESET ? !partuuid_ok(field[3]) : strcmp(field[3], "-") != 0))
+		return -EINVAL;
+	strcpy(ret_start->nonce, field[1]);
+	strcpy(ret_start->state, field[2]);
+	strcpy(ret_start->esp, field[3]);
+	return 0;
+}
+
+int cmdline_add_boot_start(struct buffer *cmdline, const struct boot_start *start)
+{
+	return buffer_printf(cmdline, " repave.start=%s:%s:%s:%s", start_way_name(start->way), start->nonce, start->state,
+			     start->esp);
 }
 
 int cmdline_add_consoles(struct buffer *cmdline, const char *from)

@@ -47,6 +47,9 @@ static char *boot_question(const struct provision *p)
 	}
 	question = json_pack("{s:i,s:s,s:s,s:o,s:o}", "format", 1, "nonce", p->nonce, "stage1_version", p->config.version,
 			     "inventory", identity_json(&p->identity), "slots", slots);
+	if (question != NULL && p->last.known)
+		json_object_set_new(question, "last_start", json_pack("{s:s,s:s,s:b}", "nonce", p->last.nonce, "by",
+								     start_way_name(p->last.way), "arrived", (int)p->last.arrived));
 	text = question != NULL ? json_format(question) : NULL;
 	json_decref(question);
 	return text;

@@ -6,6 +6,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define MAGIC "070701"
+#define TRAILER "TRAILER!!!"
+#define NAME_MOST 4096u
+enum { AT_MODE = 14, AT_SIZE = 54, AT_NAME = 94, HEAD = 110 }; /* each field eight digits; HEAD is their sum */
+
 static int pad(struct buffer *archive)
 {
 	static const char zeros[4];
@@ -18,10 +23,10 @@ static int add_head(struct buffer *archive, const char *path, mode_t mode, uint6
 	size_t name = strlen(path) + 1;
 	int r;
 
-	if (size > UINT32_MAX || name > 4096)
+	if (size > UINT32_MAX || name > NAME_MOST)
 		return -EFBIG;
 	/* ino 0 for all: with one link each, nothing compares them. */
-	r = buffer_printf(archive, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", 0u, (unsigned)mode, 0u, 0u,
+	r = buffer_printf(archive, MAGIC "%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", 0u, (unsigned)mode, 0u, 0u,
 			  1u, 0u, (unsigned)size, 0u, 0u, 0u, 0u, (unsigned)name, 0u);
 	if (r == 0)
 		r = buffer_add(archive, path, name);
@@ -54,7 +59,46 @@ int cpio_begin_file(struct buffer *archive, const char *path, mode_t mode, uint6
 	return add_head(archive, path, S_IFREG | mode, size);
 }
 
+/* A number of the head: eight hexadecimal digits. */
+static int field_parse(const uint8_t *at, uint32_t *ret_value)
+{
+	char digits[9];
+	uint8_t bytes[4];
+
+	memcpy(digits, at, 8);
+	digits[8] = '\0';
+	if (hex_parse(digits, bytes, 4) < 0)
+		return -EBADMSG;
+	*ret_value = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+	return 0;
+}
+
+static size_t padded(size_t size)
+{
+	return (size + 3) & ~(size_t)3;
+}
+
+int cpio_next(const struct buffer *archive, size_t *position, struct cpio_entry *ret_entry)
+{
+	const uint8_t *head = archive->data + *position;
+	size_t left = archive->size - *position, begin;
+	uint32_t mode, size, name;
+
+	if (left < HEAD || memcmp(head, MAGIC, 6) != 0 || field_parse(head + AT_MODE, &mode) < 0 ||
+	    field_parse(head + AT_SIZE, &size) < 0 || field_parse(head + AT_NAME, &name) < 0)
+		return -EBADMSG;
+	if (name < 2 || name > NAME_MOST || name > left - HEAD || head[HEAD + name - 1] != '\0' ||
+	    strlen((const char *)head + HEAD) != name - 1)
+		return -EBADMSG;
+	begin = padded(HEAD + name);
+	if (begin > left || padded(size) > left - begin)
+		return -EBADMSG;
+	*position += begin + padded(size);
+	*ret_entry = (struct cpio_entry){ (const char *)head + HEAD, (mode_t)mode, head + begin, size };
+	return strcmp(ret_entry->path, TRAILER) == 0 ? -ENOENT : 0;
+}
+
 int cpio_end(struct buffer *archive)
 {
-	return add(archive, "TRAILER!!!", 0, NULL, 0);
+	return add(archive, TRAILER, 0, NULL, 0);
 }

@@ -113,15 +113,18 @@ static bool merely_damaged(const struct edges *edges, const struct gpt *gpt)
 static bool unfinished(const struct edges *edges)
 {
 	size_t table = edges->edge - GPT_TABLE_SIZE - edges->sector;
-	uint8_t type[16];
+	uint8_t type[16], esp[16];
 
+	part_type(PART_ESP, esp);
 	if (!all_zero(edges->tail, table))
 		return false;
 	for (unsigned i = 0; i < GPT_ENTRIES; i++) {
 		const uint8_t *entry = edges->tail + table + (size_t)i * GPT_ENTRY_SIZE;
 
 		part_type(i < PARTS ? (enum part)i : PART_H, type);
-		if (!all_zero(entry, GPT_ENTRY_SIZE) && (i >= PARTS || memcmp(entry, type, 16) != 0))
+		/* Without an H:, the ESP is in its place. */
+		if (!all_zero(entry, GPT_ENTRY_SIZE) &&
+		    (i >= PARTS || (memcmp(entry, type, 16) != 0 && (i != PART_H || memcmp(entry, esp, 16) != 0))))
 			return false;
 	}
 	return all_zero(edges->tail + table + GPT_TABLE_SIZE, edges->sector) ||
@@ -356,7 +359,7 @@ int disk_write_table(int fd, struct disk *disk, const struct disk_needs *needs, 
 		return sentence(ret_error, -EINVAL, "disk %s has sectors of a size that isn't supported", disk->name);
 	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return sentence(ret_error, -EIO, "no random numbers");
-	r = gpt_layout(disk->size / sector, sector, needs->slot_c_mib, needs->slot_d_mib, random, &disk->gpt, &needed);
+	r = gpt_layout(disk->size / sector, sector, needs->slot_c_mib, needs->slot_d_mib, needs->uefi, random, &disk->gpt, &needed);
 	if (r == -ENOSPC)
 		return too_small(disk->name, disk->size, needed, ret_error);
 	if (r == 0)
@@ -394,6 +397,26 @@ static int make_ours(struct disk *disk, const struct disk_needs *needs, char ret
 		r = take_table(fd, disk, ret_error);
 	close(fd);
 	disk->found = r == 0;
+	return r;
+}
+
+/* Disks that were laid out before there were ESPs. Without the room for one all stays as it is. */
+static int add_esp(struct disk *disk, char ret_error[SENTENCE])
+{
+	uint8_t random[16];
+	int fd, r;
+
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random) || gpt_add_esp(&disk->gpt, random) < 0)
+		return 0;
+	fd = open_disk(disk->name, O_RDWR | O_EXCL);
+	r = fd < 0 ? fd : write_tables(fd, &disk->gpt);
+	if (r < 0)
+		sentence(ret_error, r, "disk %s can't get an EFI system partition: %s", disk->name, strerror(-r));
+	else
+		r = take_table(fd, disk, ret_error);
+	if (fd >= 0)
+		close(fd);
+	gpt_ours(&disk->gpt, disk->parts);
 	return r;
 }
 
@@ -474,8 +497,8 @@ int disk_prepare(struct disk *disk, const struct disk_needs *needs, bool *ret_ma
 	int r;
 
 	*ret_made = false;
-	if (disk->found && (!needs->wipe || slots_fit(disk, needs)))
-		return 0;
+	if (disk->found && (!needs->wipe || (slots_fit(disk, needs) && (!needs->reset || disk->parts[PART_ESP] != NULL))))
+		return needs->uefi && disk->parts[PART_ESP] == NULL && !disk->read_only ? add_esp(disk, ret_error) : 0;
 	if (disk->read_only)
 		return sentence(ret_error, -EROFS, "disk %s is read-only", disk->name);
 	if (!disk->found) {

@@ -34,6 +34,8 @@ struct disk_needs {
 	uint64_t slot_c_mib;
 	uint64_t slot_d_mib;
 	bool wipe;               /* the assignment allows to destroy what is foreign */
+	bool uefi;               /* the firmware could start a system from an ESP */
+	bool reset;              /* and is to: with `wipe`, a disk of ours without an ESP is laid out anew too */
 	const char *node;        /* for the message's next step */
 };
 
@@ -52,7 +54,7 @@ int disk_mend_table(int fd, const struct disk *disk);
 
 /* Makes sure there is a disk of ours: takes disk_find's, else lays out the first blank one, else (with wipe) the first
  * foreign one that is large enough; a boot medium of ours never. Our own disk is laid out anew only with wipe and when its slots aren't as large as
- * needed; the caller has closed everything on it. `ret_made` tells that a new table was written.
+ * needed, or it has no ESP and one is needed; else it gets an ESP where there is free room. The caller has closed everything on it. `ret_made` tells that a new table was written.
  * 0; -ENODEV (none), -EROFS, -EIO (it can't be read, or not be written), -ENOSPC, -EMEDIUMTYPE (foreign), with a sentence; nothing is
  * changed then, but for what a disk that fails in the middle has taken. */
 int disk_prepare(struct disk *disk, const struct disk_needs *needs, bool *ret_made, char ret_error[SENTENCE]);

@@ -10,6 +10,9 @@
 #define MIB (UINT64_C(1) << 20)
 #define STATE_MIB 16u
 #define H_LEAST_MIB 64u
+/* Room for a large kernel and initrd, and for FAT32, which wants 65525 clusters of at least a sector. */
+#define ESP_MIB 128u
+#define ESP_MIB_4K 288u
 #define SLOT_MIB_MOST (UINT64_C(1) << 24) /* 16 TiB: far from any overflow below */
 #define HEADER_SIZE 92u
 #define SIGNATURE "EFI PART"
@@ -78,7 +81,7 @@ static const struct {
 	unsigned kind; /* second group of the type GUID */
 } parts[PARTS] = {
 	[PART_STATE] = { "STATE", 1 }, [PART_C0] = { "C0", 2 }, [PART_C1] = { "C1", 2 },
-	[PART_D0] = { "D0", 3 },       [PART_D1] = { "D1", 3 }, [PART_H] = { "H", 4 },
+	[PART_D0] = { "D0", 3 },       [PART_D1] = { "D1", 3 }, [PART_H] = { "H", 4 }, [PART_ESP] = { "ESP", 0 },
 };
 
 const char *part_name(enum part part)
@@ -90,7 +93,11 @@ void part_type(enum part part, uint8_t ret_type[16])
 {
 	char text[48];
 
-	snprintf(text, sizeof(text), "5e70a7e0-%04x-4b1d-8a5e-7265706176e0", parts[part].kind);
+	/* Firmware looks for this one (UEFI specification 2.10, 5.3.3). */
+	if (part == PART_ESP)
+		snprintf(text, sizeof(text), "c12a7328-f81f-11d2-ba4b-00a0c93ec93b");
+	else
+		snprintf(text, sizeof(text), "5e70a7e0-%04x-4b1d-8a5e-7265706176e0", parts[part].kind);
 	guid_parse(text, ret_type);
 }
 
@@ -113,7 +120,7 @@ int gpt_ours(const struct gpt *gpt, const struct gpt_entry *ret_parts[PARTS])
 		ret_parts[part] = entry;
 	}
 	for (unsigned part = 0; part < PARTS; part++)
-		if (ret_parts[part] == NULL && part != PART_H)
+		if (ret_parts[part] == NULL && part != PART_H && part != PART_ESP)
 			return -EMEDIUMTYPE;
 	return 0;
 }
@@ -155,6 +162,7 @@ static int table_parse(const uint8_t *table, uint32_t count, struct gpt *gpt)
 		memcpy(entry->guid, raw + 16, 16);
 		entry->first = get_le64(raw + 32);
 		entry->last = get_le64(raw + 40);
+		entry->number = i + 1;
 		name_parse(raw + 56, entry->name);
 		if (entry->first < gpt->first_usable || entry->last > gpt->last_usable || entry->first > entry->last ||
 		    overlaps(gpt, entry))
@@ -248,12 +256,45 @@ static void random_guid(const uint8_t random[16], uint8_t ret_guid[16])
 	ret_guid[8] = (ret_guid[8] & 0x3f) | 0x80;
 }
 
-int gpt_layout(uint64_t sectors, uint32_t sector_size, uint64_t c_mib, uint64_t d_mib,
+static void add_part(struct gpt *gpt, enum part part, uint64_t first_mib, uint64_t mib, const uint8_t random[16])
+{
+	struct gpt_entry *entry = &gpt->entries[gpt->count++];
+
+	memset(entry, 0, sizeof(*entry));
+	part_type(part, entry->type);
+	random_guid(random, entry->guid);
+	entry->first = first_mib * MIB / gpt->sector_size;
+	entry->last = (first_mib + mib) * MIB / gpt->sector_size - 1;
+	memcpy(entry->name, parts[part].name, strlen(parts[part].name) + 1);
+	entry->number = gpt->count;
+}
+
+static uint64_t esp_mib(uint32_t sector_size)
+{
+	return sector_size == 512 ? ESP_MIB : ESP_MIB_4K;
+}
+
+int gpt_add_esp(struct gpt *gpt, const uint8_t random[16])
+{
+	uint64_t per_mib = MIB / gpt->sector_size, mib = esp_mib(gpt->sector_size), end = (gpt->last_usable + 1) / per_mib, last = 0;
+
+	for (unsigned i = 0; i < gpt->count; i++) {
+		gpt->entries[i].number = i + 1; /* as gpt_format places them */
+		if (gpt->entries[i].last > last)
+			last = gpt->entries[i].last;
+	}
+	if (gpt->count == GPT_ENTRIES || end < mib || (end - mib) * per_mib <= last)
+		return -ENOSPC;
+	add_part(gpt, PART_ESP, end - mib, mib, random);
+	return 0;
+}
+
+int gpt_layout(uint64_t sectors, uint32_t sector_size, uint64_t c_mib, uint64_t d_mib, bool esp,
 	       const uint8_t random[(PARTS + 1) * 16], struct gpt *ret_gpt, uint64_t *ret_needed)
 {
 	struct gpt *gpt = ret_gpt;
-	const uint64_t mib[PARTS] = { STATE_MIB, c_mib, c_mib, d_mib, d_mib, 0 };
-	uint64_t next = 1, end; /* MiB */
+	const uint64_t mib[PART_H] = { STATE_MIB, c_mib, c_mib, d_mib, d_mib };
+	uint64_t next = 1, end, behind; /* MiB */
 
 	if ((sector_size != 512 && sector_size != GPT_SECTOR_MOST) || c_mib == 0 || d_mib == 0 ||
 	    c_mib > SLOT_MIB_MOST || d_mib > SLOT_MIB_MOST || sectors > UINT64_MAX / sector_size)
@@ -269,20 +310,15 @@ int gpt_layout(uint64_t sectors, uint32_t sector_size, uint64_t c_mib, uint64_t 
 	gpt->last_usable = sectors - 2 - GPT_TABLE_SIZE / sector_size;
 	random_guid(random + PARTS * 16, gpt->guid);
 	end = sectors * sector_size / MIB - 1;
-	for (unsigned part = 0; part < PARTS; part++) {
-		struct gpt_entry *entry = &gpt->entries[gpt->count];
-		uint64_t length = part == PART_H ? end - next : mib[part];
-
-		if (part == PART_H && length < H_LEAST_MIB)
-			break;
-		part_type((enum part)part, entry->type);
-		random_guid(random + part * 16, entry->guid);
-		entry->first = next * MIB / sector_size;
-		entry->last = (next + length) * MIB / sector_size - 1;
-		memcpy(entry->name, parts[part].name, strlen(parts[part].name) + 1);
-		next += length;
-		gpt->count++;
+	for (unsigned part = 0; part < PART_H; part++) {
+		add_part(gpt, (enum part)part, next, mib[part], random + part * 16);
+		next += mib[part];
 	}
+	behind = esp && end - next >= esp_mib(sector_size) ? esp_mib(sector_size) : 0;
+	if (end - next - behind >= H_LEAST_MIB)
+		add_part(gpt, PART_H, next, end - next - behind, random + (size_t)PART_H * 16);
+	if (behind > 0)
+		add_part(gpt, PART_ESP, end - behind, behind, random + (size_t)PART_ESP * 16);
 	return 0;
 }
 

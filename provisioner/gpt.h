@@ -4,7 +4,7 @@
  *   LBA 0         protective MBR (the first 440 bytes zero: nothing boots from this disk)
  *   LBA 1         header
  *   LBA 2 …       128 entries of 128 bytes
- *   1 MiB …       STATE | C0 | C1 | D0 | D1 | H       each aligned to 1 MiB
+ *   1 MiB …       STATE | C0 | C1 | D0 | D1 | H | ESP     each aligned to 1 MiB; ESP with UEFI firmware only
  *   end           entries and header again
  */
 #ifndef PROVISIONER_GPT_H
@@ -21,7 +21,7 @@
 /* Enough of a disk's beginning for gpt_parse, whatever the sector size. */
 #define GPT_HEAD_SIZE (2 * GPT_SECTOR_MOST + GPT_TABLE_SIZE)
 
-enum part { PART_STATE, PART_C0, PART_C1, PART_D0, PART_D1, PART_H, PARTS };
+enum part { PART_STATE, PART_C0, PART_C1, PART_D0, PART_D1, PART_H, PART_ESP, PARTS };
 
 struct gpt_entry {
 	uint8_t type[16]; /* GUIDs as they lie on the disk (mixed endian) */
@@ -29,6 +29,7 @@ struct gpt_entry {
 	uint64_t first; /* sectors, both ends inclusive */
 	uint64_t last;
 	char name[37]; /* ASCII; other characters as '?' */
+	unsigned number; /* from 1 on: its place in the table */
 };
 
 struct gpt {
@@ -57,14 +58,16 @@ int gpt_parse(const uint8_t *head, size_t size, uint32_t sector_size, uint64_t s
 /* The same for the backup, from the last `size` bytes (whole sectors). */
 int gpt_parse_backup(const uint8_t *tail, size_t size, uint32_t sector_size, uint64_t sectors, struct gpt *ret_gpt);
 
-/* Is this table Repave's? All of STATE, C0, C1, D0, D1 once, H at most once, nothing else. Then ret_parts points
- * to the entries (H may be NULL). 0, or -EMEDIUMTYPE. */
+/* Is this table Repave's? All of STATE, C0, C1, D0, D1 once, H and ESP at most once, nothing else. Then ret_parts points
+ * to the entries (H and ESP may be NULL). 0, or -EMEDIUMTYPE. */
 int gpt_ours(const struct gpt *gpt, const struct gpt_entry *ret_parts[PARTS]);
 
-/* Lays out a new disk. `random` is PARTS + 1 random GUIDs. 0, -EINVAL for impossible sizes, or -ENOSPC
- * when the disk is too small; `ret_needed` is then how many bytes it must have (else too, for information). */
-int gpt_layout(uint64_t sectors, uint32_t sector_size, uint64_t c_mib, uint64_t d_mib,
+/* Lays out a new disk, with an ESP where it is wanted and there is room for it. `random` is PARTS + 1 random GUIDs. 0, -EINVAL for
+ * impossible sizes, or -ENOSPC when the disk is too small; `ret_needed` is then how many bytes it must have (else too, for information). */
+int gpt_layout(uint64_t sectors, uint32_t sector_size, uint64_t c_mib, uint64_t d_mib, bool esp,
 	       const uint8_t random[(PARTS + 1) * 16], struct gpt *ret_gpt, uint64_t *ret_needed);
+/* Adds an ESP behind all others to a table of ours that has none. 0, or -ENOSPC when that isn't free. */
+int gpt_add_esp(struct gpt *gpt, const uint8_t random[16]);
 
 /* Sizes and places of what gpt_format writes: the primary at sector 0, the backup at the end. */
 size_t gpt_primary_size(const struct gpt *gpt);

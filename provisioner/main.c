@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "provisioner/mark.h"
 #include "provisioner/provision.h"
 #include "provisioner/ram.h"
 #include "provisioner/settings.h"
@@ -22,7 +23,8 @@ static const char usage[] =
 	"       provision --settings\n"
 	"\n"
 	"Asks the control unit which system this server is to run, makes the C: and D: slots of its disk\n"
-	"equal to the signed images, and starts that system by kexec. Run by Repave's stage 1.\n"
+	"equal to the signed images, and starts that system: by kexec, or by the firmware after a reset.\n"
+	"Run by Repave's stage 1.\n"
 	"\n"
 	"  --config FOLDER  config.json, ca.pem, root.json (default /etc/repave)\n"
 	"  --token FILE     join token (default /repave/token)\n"
@@ -78,6 +80,17 @@ static void attach_state(struct provision *p)
 		read_only_state(p);
 }
 
+/* By the mark that stage 2 left, or didn't. */
+static void look_for_last_start(struct provision *p)
+{
+	p->last.known = p->state.fd >= 0 && tries_last_start(&p->state, p->last.nonce, &p->last.way);
+	if (!p->last.known)
+		return;
+	p->last.arrived = mark_is(p->state.fd, p->last.nonce);
+	if (!p->last.arrived)
+		console_line(&p->stages, "the last start, by %s, never arrived in its system", start_way_name(p->last.way));
+}
+
 void add_notice(struct provision *p, const char *text)
 {
 	size_t used = strlen(p->notice);
@@ -108,6 +121,8 @@ static int look_for_state(struct provision *p)
 		mend_table(p);
 	if (p->disk.found)
 		attach_state(p);
+	look_for_last_start(p);
+	reset_forget(p);
 	return 0;
 }
 
@@ -161,7 +176,8 @@ int slots_in_ram(struct provision *p, const char *why)
 
 static int step_disk(struct provision *p)
 {
-	struct disk_needs needs = { p->config.slot_c_mib, p->config.slot_d_mib, p->assignment.wipe, p->identity.uuid };
+	struct disk_needs needs = { p->config.slot_c_mib, p->config.slot_d_mib, p->assignment.wipe, p->identity.uefi,
+				    p->assignment.reset, p->identity.uuid };
 	char size[16], why[SENTENCE];
 	bool made;
 	int r;

@@ -7,11 +7,13 @@
 
 #include "common/http.h"
 #include "provisioner/assignment.h"
+#include "provisioner/cmdline.h"
 #include "provisioner/config.h"
 #include "provisioner/console.h"
 #include "provisioner/disk.h"
 #include "provisioner/identify.h"
 #include "provisioner/install.h"
+#include "provisioner/seal.h"
 #include "provisioner/sentence.h"
 #include "provisioner/state.h"
 #include "provisioner/tries.h"
@@ -27,6 +29,14 @@ struct volume {
 	char path[BLOCKDEV_NAME + 8];      /* that slot's device node */
 	struct install_result result;
 	bool installed;
+};
+
+/* What is known of the start before this boot. */
+struct last_start {
+	bool known;              /* else nothing: no disk, none before, or an image that leaves no mark */
+	bool arrived;            /* stage 2 of the image ran */
+	enum start_way way;
+	char nonce[NONCE_DIGITS + 1];
 };
 
 struct provision {
@@ -47,6 +57,12 @@ struct provision {
 	char loop[32];           /* the loop device over C: in RAM; empty: none */
 	bool tls_refused;        /* the last question failed at the certificate */
 	bool clock_asked;        /* others were asked for the time in this try */
+	struct last_start last;
+	enum start_way start;    /* how this boot ends */
+	struct image_marks {
+		bool mark, reset; /* what stage 2 of the image in c can: leave a mark, be started by the firmware */
+	} marks;
+	uint16_t boot_entry;     /* the firmware's number of the entry that reset_prepare wrote */
 	bool offline;            /* no control unit had a say in this boot */
 	bool damaged;            /* the last start failed at what C: holds */
 	bool last_good;          /* c and d aren't what was assigned */
@@ -121,7 +137,24 @@ int boot_or_repair(struct provision *p);
 /* fetch.c: makes a slot of the group equal to the volume's image. */
 int fetch_volume(struct provision *p, struct volume *volume, enum part first_slot);
 
-/* boot.c: reads kernel and initrd through dm-verity and jumps. Returns only on failure. */
+/* boot.c: reads kernel and initrd through dm-verity and starts them. Returns only on failure. */
 int boot(struct provision *p);
+
+/* What was read from the verified image; the initrd with its appended archive. */
+struct reset_files {
+	int kernel, initrd;
+	uint64_t kernel_size, initrd_size;
+};
+
+/* reset.c: whether the firmware can start the image in c on this machine. 0, or -EOPNOTSUPP with the reason. */
+int reset_possible(struct provision *p);
+/* reset.c: a new key for what must not lie readable on the disk; the firmware keeps it over the reset. 0 or -errno. */
+int reset_key(struct provision *p, uint8_t ret_key[SEAL_KEY_SIZE]);
+/* reset.c: writes the files to the ESP, reads them back, and makes the boot entry. 0 or -errno. */
+int reset_prepare(struct provision *p, const struct reset_files *files, const struct buffer *cmdline);
+/* reset.c: tells the firmware to start that entry once, and resets. Returns only on failure. */
+int reset_go(struct provision *p);
+/* reset.c: removes the key of a start that never came to pass. */
+void reset_forget(struct provision *p);
 
 #endif

@@ -23,6 +23,7 @@
 #include "provisioner/dmverity.h"
 #include "provisioner/ram.h"
 #include "provisioner/sentence.h"
+#include "provisioner/stage2-start.h"
 #include "provisioner/watchdog.h"
 
 #define MODULES "/lib/modules"
@@ -325,6 +326,33 @@ static int slot_from(const char *cmdline, const char *key, struct boot_slot *ret
 	return r;
 }
 
+/* Before C: is opened: whether the system is sound is another question than whether its kernel arrived. Without a mark the
+ * system runs as well; without its configuration it doesn't. */
+static int note_start(const char *cmdline, char error[SENTENCE])
+{
+	struct boot_slot disk = { 0 };
+	struct boot_start start;
+	char device[BLOCKDEV_NAME + 8];
+	int r = cmdline_boot_start(cmdline, &start);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return sentence(error, r, "the kernel command line's repave.start isn't sound");
+	memcpy(disk.partuuid, start.state, sizeof(start.state));
+	r = wait_for_partition(&disk, device, error);
+	if (r == 0)
+		r = start_leave_mark(&start, error);
+	if (r < 0)
+		say(error);
+	if (start.way != START_RESET)
+		return 0;
+	r = start_open_config(error);
+	if (r == 0 && start_clear_esp(&start, error) < 0)
+		say(error);
+	return r;
+}
+
 static int bring_up(char error[SENTENCE])
 {
 	struct buffer cmdline = { 0 };
@@ -344,6 +372,8 @@ static int bring_up(char error[SENTENCE])
 	r = slot_from((const char *)cmdline.data, "repave.c", &c, error);
 	has_d = slot_from((const char *)cmdline.data, "repave.d", &d, error);
 	answer = answer_from((const char *)cmdline.data);
+	if (r == 0)
+		r = note_start((const char *)cmdline.data, error);
 	buffer_release(&cmdline);
 	if (r == -ENOENT)
 		return sentence(error, r, "the kernel command line has no repave.c=: this system is started by Repave's stage 1");

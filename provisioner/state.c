@@ -11,6 +11,7 @@
 
 #include "common/file.h"
 #include "common/json.h"
+#include "provisioner/mark.h"
 #include "signing/sha256.h"
 
 #define MAGIC "REPAVEST"
@@ -122,7 +123,7 @@ int state_load(struct state *state, int fd, uint64_t size)
 	bool known = state->sequence != 0;
 	int copy;
 
-	if (half < 4096)
+	if (half < 2 * MARK_SIZE)
 		return -EINVAL;
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (copy < 0)
@@ -157,7 +158,8 @@ static int format_in_half(const struct state *state, const json_t *content, stru
 {
 	int r = state_record_format(state->sequence + 1, content, ret_record);
 
-	if (r == 0 && ret_record->size > state->half)
+	/* The last 4 KiB of the partition are the mark of arrival (mark.h). */
+	if (r == 0 && ret_record->size > state->half - MARK_SIZE)
 		r = -EFBIG;
 	if (r < 0)
 		buffer_release(ret_record);

@@ -15,7 +15,7 @@
 #include "signing/client.h"
 
 #define STATE_HEADER 56u
-#define STATE_PAYLOAD_MOST ((8u << 20) - STATE_HEADER) /* a record fills half of 16 MiB */
+#define STATE_PAYLOAD_MOST ((8u << 20) - STATE_HEADER) /* a record has half of 16 MiB, less the mark (mark.h) */
 
 /* Roles of trusted metadata that are kept: the four top-level ones and some of accounts. */
 #define STATE_ROLES_MOST 20u

@@ -110,6 +110,24 @@ bool tries_last_good(const struct state *state, struct system_pair *ret_pair)
 	return pair_parse(json_object_get(state->content, "healthy"), ret_pair);
 }
 
+int tries_note_start(struct state *state, const char *nonce, enum start_way way, bool marked)
+{
+	json_object_del(state->content, "start");
+	return marked ? set_new(state, "start", json_pack("{s:s,s:s}", "nonce", nonce, "by", start_way_name(way))) : 0;
+}
+
+bool tries_last_start(const struct state *state, char ret_nonce[33], enum start_way *ret_way)
+{
+	const json_t *start = json_object_get(state->content, "start");
+	const char *nonce = json_get_string(start, "nonce"), *by = json_get_string(start, "by");
+
+	if (nonce == NULL || by == NULL || strlen(nonce) != 32 || nonce[strspn(nonce, "0123456789abcdef")] != '\0' ||
+	    start_way_parse(by, ret_way) < 0)
+		return false;
+	strcpy(ret_nonce, nonce);
+	return true;
+}
+
 bool failures_add(struct failures *failures, uint64_t assignment, unsigned most)
 {
 	if (failures->assignment != assignment)

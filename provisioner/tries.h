@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "provisioner/assignment.h"
+#include "provisioner/cmdline.h"
 #include "provisioner/state.h"
 
 /* An OS and its application, in the slots where they lie. Empty `root` in `d`: no application. */
@@ -36,6 +37,12 @@ int tries_begin(struct state *state, uint64_t assignment, const struct system_pa
 int tries_healthy(struct state *state, const char *c_root, const char *d_root);
 /* The pair that was healthy last. False when there is none. */
 bool tries_last_good(const struct state *state, struct system_pair *ret_pair);
+
+/* Notes the start that comes next, so that stage 1 can look for its mark (mark.h) afterwards; with `marked` false the image's stage
+ * 2 leaves none, and nothing will be known of this start. Not stored yet. 0 or -ENOMEM. */
+int tries_note_start(struct state *state, const char *nonce, enum start_way way, bool marked);
+/* The start that was noted last. False when there is none. */
+bool tries_last_start(const struct state *state, char ret_nonce[33], enum start_way *ret_way);
 
 /* Installs of an assignment that failed one after the other, in this run of stage 1. All 0 at first. */
 struct failures {

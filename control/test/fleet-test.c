@@ -601,6 +601,72 @@ static void test_database_is_closed_to_others(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* ------------------------------------------------------------------ starts that were lost */
+static void tell_start(struct fixture *f, const char *firmware, unsigned number, const char *wanted)
+{
+	struct boot_request request = { .inventory = json_pack("{ss ss}", "uuid", NODE_1, "firmware", firmware), .slots = json_object() };
+	json_t *answer = NULL;
+
+	strcpy(request.nonce, NONCE_1);
+	request.last_start = (struct last_start){ .known = number > 0, .way = START_KEXEC, .arrived = false };
+	snprintf(request.last_start.nonce, sizeof request.last_start.nonce, "%032x", number);
+	assert_int_equal(fleet_boot(f->fleet, &images, NULL, NODE_1, &request, "127.0.0.1", 1000, &answer), 0);
+	boot_request_release(&request);
+	assert_string_equal(json_get_string(answer, "start"), wanted);
+	json_decref(answer);
+}
+
+static void test_lost_starts_flip_to_reset_and_outlive_the_daemon(void **state)
+{
+	struct fixture *f = *state;
+	json_t *change = json_pack("{ss}", "os", "debian");
+	char why[ERROR_TEXT];
+
+	assert_int_equal(fleet_set_default(f->fleet, &images, change, why), 0);
+	json_decref(change);
+	tell_start(f, "uefi", 0, "kexec");
+	tell_start(f, "uefi", 1, "kexec");
+	tell_start(f, "uefi", 1, "kexec");
+	close_fleet(f);
+	assert_int_equal(open_fleet(f), 0);
+	tell_start(f, "uefi", 2, "reset");
+	tell_start(f, "bios", 0, "kexec");
+}
+
+static void test_store_of_schema_1_keeps_its_nodes(void **state)
+{
+	static const char old[] =
+		"CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+		"CREATE TABLE nodes (id TEXT PRIMARY KEY, enrolled INTEGER NOT NULL, address TEXT NOT NULL,"
+		" stage1_version TEXT NOT NULL, inventory TEXT NOT NULL, slots TEXT NOT NULL, assignment TEXT NOT NULL);"
+		"CREATE TABLE boots (sequence INTEGER PRIMARY KEY AUTOINCREMENT, node TEXT NOT NULL REFERENCES nodes(id),"
+		" nonce TEXT NOT NULL, started INTEGER NOT NULL, updated INTEGER NOT NULL, assignment INTEGER NOT NULL,"
+		" os_target TEXT NOT NULL, app_target TEXT NOT NULL, event TEXT NOT NULL, stage TEXT NOT NULL,"
+		" error TEXT NOT NULL, stages TEXT NOT NULL, images TEXT NOT NULL, UNIQUE (node, nonce));"
+		"INSERT INTO nodes VALUES ('" NODE_1 "', 7, '', '', '{}', '{}', '{\"number\": 3, \"os\": \"debian\", \"app\": \"\","
+		" \"wipe\": false, \"os_target\": \"\", \"app_target\": \"\", \"config\": {}}');"
+		"PRAGMA user_version=1";
+	struct fixture *f = *state;
+	const struct node *node;
+	char why[ERROR_TEXT];
+	sqlite3 *db;
+
+	close_fleet(f);
+	assert_int_equal(unlink(f->path), 0);
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, old, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	for (unsigned opened = 0; opened < 2; opened++) { /* the second time it is of this version */
+		assert_int_equal(open_fleet(f), 0);
+		assert_int_equal(fleet_find(f->fleet, NODE_1, &node, why), 0);
+		assert_string_equal(node->assignment.os, "debian");
+		assert_int_equal(node->assignment.start, START_POLICY_AUTO);
+		if (opened == 0)
+			close_fleet(f);
+	}
+	tell_start(f, "uefi", 1, "kexec");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -618,6 +684,8 @@ int main(void)
 		cmocka_unit_test(test_time_left_needs_a_rate),
 		cmocka_unit_test(test_hostile_progress_is_refused),
 		TEST(test_report_of_a_stranger_is_refused),
+		TEST(test_lost_starts_flip_to_reset_and_outlive_the_daemon),
+		TEST(test_store_of_schema_1_keeps_its_nodes),
 		TEST(test_only_the_newest_boots_are_kept),
 		TEST(test_killed_daemon_forgets_nothing_it_answered),
 		TEST(test_default_survives_a_restart),

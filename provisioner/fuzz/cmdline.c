@@ -11,6 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct buffer text = { 0 };
 	struct boot_slot slot, again;
+	struct boot_start start, start_again;
 	char *line = malloc(size + 1);
 
 	if (line == NULL)
@@ -23,6 +24,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		     memcmp(&slot, &again, sizeof(slot)) != 0))
 			abort();
 	}
+	buffer_release(&text);
+	if (cmdline_boot_start(line, &start) == 0 &&
+	    (cmdline_add_boot_start(&text, &start) < 0 || cmdline_boot_start((const char *)text.data, &start_again) < 0 ||
+	     start.way != start_again.way || strcmp(start.nonce, start_again.nonce) != 0))
+		abort();
 	buffer_release(&text);
 	cmdline_add_consoles(&text, line);
 	buffer_release(&text);

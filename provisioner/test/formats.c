@@ -38,7 +38,7 @@ static void make_table(struct table *table, uint32_t sector_size)
 
 	for (size_t i = 0; i < sizeof(random); i++)
 		random[i] = (uint8_t)(i * 7 + 1);
-	assert_int_equal(gpt_layout(8 * GIB / sector_size, sector_size, 1024, 512, random, &table->gpt, &needed), 0);
+	assert_int_equal(gpt_layout(8 * GIB / sector_size, sector_size, 1024, 512, true, random, &table->gpt, &needed), 0);
 	assert_int_equal(needed, (2 + 16 + 2 * 1024 + 2 * 512) * UINT64_C(1048576));
 	memset(table->head, 0, sizeof(table->head));
 	gpt_format(&table->gpt, table->head, table->backup);
@@ -188,12 +188,12 @@ static void test_small_disk_tells_what_it_needs(void **state)
 	uint64_t needed = 0;
 
 	(void)state;
-	assert_int_equal(gpt_layout(GIB / 512, 512, 1024, 512, random, &gpt, &needed), -ENOSPC);
+	assert_int_equal(gpt_layout(GIB / 512, 512, 1024, 512, false, random, &gpt, &needed), -ENOSPC);
 	assert_int_equal(needed, 3090 * UINT64_C(1048576));
-	assert_int_equal(gpt_layout(needed / 512 - 1, 512, 1024, 512, random, &gpt, &needed), -ENOSPC);
-	assert_int_equal(gpt_layout(needed / 512, 512, 1024, 512, random, &gpt, &needed), 0);
+	assert_int_equal(gpt_layout(needed / 512 - 1, 512, 1024, 512, false, random, &gpt, &needed), -ENOSPC);
+	assert_int_equal(gpt_layout(needed / 512, 512, 1024, 512, false, random, &gpt, &needed), 0);
 	assert_int_equal(gpt.count, PART_H); /* no room for H: none */
-	assert_int_equal(gpt_layout(GIB, 512, UINT64_MAX, 512, random, &gpt, &needed), -EINVAL);
+	assert_int_equal(gpt_layout(GIB, 512, UINT64_MAX, 512, false, random, &gpt, &needed), -EINVAL);
 }
 
 /* ------------------------------------------------------------------ STATE */

@@ -52,6 +52,25 @@ static void test_start_without_health_counts_and_healthy_one_forgets(void **unus
 	state_release(&state);
 }
 
+static void test_start_of_an_image_without_marks_is_unknown(void **unused)
+{
+	char nonce[33];
+	enum start_way way;
+	struct state state;
+
+	(void)unused;
+	assert_int_equal(state_init(&state), 0);
+	assert_false(tries_last_start(&state, nonce, &way));
+	assert_int_equal(tries_note_start(&state, "00112233445566778899aabbccddeeff", START_RESET, true), 0);
+	assert_true(tries_last_start(&state, nonce, &way));
+	assert_string_equal(nonce, "00112233445566778899aabbccddeeff");
+	assert_int_equal(way, START_RESET);
+	/* The one before must not be taken for it. */
+	assert_int_equal(tries_note_start(&state, "00112233445566778899aabbccddeeff", START_KEXEC, false), 0);
+	assert_false(tries_last_start(&state, nonce, &way));
+	state_release(&state);
+}
+
 static void test_new_assignment_or_image_begins_at_zero(void **unused)
 {
 	struct system_pair new = pair('b', '1', true), newer = pair('c', '1', true), alone = pair('b', '1', false);
@@ -264,6 +283,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_start_without_health_counts_and_healthy_one_forgets),
+		cmocka_unit_test(test_start_of_an_image_without_marks_is_unknown),
 		cmocka_unit_test(test_new_assignment_or_image_begins_at_zero),
 		cmocka_unit_test(test_planted_starts_that_nobody_saw_do_not_count),
 		cmocka_unit_test(test_last_good_start_keeps_the_failed_count),
