@@ -59,13 +59,13 @@ static int add_volume(const struct provision *p, const struct volume *volume, co
 	return r < 0 ? r : cmdline_add_boot_slot(cmdline, key, &slot);
 }
 
-/* A server without a disk has no place for a mark. */
+/* A server without a disk to write to has no place for a mark. */
 static int add_start(struct provision *p, struct buffer *cmdline)
 {
 	struct boot_start start = { .way = p->start, .esp = "-" };
 	int r;
 
-	if (p->disk.in_ram)
+	if (p->disk.in_ram || p->disk.read_only)
 		return 0;
 	snprintf(start.nonce, sizeof(start.nonce), "%s", p->nonce);
 	guid_format(p->disk.parts[PART_STATE]->guid, start.state);
