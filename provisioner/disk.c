@@ -294,10 +294,9 @@ int disk_refuse(const char *name, uint64_t size, const char *what, const char *n
 
 static int too_small(const char *name, uint64_t size, uint64_t needed, char ret_error[SENTENCE])
 {
-	char have[16], need[16];
-
-	return sentence(ret_error, -ENOSPC, "disk %s has %s, but slots of the configured sizes need %s: use a larger disk, or "
-			"smaller slots (make menuconfig)", name, format_size(size, have), format_size(needed, need));
+	/* In MiB: two sizes that round to the same number of GiB explain nothing. */
+	return sentence(ret_error, -ENOSPC, "disk %s has %" PRIu64 " MiB, but slots of the configured sizes need %" PRIu64
+			" MiB: use a larger disk, or smaller slots (make menuconfig)", name, size / MIB, needed / MIB);
 }
 
 static int wipe_edges(int fd, const struct gpt *gpt)

@@ -382,7 +382,7 @@ def test_disk_faults_sample(fleet):
     disk.start([("write", disk.place("C1", middle)), ("write", disk.place("C1", 100))])
     disk.ends("the update can't be written", r"slot C1 can't be written[^\n]*C: and D: are in RAM", "in RAM")
     with open(disk.real, "r+b") as file:
-        file.truncate(3 << 30)
+        file.truncate(3500 << 20)
     disk.start(fresh=False)
     disk.ends("disk that shrank", r"FAILED: disk vda[^\n]*holds a GPT partition table of a larger disk[^\n]*--wipe", "refused")
 
