@@ -20,6 +20,8 @@
 
 #define LINE 640
 #define CONSOLES_MOST 8u
+/* VGA text has 80 columns. A longer line would wrap, and a carriage return goes back over its last row only. */
+#define SCREEN 79u
 
 double uptime(void)
 {
@@ -218,14 +220,30 @@ void progress_format(uint64_t done, uint64_t total, double seconds, char ret_tex
 	}
 }
 
+void progress_line(const char *what, const char *label, const char *figures, char ret_text[PROGRESS_TEXT])
+{
+	char head[PROGRESS_TEXT];
+	size_t used = strlen(figures) + 2;
+	int most = used < SCREEN ? (int)(SCREEN - used) : 0;
+
+	snprintf(head, sizeof(head), "%s %s", what, label);
+	snprintf(ret_text, PROGRESS_TEXT, "%-*.*s  %s", most, most, head, figures);
+}
+
 static void progress_print(struct progress *progress, uint64_t done, uint64_t total, enum which which)
 {
 	char text[LINE], figures[PROGRESS_TEXT];
-	size_t used = prefix(progress->stages, text);
 
 	progress_format(done, total, uptime() - progress->since, figures);
-	snprintf(text + used, LINE - used, "%s  %-10s %s", progress->label, progress->what, figures);
-	put(text, strlen(text), which == SCREENS ? "\r\033[K" : "", which == SCREENS ? "" : "\n", which);
+	if (which == SCREENS) {
+		progress_line(progress->what, progress->label, figures, text);
+		put(text, strlen(text), "\r\033[K", "", which);
+	} else {
+		size_t used = prefix(progress->stages, text);
+
+		snprintf(text + used, LINE - used, "%s  %-10s %s", progress->label, progress->what, figures);
+		put(text, strlen(text), "", "\n", which);
+	}
 }
 
 void progress_show(struct progress *progress, const char *what, uint64_t done, uint64_t total)

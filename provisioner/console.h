@@ -61,6 +61,9 @@ uint64_t speed_look(struct speed *speed, uint64_t done, double now);
 #define PROGRESS_TEXT 96u
 /* Pure. " 42%  12.6 MiB/30.0 MiB  4.2 MiB/s  4 s left", after `seconds` of work. */
 void progress_format(uint64_t done, uint64_t total, double seconds, char ret_text[PROGRESS_TEXT]);
+/* Pure. "fetching minimal 1.0+20261121      42%  12.6 MiB/30.0 MiB  4.2 MiB/s  4 s left": one row of a screen, so that a carriage
+ * return can write over all of it. A long label is cut, the figures never are. */
+void progress_line(const char *what, const char *label, const char *figures, char ret_text[PROGRESS_TEXT]);
 
 void progress_init(struct progress *ret_progress, const struct stages *stages, const char *label);
 /* `what` is a literal; another one than before starts a new piece of work. Bytes. */

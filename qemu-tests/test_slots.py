@@ -163,7 +163,8 @@ def test_progress_shows_on_screen_and_serial_line(fleet):
     screen = server.screen()
     print(screen)
     assert "assignment 1: os/minimal" in screen and "fetch-c" in screen, screen
-    assert "100%" in screen and "MiB/s" in screen, screen
+    assert re.search(r"^fetching minimal \S+ +100% .* MiB/s$", screen, re.M), screen
+    assert len(re.findall("^fetching minimal", screen, re.M)) == 1, f"rows that progress left behind:\n{screen}"
     server.wait_for(r"^repave: healthy")
 
 

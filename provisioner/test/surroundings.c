@@ -154,6 +154,21 @@ static void test_progress_has_bytes_rate_and_time_left(void **state)
 	assert_string_equal(text, "100%  0 B/0 B");
 }
 
+static void test_progress_fits_one_row_of_a_screen(void **state)
+{
+	char figures[PROGRESS_TEXT], line[PROGRESS_TEXT];
+
+	(void)state;
+	progress_format(UINT64_C(1234) << 20, UINT64_C(4321) << 20, 100, figures);
+	progress_line("fetching", "minimal 1.0+20261121", figures, line);
+	assert_string_equal(line, "fetching minimal 1.0+20261121      28%  1.2 GiB/4.2 GiB  12.3 MiB/s  4 min left");
+	assert_true(strlen(line) < 80);
+	progress_line("fetching", "an-operating-system-with-a-name 2026.11.21-20261121+security.17", figures, line);
+	assert_true(strlen(line) < 80);
+	assert_non_null(strstr(line, "  28%  1.2 GiB/4.2 GiB"));
+	assert_int_equal(memcmp(line, "fetching an-operating", 21), 0);
+}
+
 static void test_stall_shows_in_the_speed(void **state)
 {
 	struct speed speed = { 0 };
@@ -249,6 +264,7 @@ int main(void)
 		cmocka_unit_test(test_unsound_table_ends_the_search),
 		cmocka_unit_test(test_kernel_command_line_counts_before_firmware_and_dhcp),
 		cmocka_unit_test(test_progress_has_bytes_rate_and_time_left),
+		cmocka_unit_test(test_progress_fits_one_row_of_a_screen),
 		cmocka_unit_test(test_stall_shows_in_the_speed),
 		cmocka_unit_test(test_line_of_one_thread_does_not_run_into_progress_of_another),
 		cmocka_unit_test(test_clock_of_1970_or_2099_is_impossible),
