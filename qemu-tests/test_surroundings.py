@@ -232,3 +232,15 @@ def test_hostile_dhcp_servers_cost_time_and_nothing_else(fleet):
     log = (fleet.folder / "network.log").read_text()
     print(log)
     assert "the lease of 224.0.0.1" in log and not list(network.root.rglob("made")), log
+
+
+def test_only_a_proxy_reaches_the_control_unit(fleet):
+    conf = fleet.folder / "tinyproxy.conf"
+    conf.write_text(f'Port 3128\nListen {fleet_module.CONTROL_UNIT}\nLogFile "{fleet.folder}/tinyproxy.log"\nLogLevel Connect\nTimeout 60\n')
+    fleet.processes.append(fleet_module.Process(["tinyproxy", "-d", "-c", conf], fleet.folder / "tinyproxy.out"))
+    # For a guest, that address is the guest itself; for the proxy, the machine of the control unit.
+    server = fleet.server(medium="direct", cmdline=f"repave.cu=127.0.0.1 repave.proxy=http://{fleet_module.CONTROL_UNIT}:3128")
+    begin(fleet, server)
+    log = (fleet.folder / "tinyproxy.log").read_text()
+    assert re.search(r"CONNECT 127\.0\.0\.1:\d+ ", log) and re.search(r"GET http://127\.0\.0\.1:\d+/repository/targets/os/minimal/", log), log
+    assert fleet.control.node(server.id)["last_boot"]["error"] is None
