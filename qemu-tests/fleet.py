@@ -215,6 +215,7 @@ class Server:
         self.qmp_file = self.folder / "qmp.sock"
         self.append = list(append)
         self.cmdline = cmdline
+        self.esp = BUILD / "boot/repave-esp.img"
         self.process = None
         self.mark = 0
         self.started = None
@@ -243,7 +244,7 @@ class Server:
             return ["-machine", "q35",
                     "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}",
                     "-drive", f"if=pflash,format=raw,unit=1,file={self.folder}/vars.fd",
-                    "-drive", f"file={boot}/repave-esp.img,format=raw,if=none,id=boot,snapshot=on",
+                    "-drive", f"file={self.esp},format=raw,if=none,id=boot,snapshot=on",
                     "-device", "virtio-blk-pci,drive=boot,bootindex=0"]
         raise Failure(f"MEDIUM={self.medium}: no such boot medium; there are pxe, iso, disk, uki and direct")
 

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Starting the verified system in another way than by kexec, and what the control unit remembers of it."""
+import re
+
+from fleet import BUILD, run
+
 SECRET = "s3cret-of-this-node-that-no-disk-may-hold"
 EFIVARS = "/sys/firmware/efi/efivars"
 
@@ -52,3 +56,27 @@ def test_reset_instead_of_kexec_boots_the_same_system(fleet):
     server.reset()
     server.wait_for(r"by kexec")
     assert fleet.control.node(server.id)["starts"]["kexec"]["arrived"] == 1
+
+
+def esp_with(folder, words):
+    """The EFI medium with another kernel command line of stage 1; it must be no longer than the real one."""
+    run(["objcopy", "-O", "binary", "--only-section=.cmdline", BUILD / "boot/repave.efi", folder / "cmdline"])
+    line, medium = (folder / "cmdline").read_bytes(), (BUILD / "boot/repave-esp.img").read_bytes()
+    assert medium.count(line) == 1 and len(words) <= len(line), line
+    (folder / "esp.img").write_bytes(medium.replace(line, words.encode().ljust(len(line))))
+    return folder / "esp.img"
+
+
+def test_kernel_that_refuses_kexec_leaves_the_start_to_the_firmware(fleet):
+    server = fleet.server(medium="uki", memory=1024)
+    server.esp = esp_with(fleet.folder, "console=ttyS0,115200 sysctl.kernel.kexec_load_disabled=1")
+    fleet.control.start()
+    fleet.default("debian", "web")
+    server.start()
+    server.wait_for(r"the firmware starts it after a reset: ")
+    server.wait_for(r"by reset")
+    fleet.answer(server, "debian", "web")
+    assert "repave.start=reset:" in fleet.ssh(server, "cat /proc/cmdline")
+    boot = fleet.control.node(server.id)["last_boot"]
+    assert boot["event"] == "reset", boot
+    assert re.search("the firmware starts it after a reset: the kernel refuses to load .*: Operation not permitted", boot["error"]), boot
