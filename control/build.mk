@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 control-api := control/names.c control/starts.c control/assignment.c control/node-request.c control/resolve.c control/model.c \
 	common/http-text.c
-control-state := control/state.c control/pki.c control/store-sqlite.c
-control-core := $(control-api) control/fleet.c control/served.c control/catalogue.c control/renewal.c \
+control-store := control/store-sqlite.c control/store-schema.c control/store-backup.c control/store-records.c control/records.c
+control-state := control/state.c control/pki.c control/csr.c control/secret.c $(control-store)
+control-core := $(control-api) control/fleet.c control/identity.c control/registry.c control/throttle.c control/access.c \
+	control/operator-identity.c control/chores.c control/served.c control/catalogue.c control/renewal.c \
 	control/online-keys.c control/keeper.c control/control.c control/route.c control/node-api.c \
 	control/operator-api.c control/repository.c control/http-server.c control/listener.c
 control-pki-libs := -lmbedx509 -lmbedcrypto
@@ -11,7 +13,7 @@ host-programs += repaved repave
 # The signing side for snapshot and timestamp; the keys of the other roles are elsewhere.
 repaved-src := control/repaved.c control/options.c control/trust.c $(control-core) $(control-state) common/seekable.c $(common-core) \
 	signing/folder.c $(signing-author) $(signing-verify)
-repaved-libs := -lmicrohttpd -lsqlite3 $(control-pki-libs) $(signing-author-libs) -lpthread
+repaved-libs := -lmicrohttpd -lgnutls -lsqlite3 $(control-pki-libs) $(signing-author-libs) -lpthread
 repave-src := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c control/cli-watch.c control/watch.c $(control-api) $(control-state) \
 	$(common-core) $(common-http)
 repave-libs := -lcurl -lsqlite3 $(control-pki-libs) -ljansson
@@ -30,8 +32,8 @@ test-unit-needs += $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
 unit-tests += control-names-test control-fleet-test
 control-names-test-src := control/test/names-test.c control/names.c control/route.c control/repository.c \
 	control/http-server.c $(common-core)
-control-names-test-libs := -lmicrohttpd -ljansson
-control-fleet-test-src := control/test/fleet-test.c control/fleet.c control/store-sqlite.c $(control-api) $(common-core)
+control-names-test-libs := -lmicrohttpd -lgnutls -ljansson
+control-fleet-test-src := control/test/fleet-test.c control/fleet.c $(control-store) $(control-api) $(common-core)
 control-fleet-test-libs := -lsqlite3 -ljansson
 unit-tests += control-starts-test
 control-starts-test-src := control/test/starts-test.c control/starts.c control/names.c $(common-core)

@@ -2,7 +2,12 @@
 #include "control/control.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
+
+#include "common/log.h"
 
 int64_t control_enter(struct control *control, bool wait)
 {
@@ -13,9 +18,75 @@ int64_t control_enter(struct control *control, bool wait)
 	return now;
 }
 
+int64_t control_lock(struct control *control)
+{
+	pthread_mutex_lock(&control->lock);
+	return time(NULL);
+}
+
 void control_leave(struct control *control)
 {
 	pthread_mutex_unlock(&control->lock);
+}
+
+const char *control_bearer(const char *authorization)
+{
+	static const char scheme[] = "Bearer ";
+
+	return authorization && !strncmp(authorization, scheme, sizeof scheme - 1) ? authorization + sizeof scheme - 1 : NULL;
+}
+
+/* Of a clock that nobody sets. */
+static int64_t steady_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec;
+}
+
+bool control_throttled(struct control *control, const struct http_call *call, struct http_answer *answer)
+{
+	unsigned seconds = throttle_wait(control->throttle, call->peer, steady_seconds());
+
+	if (seconds) {
+		http_answer_error(answer, 429, "too many wrong tokens came from this address; wait, and check the token");
+		answer->retry_after = seconds;
+	}
+	return seconds != 0;
+}
+
+void control_note_wrong(struct control *control, const struct http_call *call)
+{
+	int64_t now = steady_seconds();
+
+	throttle_note(control->throttle, call->peer, now);
+	if (!throttle_wait(control->throttle, call->peer, now))
+		return;
+	now = control_lock(control);
+	control_event(control, now, "", SEVERITY_WARNING, "wrong-tokens", json_pack("{ss}", "address", call->peer),
+		      "%s showed %u wrong tokens within a minute; none of it are looked at for the rest of that", call->peer, THROTTLE_MOST);
+	control_leave(control);
+}
+
+int control_event(struct control *control, int64_t now, const char *node, enum severity severity, const char *kind, json_t *data,
+		  const char *format, ...)
+{
+	char text[ERROR_TEXT];
+	struct event event = { .time = now, .node = node, .severity = severity, .kind = kind, .text = text, .data = data };
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	r = store_add_event(control->store, &event);
+	json_decref(data);
+	if (severity >= SEVERITY_WARNING)
+		log_warning("%s%s%s", node, node[0] ? ": " : "", text);
+	else
+		log_info("%s%s%s", node, node[0] ? ": " : "", text);
+	return r;
 }
 
 unsigned control_status(int error)

@@ -9,23 +9,48 @@
 #include "control/catalogue.h"
 #include "control/fleet.h"
 #include "control/http-server.h"
+#include "control/identity.h"
 #include "control/keeper.h"
+#include "control/pki.h"
+#include "control/throttle.h"
 
-#define JOIN_TOKEN_SIZE 64u /* characters: 32 random bytes in hexadecimal */
+#define JOIN_TOKEN_SIZE TOKEN_SIZE
+
+/* What an operator may set. */
+struct settings {
+	enum enrol_policy enrol;
+	int64_t clone_seconds;
+};
 
 struct control {
-	pthread_mutex_t lock; /* of fleet and catalogue */
+	pthread_mutex_t lock; /* of fleet, store, settings and catalogue */
 	struct fleet *fleet;
+	struct store *store;
+	struct settings settings;
 	struct catalogue *catalogue;
 	struct keeper *keeper;
-	char join_token[JOIN_TOKEN_SIZE + 1];
+	struct pki_signer *signer;
+	struct throttle *throttle;
+	char join_token[JOIN_TOKEN_SIZE + 1]; /* of the boot media */
 	int64_t started; /* seconds since 1970 */
 };
 
 /* Takes the lock, for control_leave to give back, with the catalogue brought up to date: always for an operator, who has just
  * published perhaps (`wait`); for a node if that is done within two seconds. Returns the time it is, in seconds since 1970. */
 int64_t control_enter(struct control *control, bool wait);
+/* The same without a look at the repository, for what doesn't need it. */
+int64_t control_lock(struct control *control);
 void control_leave(struct control *control);
+
+/* The token of "Bearer TOKEN"; NULL without. */
+const char *control_bearer(const char *authorization);
+/* Refuses with 429 an address that showed too many wrong tokens. True when the answer is made. */
+bool control_throttled(struct control *control, const struct http_call *call, struct http_answer *answer);
+/* The address showed a wrong one; the first time it is too many, that is an event. Not within control_enter. */
+void control_note_wrong(struct control *control, const struct http_call *call);
+/* Stores an event and logs it, from a warning on as such. Within control_enter; `data` is taken over and may be NULL. 0 or -EIO. */
+int control_event(struct control *control, int64_t now, const char *node, enum severity severity, const char *kind, json_t *data,
+		  const char *format, ...) __attribute__((format(printf, 7, 8)));
 
 /* Status for an error of fleet_*: 400, 404, 409 or 500. */
 unsigned control_status(int error);

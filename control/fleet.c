@@ -376,14 +376,24 @@ out:
 
 /* ------------------------------------------------------------------ what nodes say */
 
-static int enrol(struct fleet *fleet, const char *id, int64_t now, struct node **ret_node)
+struct node *fleet_get(struct fleet *fleet, const char *id)
+{
+	return find_id(fleet, id);
+}
+
+void fleet_forget(struct fleet *fleet, const char *id)
+{
+	remove_node(fleet, id);
+}
+
+int fleet_add(struct fleet *fleet, const char *id, int64_t now, struct node **ret_node)
 {
 	struct node *node = node_new(id);
 	int r;
 
 	if (!node)
 		return -ENOMEM;
-	node->enrolled = now;
+	node->enrolled = node->since = now;
 	r = insert_node(fleet, node);
 	if (!r)
 		*ret_node = node;
@@ -480,6 +490,9 @@ static int copy_with_request(const struct node *node, const struct boot_request 
 	ret_copy->inventory = json_incref(request->inventory);
 	ret_copy->slots = json_incref(request->slots);
 	starts_count(&ret_copy->starts, &request->last_start);
+	/* What the former boot's agent may no longer use. */
+	if (strcmp(ret_copy->identity.agent_nonce, request->nonce))
+		ret_copy->identity.agent_key[0] = ret_copy->identity.agent_nonce[0] = 0;
 	return 0;
 }
 
@@ -503,7 +516,8 @@ static bool worth_storing(const struct node *old, const struct node *new)
 {
 	return strcmp(old->address, new->address) || strcmp(old->stage1_version, new->stage1_version) ||
 	       strcmp(old->assignment.os, new->assignment.os) || !json_equal(old->inventory, new->inventory) ||
-	       !json_equal(old->slots, new->slots) || strcmp(old->starts.counted, new->starts.counted);
+	       !json_equal(old->slots, new->slots) || strcmp(old->starts.counted, new->starts.counted) ||
+	       strcmp(old->identity.agent_key, new->identity.agent_key);
 }
 
 int fleet_boot(struct fleet *fleet, const struct image_list *images, const char *refusal, const char *id,
@@ -514,19 +528,16 @@ int fleet_boot(struct fleet *fleet, const struct image_list *images, const char 
 	struct boot boot = { 0 };
 	char why[ERROR_TEXT];
 	const char *reason;
-	bool is_new = !node, numbered = false;
+	bool numbered = false;
 	json_t *answer = NULL;
-	int r = is_new ? enrol(fleet, id, now, &node) : 0;
+	int r = node ? copy_with_request(node, request, address, &changed) : -ENOENT;
 
 	if (r < 0)
 		return r;
-	r = copy_with_request(node, request, address, &changed);
-	if (r < 0)
-		goto forget;
 	r = take_default(fleet, &changed.assignment);
 	if (r < 0) {
 		drop_copy(&changed);
-		goto forget;
+		return r;
 	}
 	reason = refusal ? refusal : must_wait(images, &changed, &os, &app, why);
 	if (reason) {
@@ -540,16 +551,14 @@ int fleet_boot(struct fleet *fleet, const struct image_list *images, const char 
 		r = -ENOMEM;
 	if (!r && !reason)
 		r = add_starts_seen(fleet, &changed, answer);
-	if (!r && (is_new || !reason || worth_storing(node, &changed)))
+	if (!r && (!reason || worth_storing(node, &changed)))
 		r = store_change(fleet, &changed, numbered, reason ? NULL : &boot);
 	if (r < 0) {
 		json_decref(answer);
 		boot_release(&boot);
 		drop_copy(&changed);
-		goto forget;
+		return r;
 	}
-	if (is_new)
-		log_info("node %s enrolled from %s", id, address);
 	if (reason && !(node->waiting && !strcmp(node->waiting_for, reason)))
 		log_info("node %s waits: %s", id, reason);
 	if (strcmp(node->starts.counted, changed.starts.counted) && !request->last_start.arrived)
@@ -558,7 +567,7 @@ int fleet_boot(struct fleet *fleet, const struct image_list *images, const char 
 	if (numbered)
 		fleet->last_number = node->assignment.number;
 	node->last_seen = now;
-	if (is_new || !reason || !node->waiting || strcmp(node->waiting_for, reason))
+	if (!reason || !node->waiting || strcmp(node->waiting_for, reason))
 		node->since = now;
 	node->progress = (struct boot_progress){ 0 };
 	node->waiting = reason != NULL;
@@ -570,10 +579,6 @@ int fleet_boot(struct fleet *fleet, const struct image_list *images, const char 
 	}
 	*ret_answer = answer;
 	return 0;
-forget:
-	if (is_new)
-		remove_node(fleet, id);
-	return r;
 }
 
 /* "wipe" is permission for one disk, once: when the node is past its disk, a later boot must not have it. */

@@ -28,8 +28,15 @@ const struct node *fleet_node(const struct fleet *fleet, size_t index);
  * 0; -ENOENT; -ENOTUNIQ when several fit. A sentence in `ret_error` with each. */
 int fleet_find(const struct fleet *fleet, const char *text, const struct node **ret_node, char ret_error[ERROR_TEXT]);
 
-/* A node asks what to boot: stores its inventory, enrols it when it is new, and answers as docs/protocol.md says: with a wait when
- * `refusal` (a sentence, or NULL) says why nobody may boot now. `now` in seconds since 1970. 0 with a new reference in `ret_answer`, or -errno. */
+/* For control/registry.c, which gives nodes their identities, and stores what it changes. By the whole id; NULL without such a node. */
+struct node *fleet_get(struct fleet *fleet, const char *id);
+/* A node that isn't stored yet. 0 or -ENOMEM. */
+int fleet_add(struct fleet *fleet, const char *id, int64_t now, struct node **ret_node);
+/* Undoes that. */
+void fleet_forget(struct fleet *fleet, const char *id);
+
+/* A node asks what to boot: stores its inventory, and answers as docs/protocol.md says: with a wait when
+ * `refusal` (a sentence, or NULL) says why nobody may boot now. `now` in seconds since 1970. 0 with a new reference in `ret_answer`; -ENOENT when there is no such node; -errno. */
 int fleet_boot(struct fleet *fleet, const struct image_list *images, const char *refusal, const char *id,
 	       const struct boot_request *request, const char *address, int64_t now, json_t **ret_answer);
 /* A node reports on a boot. What only says how far a stage is stays in memory: many nodes say so every few seconds. 0; -ENOENT when there is no such node; -errno. */

@@ -3,10 +3,15 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/bytes.h"
@@ -26,6 +31,7 @@
 
 struct http_server {
 	struct MHD_Daemon *daemon;
+	bool asks_certificate;
 	struct http_service service;
 };
 
@@ -35,6 +41,14 @@ struct request {
 	struct buffer body;
 	uint64_t discarded;
 	char peer[64];
+	struct http_peer who;
+};
+
+/* A connection's, which outlives its requests: a signature is checked once. */
+struct link {
+	bool known;
+	struct http_peer who;
+	time_t from, until;         /* of the certificate */
 };
 
 void http_answer_error(struct http_answer *answer, unsigned status, const char *sentence)
@@ -64,6 +78,122 @@ static void format_peer(struct MHD_Connection *connection, char ret_peer[64])
 	}
 }
 
+const char *http_argument(const struct http_call *call, const char *name)
+{
+	return MHD_lookup_connection_value(call->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+/* ------------------------------------------------------------------ who is there */
+
+static bool take_name(gnutls_x509_crt_t certificate, const char *oid, char *ret_text, size_t room)
+{
+	size_t size = room;
+
+	/* Of several, none would be the one that was meant. */
+	if (gnutls_x509_crt_get_dn_by_oid(certificate, oid, 0, 0, ret_text, &size) < 0 || strlen(ret_text) != size) {
+		ret_text[0] = 0;
+		return false;
+	}
+	size = 0;
+	return gnutls_x509_crt_get_dn_by_oid(certificate, oid, 1, 0, NULL, &size) == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
+}
+
+static bool take_subject(const gnutls_datum_t *der, struct link *link)
+{
+	gnutls_x509_crt_t certificate;
+	uint8_t digest[32];
+	size_t size = sizeof digest;
+	bool sound;
+
+	if (gnutls_x509_crt_init(&certificate) < 0)
+		return false;
+	sound = gnutls_x509_crt_import(certificate, der, GNUTLS_X509_FMT_DER) >= 0 &&
+		take_name(certificate, GNUTLS_OID_X520_COMMON_NAME, link->who.name, sizeof link->who.name) &&
+		take_name(certificate, GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME, link->who.unit, sizeof link->who.unit) &&
+		gnutls_x509_crt_get_key_id(certificate, GNUTLS_KEYID_USE_SHA256, digest, &size) >= 0 && size == sizeof digest;
+	link->from = gnutls_x509_crt_get_activation_time(certificate);
+	link->until = gnutls_x509_crt_get_expiration_time(certificate);
+	gnutls_x509_crt_deinit(certificate);
+	if (sound)
+		hex_format(digest, sizeof digest, link->who.key);
+	return sound;
+}
+
+/* Chain, validity, and that it may be a client's. */
+static void verify_certificate(gnutls_session_t session, struct link *link)
+{
+	gnutls_typed_vdata_st purpose = { .type = GNUTLS_DT_KEY_PURPOSE_OID,
+					  .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT };
+	unsigned count = 0, status = 0;
+	const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &count);
+
+	if (!chain || !count)
+		link->who.refused = "this address needs a certificate of the fleet; enrol first";
+	else if (gnutls_certificate_verify_peers(session, &purpose, 1, &status) < 0)
+		link->who.refused = "the certificate can't be checked";
+	else if (status & GNUTLS_CERT_EXPIRED)
+		link->who.refused = "the certificate has expired; enrol again";
+	else if (status & GNUTLS_CERT_NOT_ACTIVATED)
+		link->who.refused = "the certificate isn't valid yet; the control unit's clock may be wrong";
+	else if (status)
+		link->who.refused = "the certificate isn't one that this fleet's authority gave to a node";
+	else if (!take_subject(&chain[0], link))
+		link->who.refused = "the certificate has no usable name";
+	if (link->who.refused)
+		link->who.name[0] = link->who.unit[0] = link->who.key[0] = 0;
+}
+
+static void look_at_socket(struct MHD_Connection *connection, struct http_peer *who)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct ucred user;
+	socklen_t size = sizeof user;
+
+	if (info && !getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &user, &size) && user.pid > 0) {
+		who->local = true;
+		who->uid = user.uid;
+	}
+}
+
+static struct http_peer who_is(const struct http_server *server, struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct link *link = info ? info->socket_context : NULL;
+	struct http_peer who = { .refused = "this address knows no certificates" };
+	time_t now = time(NULL);
+
+	if (!link) {
+		look_at_socket(connection, &who);
+		return who;
+	}
+	if (!link->known) {
+		info = server->asks_certificate ? MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION) : NULL;
+		if (info && info->tls_session)
+			verify_certificate(info->tls_session, link);
+		link->known = true;
+	}
+	/* A connection may outlast its certificate. */
+	who = link->who;
+	if (!who.refused && (now < link->from || now >= link->until))
+		who = (struct http_peer){ .refused = "the certificate has expired; enrol again" };
+	return who;
+}
+
+static void connection_changes(void *context, struct MHD_Connection *connection, void **link, enum MHD_ConnectionNotificationCode what)
+{
+	const struct http_server *server = context;
+
+	(void)connection;
+	if (what == MHD_CONNECTION_NOTIFY_STARTED && server->asks_certificate) {
+		*link = calloc(1, sizeof(struct link));
+	} else if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+		free(*link);
+		*link = NULL;
+	}
+}
+
+/* ------------------------------------------------------------------ requests */
+
 static struct http_call call_of(struct MHD_Connection *connection, const struct request *request, const char *method,
 				const char *path)
 {
@@ -75,6 +205,8 @@ static struct http_call call_of(struct MHD_Connection *connection, const struct 
 		.if_range = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "If-Range"),
 		.if_none_match = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "If-None-Match"),
 		.peer = request->peer,
+		.who = &request->who,
+		.connection = connection,
 		.body = request->body.data,
 		.body_size = request->body.size,
 	};
@@ -106,6 +238,7 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, struct htt
 {
 	struct MHD_Response *response = response_of(answer);
 	enum MHD_Result result;
+	char seconds[16];
 
 	if (!response)
 		return MHD_NO;
@@ -121,6 +254,10 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, struct htt
 		MHD_add_response_header(response, "Content-Range", answer->content_range);
 	if (answer->etag[0])
 		MHD_add_response_header(response, "ETag", answer->etag);
+	if (answer->retry_after) {
+		snprintf(seconds, sizeof seconds, "%u", answer->retry_after);
+		MHD_add_response_header(response, "Retry-After", seconds);
+	}
 	if (answer->status == 401)
 		MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
 	result = MHD_queue_response(connection, answer->status, response);
@@ -150,6 +287,7 @@ static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *
 	request->answer.fd = -1;
 	*ret_request = request;
 	format_peer(connection, request->peer);
+	request->who = who_is(server, connection);
 	call = call_of(connection, request, method, path);
 	if (service->admit)
 		service->admit(service->context, &call, &request->answer);
@@ -235,6 +373,7 @@ int http_server_start(const struct http_server_options *options, const struct ht
 		{ MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)options->certificate },
 		{ MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)options->key },
 		{ MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES },
+		{ options->client_ca ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0, (void *)(uintptr_t)options->client_ca },
 		{ MHD_OPTION_END, 0, NULL },
 	};
 	struct MHD_OptionItem plain[] = { { MHD_OPTION_END, 0, NULL } };
@@ -242,8 +381,10 @@ int http_server_start(const struct http_server_options *options, const struct ht
 	if (!server)
 		return -ENOMEM;
 	server->service = *service;
+	server->asks_certificate = options->client_ca != NULL;
 	server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle, server, MHD_OPTION_LISTEN_SOCKET, options->listen_fd,
-					  MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
+					  MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+					  connection_changes, server, MHD_OPTION_UNESCAPE_CALLBACK,
 					  unescape, NULL, MHD_OPTION_THREAD_POOL_SIZE,
 					  options->threads, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
 					  MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MOST,

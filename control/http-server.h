@@ -4,8 +4,20 @@
 #define CONTROL_HTTP_SERVER_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Who is at the other end of a connection, as far as the transport says. */
+struct http_peer {
+	/* TLS: a certificate that verifies under the authority of http_server_options, and may be a client's; else "" and why not. */
+	char name[65], unit[33];    /* CN and OU of its subject */
+	char key[65];               /* SHA-256 of its SubjectPublicKeyInfo, lower-case hexadecimal */
+	const char *refused;        /* static sentence; NULL when `name` counts */
+	/* Unix socket. */
+	bool local;
+	unsigned uid;
+};
 
 /* A request. Everything is borrowed and from outside. */
 struct http_call {
@@ -16,6 +28,8 @@ struct http_call {
 	const char *if_range;       /* header, or NULL */
 	const char *if_none_match;  /* header, or NULL */
 	const char *peer;           /* numeric address; "local" on a Unix socket */
+	const struct http_peer *who;
+	void *connection;           /* for http_argument */
 	const uint8_t *body;
 	size_t body_size;
 };
@@ -30,7 +44,11 @@ struct http_answer {
 	char etag[64];              /* "" without */
 	const char *content_type;   /* static texts, for a file */
 	const char *cache_control;
+	unsigned retry_after;       /* seconds; 0: without that header */
 };
+
+/* The value of an argument behind the path's question mark, or NULL. */
+const char *http_argument(const struct http_call *call, const char *name);
 
 /* Makes the answer {"error": sentence} with that status. */
 void http_answer_error(struct http_answer *answer, unsigned status, const char *sentence);
@@ -49,6 +67,7 @@ struct http_server_options {
 	unsigned threads;
 	const char *certificate;    /* PEM; NULL: plain HTTP */
 	const char *key;            /* PEM */
+	const char *client_ca;      /* PEM: clients are asked for a certificate, and may come without; NULL: they aren't */
 };
 
 struct http_server;

@@ -20,7 +20,8 @@ struct node *node_new(const char *id)
 	memcpy(node->id, id, NODE_ID_SIZE);
 	node->inventory = json_object();
 	node->slots = json_object();
-	if (!node->inventory || !node->slots || assignment_init(&node->assignment) < 0) {
+	node->identity.macs = json_array();
+	if (!node->inventory || !node->slots || !node->identity.macs || assignment_init(&node->assignment) < 0) {
 		node_free(node);
 		return NULL;
 	}
@@ -33,6 +34,7 @@ void node_free(struct node *node)
 		return;
 	json_decref(node->inventory);
 	json_decref(node->slots);
+	json_decref(node->identity.macs);
 	assignment_release(&node->assignment);
 	boot_release(&node->boot);
 	free(node);

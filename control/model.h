@@ -12,6 +12,19 @@
 #include "control/starts.h"
 
 #define ADDRESS_MOST 63u
+#define DIGEST_TEXT 64u /* lower-case hexadecimal digits of a SHA-256 */
+#define WAY_MOST 24u
+
+/* Who may speak for a node. */
+struct identity {
+	char key[DIGEST_TEXT + 1];         /* SHA-256 of the SubjectPublicKeyInfo; "" before it enrolled */
+	int64_t issued;                    /* when its certificate was */
+	char way[WAY_MOST + 1];            /* what let it in: "token ID", "allow list" or "approval" */
+	char serial[DMI_TEXT_MOST + 1];    /* the machine that it is bound to */
+	json_t *macs;                      /* owned; list of strings */
+	char agent_key[DIGEST_TEXT + 1];   /* the only one its agent may use; "" for none */
+	char agent_nonce[NONCE_SIZE + 1];  /* the boot that this was for */
+};
 
 /* One boot of a node, from its first request with a nonce. */
 struct boot {
@@ -36,6 +49,8 @@ struct node {
 	char stage1_version[STAGE1_VERSION_MOST + 1];
 	json_t *inventory;                        /* owned */
 	json_t *slots;                            /* owned */
+	struct identity identity;
+	char alarm[ERROR_TEXT];                   /* what it was last refused for; in memory only: told once */
 	struct starts starts;                     /* what it survived */
 	struct assignment assignment;             /* assignment.os is "" while nothing is assigned */
 	bool waiting;                             /* its last request was answered with "wait"; in memory only */

@@ -6,16 +6,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/bytes.h"
 #include "common/log.h"
+#include "control/csr.h"
 #include "control/node-request.h"
+#include "control/registry.h"
 #include "control/route.h"
 
-enum operation { BOOT, REPORT };
+enum operation { BOOT, REPORT, ENROL, AGENT, RENEW_AGENT };
 
 static const struct route routes[] = {
 	{ "POST", "/v1/nodes/{}/boot", BOOT },
 	{ "POST", "/v1/nodes/{}/report", REPORT },
+	{ "POST", "/v1/nodes/{}/enrol", ENROL },
+	{ "POST", "/v1/nodes/{}/agent", AGENT },
+	{ "POST", "/v1/agents/{}/certificate", RENEW_AGENT },
 };
 
 static int find(const struct http_call *call, char ret_id[ROUTE_ARGUMENT_MOST + 1])
@@ -23,35 +27,51 @@ static int find(const struct http_call *call, char ret_id[ROUTE_ARGUMENT_MOST + 
 	return route_find(routes, sizeof routes / sizeof routes[0], call->method, call->path, ret_id);
 }
 
-static bool knows_token(const struct control *control, const char *authorization)
+/* A wrong token is refused before anything of the body is looked at. No token is no fault: the allow list may know the machine. */
+static void admit_token(struct control *control, const struct http_call *call, struct http_answer *answer)
 {
-	static const char scheme[] = "Bearer ";
+	const char *token = control_bearer(call->authorization);
+	int r = 0;
 
-	if (!authorization || strncmp(authorization, scheme, sizeof scheme - 1))
-		return false;
-	authorization += sizeof scheme - 1;
-	return strlen(authorization) == JOIN_TOKEN_SIZE &&
-	       bytes_equal_ct(authorization, control->join_token, JOIN_TOKEN_SIZE);
+	if (!call->authorization || control_throttled(control, call, answer))
+		return;
+	if (token) {
+		control_lock(control);
+		r = registry_knows_token(control, token);
+		control_leave(control);
+	}
+	if (r < 0) {
+		http_answer_error(answer, 500, "the control unit failed; its log says more");
+	} else if (r == 0) {
+		log_warning("%s was refused: it showed a wrong join token", call->peer);
+		control_note_wrong(control, call);
+		http_answer_error(answer, 401, "the join token is wrong; `repave token create` makes one, boot media carry the control unit's join-token");
+	}
+}
+
+static void admit_certificate(struct control *control, const char *id, enum client_kind kind, const struct http_call *call,
+			      struct http_answer *answer)
+{
+	control_lock(control);
+	registry_admits(control, id, kind, call, answer);
+	control_leave(control);
 }
 
 void node_api_admit(void *context, const struct http_call *call, struct http_answer *answer)
 {
 	char id[ROUTE_ARGUMENT_MOST + 1];
-	int operation;
+	int operation = find(call, id);
 
-	if (!knows_token(context, call->authorization)) {
-		log_warning("%s was refused: it showed %s", call->peer,
-			    call->authorization ? "a wrong join token" : "no join token");
-		http_answer_error(answer, 401, "the join token is missing or wrong; the boot medium needs the control unit's join-token");
-		return;
-	}
-	operation = find(call, id);
 	if (operation == -EOPNOTSUPP)
 		http_answer_error(answer, 405, "this address takes POST");
 	else if (operation < 0)
 		http_answer_error(answer, 404, "no such address");
 	else if (!node_id_valid(id))
 		http_answer_error(answer, 400, "a node's id is its DMI UUID in lower case");
+	else if (operation == ENROL)
+		admit_token(context, call, answer);
+	else
+		admit_certificate(context, id, operation == RENEW_AGENT ? CLIENT_AGENT : CLIENT_NODE, call, answer);
 }
 
 static void refuse(struct http_answer *answer, const struct http_call *call, const char *id, int error, const char *why)
@@ -80,10 +100,14 @@ static void boot(struct control *control, const char *id, const struct http_call
 	refusal = catalogue_error(control->catalogue);
 	if (refusal)
 		snprintf(why, sizeof why, "the control unit refuses its repository: %.350s", refusal);
-	r = fleet_boot(control->fleet, catalogue_images(control->catalogue), refusal ? why : NULL, id, &request, call->peer, now,
-		       &answer->json);
+	if (registry_admits(control, id, CLIENT_NODE, call, answer) &&
+	    registry_fits(control, id, request.inventory, call, now, answer))
+		r = fleet_boot(control->fleet, catalogue_images(control->catalogue), refusal ? why : NULL, id, &request, call->peer, now,
+			       &answer->json);
 	control_leave(control);
 	boot_request_release(&request);
+	if (answer->status)
+		return;
 	if (r < 0)
 		refuse(answer, call, id, log_error(r, "boot request of node %s", id), "");
 	else
@@ -101,19 +125,70 @@ static void report(struct control *control, const char *id, const struct http_ca
 		refuse(answer, call, id, r, why);
 		return;
 	}
-	now = control_enter(control, false);
-	r = fleet_report(control->fleet, id, &parsed, now);
+	now = control_lock(control);
+	/* Again: meanwhile another key may have become the node's. */
+	if (registry_admits(control, id, CLIENT_NODE, call, answer))
+		r = fleet_report(control->fleet, id, &parsed, now);
 	control_leave(control);
-	if (r == -ENOENT) {
-		log_warning("node %s at %s reports before it ever asked to boot%s%s", id, call->peer,
-			    parsed.error[0] ? ": " : "", parsed.error);
-		http_answer_error(answer, 404, "this node never asked to boot");
-	} else if (r < 0) {
+	if (!answer->status && r < 0)
 		refuse(answer, call, id, log_error(r, "report of node %s", id), "");
-	} else {
+	else if (!answer->status)
 		answer->status = 204;
-	}
 	boot_report_release(&parsed);
+}
+
+/* The key of a request whose body was parsed. False with the answer made. */
+static bool take_key(const struct enrol_request *request, const struct http_call *call, const char *id, struct public_key *ret_key,
+		     struct http_answer *answer)
+{
+	char why[ERROR_TEXT] = "";
+	int r = csr_parse(json_string_value(request->csr), ret_key, why);
+
+	if (r < 0)
+		refuse(answer, call, id, r, why);
+	return r == 0;
+}
+
+static void enrol(struct control *control, const char *id, const struct http_call *call, struct http_answer *answer)
+{
+	struct enrol_request request;
+	struct public_key key;
+	char why[ERROR_TEXT] = "";
+	int64_t now;
+	int r = enrol_request_parse(call->body, call->body_size, id, &request, why);
+
+	if (r < 0) {
+		refuse(answer, call, id, r, why);
+		return;
+	}
+	if (take_key(&request, call, id, &key, answer)) {
+		now = control_lock(control);
+		registry_enrol(control, id, &request, &key, control_bearer(call->authorization), call, now, answer);
+		control_leave(control);
+	}
+	enrol_request_release(&request);
+}
+
+static void agent(struct control *control, const char *id, enum client_kind asks, const struct http_call *call,
+		  struct http_answer *answer)
+{
+	struct enrol_request request;
+	struct public_key key;
+	char why[ERROR_TEXT] = "";
+	int64_t now;
+	int r = agent_request_parse(call->body, call->body_size, asks == CLIENT_NODE, &request, why);
+
+	if (r < 0) {
+		refuse(answer, call, id, r, why);
+		return;
+	}
+	if (take_key(&request, call, id, &key, answer)) {
+		now = control_lock(control);
+		if (registry_admits(control, id, asks, call, answer))
+			registry_agent(control, id, asks, &request, &key, now, answer);
+		control_leave(control);
+	}
+	enrol_request_release(&request);
 }
 
 void node_api_answer(void *context, const struct http_call *call, struct http_answer *answer)
@@ -126,6 +201,15 @@ void node_api_answer(void *context, const struct http_call *call, struct http_an
 		break;
 	case REPORT:
 		report(context, id, call, answer);
+		break;
+	case ENROL:
+		enrol(context, id, call, answer);
+		break;
+	case AGENT:
+		agent(context, id, CLIENT_NODE, call, answer);
+		break;
+	case RENEW_AGENT:
+		agent(context, id, CLIENT_AGENT, call, answer);
 		break;
 	default:
 		http_answer_error(answer, 404, "no such address");

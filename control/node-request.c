@@ -162,7 +162,7 @@ static int parse_inventory(const json_t *from, const char *id, json_t **ret_inve
 	int r = 0;
 
 	if (!from || !uuid)
-		return refused(ret_error, "the boot request has no inventory with a uuid");
+		return refused(ret_error, "the request has no inventory with a uuid");
 	if (strcmp(uuid, id))
 		return refused(ret_error, "the inventory's uuid is not the one in the address");
 	inventory = json_pack("{ss}", "uuid", id);
@@ -338,4 +338,66 @@ void boot_report_release(struct boot_report *report)
 	json_decref(report->stages);
 	json_decref(report->images);
 	report->stages = report->images = NULL;
+}
+
+/* Both have a format and a request for a certificate. The caller frees `*ret_root`. */
+static int parse_certificate_request(const void *body, size_t size, json_t **ret_root, struct enrol_request *request,
+				     char ret_error[ERROR_TEXT])
+{
+	uint64_t format = 0;
+	char why[160];
+	json_t *root = json_parse(body, size, why);
+
+	*request = (struct enrol_request){ 0 };
+	if (!root)
+		return refused(ret_error, "the body is %s", why);
+	if (json_get_u64(root, "format", &format) < 0 || format != 1 || !json_get_string(root, "csr")) {
+		json_decref(root);
+		return refused(ret_error, "the body must be an object with \"format\": 1 and \"csr\", a certificate request in PEM");
+	}
+	request->csr = json_incref(json_object_get(root, "csr"));
+	*ret_root = root;
+	return 0;
+}
+
+int enrol_request_parse(const void *body, size_t size, const char *id, struct enrol_request *ret_request,
+			char ret_error[ERROR_TEXT])
+{
+	json_t *root;
+	int r = parse_certificate_request(body, size, &root, ret_request, ret_error);
+
+	if (r < 0)
+		return r;
+	r = parse_inventory(json_get_object(root, "inventory"), id, &ret_request->inventory, ret_error);
+	json_decref(root);
+	if (r < 0)
+		enrol_request_release(ret_request);
+	return r;
+}
+
+int agent_request_parse(const void *body, size_t size, bool with_nonce, struct enrol_request *ret_request,
+			char ret_error[ERROR_TEXT])
+{
+	const char *nonce;
+	json_t *root;
+	int r = parse_certificate_request(body, size, &root, ret_request, ret_error);
+
+	if (r < 0)
+		return r;
+	nonce = json_get_string(root, "nonce");
+	if (with_nonce && (!nonce || !nonce_valid(nonce)))
+		r = refused(ret_error, "\"nonce\" must be that of the boot");
+	else if (with_nonce)
+		strcpy(ret_request->nonce, nonce);
+	json_decref(root);
+	if (r < 0)
+		enrol_request_release(ret_request);
+	return r;
+}
+
+void enrol_request_release(struct enrol_request *request)
+{
+	json_decref(request->csr);
+	json_decref(request->inventory);
+	*request = (struct enrol_request){ 0 };
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What nodes send: parsers of "POST …/boot" and "POST …/report" of docs/protocol.md. Pure: bytes in, structs out. */
+/* What nodes send: parsers of "POST …/boot", "…/report", "…/enrol" and "…/agent" of docs/protocol.md. Pure: bytes in, structs out. */
 #ifndef CONTROL_NODE_REQUEST_H
 #define CONTROL_NODE_REQUEST_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,6 +57,19 @@ void boot_request_release(struct boot_request *request);
 
 int boot_report_parse(const void *body, size_t size, struct boot_report *ret_report, char ret_error[ERROR_TEXT]);
 void boot_report_release(struct boot_report *report);
+
+/* A machine asks for an identity, or an agent for its credential. */
+struct enrol_request {
+	char nonce[NONCE_SIZE + 1]; /* of the boot, for an agent; "" for a node */
+	json_t *csr;                /* owned; a string of PEM that nobody has looked at */
+	json_t *inventory;          /* as of a boot request; owned; NULL for an agent */
+};
+
+/* The same for the bodies of "enrol" (of node `id`), "agent" and "certificate". */
+int enrol_request_parse(const void *body, size_t size, const char *id, struct enrol_request *ret_request,
+			char ret_error[ERROR_TEXT]);
+int agent_request_parse(const void *body, size_t size, bool with_nonce, struct enrol_request *ret_request, char ret_error[ERROR_TEXT]);
+void enrol_request_release(struct enrol_request *request);
 
 /* "progress", "kexec", "reset", "failed". */
 const char *boot_event_name(enum boot_event event);

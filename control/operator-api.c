@@ -4,14 +4,22 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/bytes.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "control/access.h"
+#include "control/operator-identity.h"
+#include "control/registry.h"
 #include "control/route.h"
 
-enum operation { LIST_NODES, SHOW_NODE, SHOW_STATE, ASSIGN, LIST_IMAGES, SHOW_STATUS, SHOW_DEFAULT, SET_DEFAULT };
+enum operation {
+	LIST_NODES, SHOW_NODE, SHOW_STATE, ASSIGN, LIST_IMAGES, SHOW_STATUS, SHOW_DEFAULT, SET_DEFAULT,
+	LIST_TOKENS, MAKE_TOKEN, REVOKE_TOKEN, LIST_OPERATORS, ADD_OPERATOR, REMOVE_OPERATOR,
+	LIST_ENROLMENTS, APPROVE, LIST_ALLOWED, ALLOW, SHOW_SETTINGS, SET_SETTINGS, LIST_AUDIT, LIST_EVENTS,
+};
 
 static const struct route routes[] = {
 	{ "GET", "/v1/nodes", LIST_NODES },
@@ -22,6 +30,49 @@ static const struct route routes[] = {
 	{ "GET", "/v1/status", SHOW_STATUS },
 	{ "GET", "/v1/default-assignment", SHOW_DEFAULT },
 	{ "PUT", "/v1/default-assignment", SET_DEFAULT },
+	{ "GET", "/v1/tokens", LIST_TOKENS },
+	{ "POST", "/v1/tokens", MAKE_TOKEN },
+	{ "DELETE", "/v1/tokens/{}", REVOKE_TOKEN },
+	{ "GET", "/v1/operators", LIST_OPERATORS },
+	{ "POST", "/v1/operators", ADD_OPERATOR },
+	{ "DELETE", "/v1/operators/{}", REMOVE_OPERATOR },
+	{ "GET", "/v1/enrolments", LIST_ENROLMENTS },
+	{ "POST", "/v1/enrolments/{}/approve", APPROVE },
+	{ "GET", "/v1/allowed", LIST_ALLOWED },
+	{ "PUT", "/v1/allowed", ALLOW },
+	{ "GET", "/v1/settings", SHOW_SETTINGS },
+	{ "PUT", "/v1/settings", SET_SETTINGS },
+	{ "GET", "/v1/audit", LIST_AUDIT },
+	{ "GET", "/v1/events", LIST_EVENTS },
+};
+
+/* Who may; and in words what a change is, for the audit log. Without words it changes nothing. */
+static const struct right {
+	unsigned roles;
+	const char *words;
+} rights[] = {
+	[LIST_NODES] = { MAY_SEE, NULL },
+	[SHOW_NODE] = { MAY_SEE, NULL },
+	[SHOW_STATE] = { MAY_SEE, NULL },
+	[ASSIGN] = { MAY_OPERATE, "assign node" },
+	[LIST_IMAGES] = { MAY_SEE, NULL },
+	[SHOW_STATUS] = { MAY_SEE, NULL },
+	[SHOW_DEFAULT] = { MAY_SEE, NULL },
+	[SET_DEFAULT] = { MAY_OPERATE, "set the default assignment" },
+	[LIST_TOKENS] = { MAY_ADMINISTER, NULL },
+	[MAKE_TOKEN] = { MAY_ADMINISTER, "make a join token" },
+	[REVOKE_TOKEN] = { MAY_ADMINISTER, "revoke join token" },
+	[LIST_OPERATORS] = { MAY_ADMINISTER, NULL },
+	[ADD_OPERATOR] = { MAY_ADMINISTER, "add an operator" },
+	[REMOVE_OPERATOR] = { MAY_ADMINISTER, "remove operator" },
+	[LIST_ENROLMENTS] = { MAY_SEE, NULL },
+	[APPROVE] = { MAY_OPERATE, "approve the enrolment of" },
+	[LIST_ALLOWED] = { MAY_SEE, NULL },
+	[ALLOW] = { MAY_ADMINISTER, "change the allow list" },
+	[SHOW_SETTINGS] = { MAY_SEE, NULL },
+	[SET_SETTINGS] = { MAY_ADMINISTER, "change settings" },
+	[LIST_AUDIT] = { MAY_AUDIT, NULL },
+	[LIST_EVENTS] = { MAY_SEE, NULL },
 };
 
 static void answer_json(struct http_answer *answer, json_t *json)
@@ -162,6 +213,15 @@ static json_t *describe_starts(const struct node *node)
 	return starts;
 }
 
+/* What it is known by. Keys are public. */
+static json_t *describe_identity(const struct identity *identity)
+{
+	if (!identity->key[0])
+		return json_null();
+	return json_pack("{ss sI ss ss sO sb}", "key", identity->key, "issued", (json_int_t)identity->issued, "way", identity->way,
+			 "serial", identity->serial, "macs", identity->macs, "agent", identity->agent_key[0] != 0);
+}
+
 static void show_node(struct control *control, const char *text, struct http_answer *answer)
 {
 	const struct node *node;
@@ -181,6 +241,7 @@ static void show_node(struct control *control, const char *text, struct http_ans
 	json_object_set(all, "inventory", node->inventory);
 	json_object_set(all, "slots", node->slots);
 	json_object_set_new(all, "starts", describe_starts(node));
+	json_object_set_new(all, "identity", describe_identity(&node->identity));
 	json_object_set_new(all, "assignment", node->assignment.os[0] ? assignment_describe(&node->assignment) : json_null());
 	json_object_set(all, "last_boot", json_array_size(boots) ? json_array_get(boots, 0) : json_null());
 	json_object_set_new(all, "boots", boots);
@@ -247,60 +308,130 @@ static bool refuse_without_images(const struct control *control, struct http_ans
 	return true;
 }
 
-static void put(struct control *control, int operation, const char *argument, const struct http_call *call,
-		struct http_answer *answer)
+static void put(struct control *control, int operation, const char *argument, const json_t *body, struct http_answer *answer)
 {
-	json_t *body = parse_body(call, answer);
-
-	if (!body)
+	if (!json_is_null(body) && refuse_without_images(control, answer))
 		return;
-	if (!json_is_null(body) && refuse_without_images(control, answer)) {
-		json_decref(body);
-		return;
-	}
 	if (operation == ASSIGN)
 		assign(control, argument, body, answer);
 	else
 		set_default(control, body, answer);
+}
+
+static void look(struct control *control, int operation, const char *argument, const struct http_call *call, int64_t now,
+		 struct http_answer *answer)
+{
+	switch (operation) {
+	case LIST_NODES: answer_json(answer, list_nodes(control)); break;
+	case SHOW_NODE: show_node(control, argument, answer); break;
+	case SHOW_STATE: show_state(control, argument, answer); break;
+	case LIST_IMAGES: answer_json(answer, list_images(control)); break;
+	case SHOW_STATUS: answer_json(answer, show_status(control, now)); break;
+	case SHOW_DEFAULT: answer_json(answer, json_pack("{so}", "assignment", describe_default(control))); break;
+	case LIST_TOKENS: operator_list(control, STORE_TOKENS, "tokens", answer); break;
+	case LIST_OPERATORS: operator_list(control, STORE_OPERATORS, "operators", answer); break;
+	case LIST_ENROLMENTS: operator_list(control, STORE_ENROLMENTS, "enrolments", answer); break;
+	case LIST_ALLOWED: operator_list(control, STORE_ALLOWED, "allowed", answer); break;
+	case SHOW_SETTINGS: answer_json(answer, registry_describe_settings(control)); break;
+	case LIST_AUDIT: operator_list_log(control, STORE_AUDIT, "audit", call, answer); break;
+	case LIST_EVENTS: operator_list_log(control, STORE_EVENTS, "events", call, answer); break;
+	}
+}
+
+static void change(struct control *control, int operation, const char *argument, const json_t *body, int64_t now,
+		   struct http_answer *answer)
+{
+	switch (operation) {
+	case ASSIGN:
+	case SET_DEFAULT: put(control, operation, argument, body, answer); break;
+	case MAKE_TOKEN: operator_make_token(control, body, now, answer); break;
+	case REVOKE_TOKEN: operator_revoke_token(control, argument, now, answer); break;
+	case ADD_OPERATOR: operator_add(control, body, now, answer); break;
+	case REMOVE_OPERATOR: operator_remove(control, argument, answer); break;
+	case APPROVE: operator_approve(control, argument, now, answer); break;
+	case ALLOW: operator_allow(control, body, now, answer); break;
+	case SET_SETTINGS: operator_set(control, body, answer); break;
+	}
+}
+
+/* "assign node web1: {…}": of a configuration only the members' names, which hold no secrets. Cut to `ret_what`. */
+static void describe_change(const char *words, const char *argument, const json_t *body, char ret_what[ERROR_TEXT])
+{
+	json_t *shown = json_is_object(body) ? json_copy(json_iterable(body)) : NULL, *config = json_object_get(shown, "config");
+	const char *name;
+	json_t *value, *names = json_array();
+	char *text;
+
+	if (json_is_object(config)) {
+		json_object_foreach(config, name, value)
+			json_array_append_new(names, json_string(name));
+		json_object_set(shown, "config", names);
+	}
+	text = shown ? json_format(shown) : NULL;
+	snprintf(ret_what, ERROR_TEXT, "%s%s%.64s%s%.250s", words, argument[0] ? " " : "", argument, text ? ": " : "", text ? text : "");
+	free(text);
+	json_decref(names);
+	json_decref(shown);
+	for (char *at = ret_what; *at; at++)
+		if (!text_printable(at, 1))
+			*at = '?';
+}
+
+/* Changes something; the entry of the audit log is in the same transaction, and where there was none, in one of its own. */
+static void change_audited(struct control *control, const struct caller *caller, int operation, const char *argument,
+			   const struct http_call *call, int64_t now, struct http_answer *answer)
+{
+	/* An empty PUT is a mistake; the others may come without a body. */
+	json_t *body = call->body_size || !strcmp(call->method, "PUT") ? parse_body(call, answer) : json_null();
+	struct audit_entry entry;
+	char what[ERROR_TEXT];
+
+	describe_change(rights[operation].words, argument, body, what);
+	entry = access_entry(caller, call, what, 200, now);
+	store_attach_audit(control->store, &entry);
+	if (body)
+		change(control, operation, argument, body, now, answer);
 	json_decref(body);
+	if (!store_audit_attached(control->store))
+		return;
+	store_attach_audit(control->store, NULL);
+	entry.status = answer->status;
+	if (store_add_audit(control->store, &entry) < 0)
+		http_answer_error(answer, 500, "the audit log can't be written; the control unit's log says more");
+}
+
+static void refuse_role(struct control *control, const struct caller *caller, const struct http_call *call, int64_t now,
+			struct http_answer *answer)
+{
+	struct audit_entry entry = access_entry(caller, call, "refused: the role doesn't allow it", 403, now);
+	char why[120];
+
+	snprintf(why, sizeof why, "%s has the role %s, which may not do that", caller->who, caller->role);
+	http_answer_error(answer, 403, why);
+	store_add_audit(control->store, &entry);
 }
 
 void operator_api_answer(void *context, const struct http_call *call, struct http_answer *answer)
 {
 	char argument[ROUTE_ARGUMENT_MOST + 1];
 	struct control *control = context;
+	struct caller caller;
 	int64_t now;
 	int operation = route_find(routes, sizeof routes / sizeof routes[0], call->method, call->path, argument);
 
 	now = control_enter(control, true);
-	switch (operation) {
-	case LIST_NODES:
-		answer_json(answer, list_nodes(control));
-		break;
-	case SHOW_NODE:
-		show_node(control, argument, answer);
-		break;
-	case SHOW_STATE:
-		show_state(control, argument, answer);
-		break;
-	case LIST_IMAGES:
-		answer_json(answer, list_images(control));
-		break;
-	case SHOW_STATUS:
-		answer_json(answer, show_status(control, now));
-		break;
-	case SHOW_DEFAULT:
-		answer_json(answer, json_pack("{so}", "assignment", describe_default(control)));
-		break;
-	case ASSIGN:
-	case SET_DEFAULT:
-		put(control, operation, argument, call, answer);
-		break;
-	case -EOPNOTSUPP:
+	/* Again after access_admit: meanwhile the operator may have been removed. */
+	if (access_identify(control, call, &caller) < 0)
+		http_answer_error(answer, 401, "the operator's token is missing or wrong; `repave operator add` makes one");
+	else if (operation == -EOPNOTSUPP)
 		http_answer_error(answer, 405, "this address doesn't take that method");
-		break;
-	default:
+	else if (operation < 0)
 		http_answer_error(answer, 404, "no such address");
-	}
+	else if (!(rights[operation].roles & caller.roles))
+		refuse_role(control, &caller, call, now, answer);
+	else if (rights[operation].words)
+		change_audited(control, &caller, operation, argument, call, now, answer);
+	else
+		look(control, operation, argument, call, now, answer);
 	control_leave(control);
 }

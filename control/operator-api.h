@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the operator may call, over the Unix socket: "Operator" of docs/protocol.md. */
+/* What the operator may call, over the Unix socket or TLS: "Operator" of docs/protocol.md. */
 #ifndef CONTROL_OPERATOR_API_H
 #define CONTROL_OPERATOR_API_H
 
@@ -8,7 +8,7 @@
 
 #define OPERATOR_BODY_MOST (1024u * 1024)
 
-/* For struct http_service; `context` is a struct control. The right to call is the socket's mode. */
+/* For struct http_service; `context` is a struct control. Who may what: control/access.h. */
 void operator_api_answer(void *context, const struct http_call *call, struct http_answer *answer);
 
 #endif

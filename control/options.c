@@ -21,6 +21,7 @@ static const char usage[] =
 	"  --warn T,...            warn so long before any other role expires (default 30d,7d)\n"
 	"  --address A             numeric address to listen on (default: all)\n"
 	"  --port N                port for nodes, TLS (default 8443)\n"
+	"  --operator-port N       port for operators with tokens, TLS (default 8444; 0: none, the socket only)\n"
 	"  --repository-port N     port for the repository, plain HTTP (default 8080)\n"
 	"  --root FILE             trust this root.json from now on\n"
 	"                          (default at the first start: DIR/metadata/1.root.json of the repository)\n"
@@ -28,12 +29,12 @@ static const char usage[] =
 
 enum { SNAPSHOT_LIFE, TIMESTAMP_LIFE }; /* of renewal_policy.life */
 
-static int parse_port(const char *text, unsigned *ret_port)
+static int parse_port(const char *text, uint64_t least, unsigned *ret_port)
 {
 	uint64_t port;
 
-	if (parse_u64(text, &port) < 0 || port < 1 || port > 65535) {
-		log_error(0, "\"%s\" is no port; give a number from 1 to 65535", text);
+	if (parse_u64(text, &port) < 0 || port < least || port > 65535) {
+		log_error(0, "\"%s\" is no port; give a number from %llu to 65535", text, (unsigned long long)least);
 		return -EINVAL;
 	}
 	*ret_port = (unsigned)port;
@@ -65,8 +66,9 @@ static int take(struct options *o, int letter, const char *written)
 	case 'a': o->address = optarg; return 0;
 	case 'R': o->root = optarg; return 0;
 	case 'k': o->online_keys = optarg; return 0;
-	case 'p': return parse_port(optarg, &o->port);
-	case 'P': return parse_port(optarg, &o->repository_port);
+	case 'p': return parse_port(optarg, 1, &o->port);
+	case 'P': return parse_port(optarg, 1, &o->repository_port);
+	case 'O': return parse_port(optarg, 0, &o->operator_port);
 	case 'S': return parse_life(optarg, &o->renewal.life[SNAPSHOT_LIFE]);
 	case 'T': return parse_life(optarg, &o->renewal.life[TIMESTAMP_LIFE]);
 	case 'w': return parse_warnings(optarg, &o->renewal);
@@ -84,13 +86,14 @@ int options_parse(int argc, char *argv[], struct options *ret_options)
 		{ "root", required_argument, NULL, 'R' },    { "repository-port", required_argument, NULL, 'P' },
 		{ "online-keys", required_argument, NULL, 'k' }, { "expires-snapshot", required_argument, NULL, 'S' },
 		{ "expires-timestamp", required_argument, NULL, 'T' }, { "warn", required_argument, NULL, 'w' },
-		{ "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
+		{ "operator-port", required_argument, NULL, 'O' }, { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	struct options *o = ret_options;
 	int letter, r = 0;
 
 	opterr = 0;
-	*o = (struct options){ .port = 8443, .repository_port = 8080, .renewal = renewal_policy_default };
+	*o = (struct options){ .port = 8443, .repository_port = 8080, .operator_port = 8444, .renewal = renewal_policy_default };
 	while (!r && (letter = getopt_long(argc, argv, "h", table, NULL)) != -1)
 		r = take(o, letter, argv[optind - 1]);
 	if (!r && (optind != argc || !o->state || !o->repository)) {

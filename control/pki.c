@@ -10,7 +10,9 @@
 #include <mbedtls/oid.h>
 #include <mbedtls/pk.h>
 #include <mbedtls/x509_crt.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -111,26 +113,30 @@ static int set_dns_name(mbedtls_x509write_cert *certificate, const char *host)
 						   MBEDTLS_OID_SIZE(MBEDTLS_OID_SUBJECT_ALT_NAME), 0, at, size);
 }
 
-/* extendedKeyUsage: SEQUENCE { serverAuth }. */
-static int set_server_usage(mbedtls_x509write_cert *certificate)
+/* extendedKeyUsage: SEQUENCE { serverAuth or clientAuth }. */
+static int set_extended_usage(mbedtls_x509write_cert *certificate, bool server)
 {
+	const char *oid = server ? MBEDTLS_OID_SERVER_AUTH : MBEDTLS_OID_CLIENT_AUTH;
+	size_t oid_size = server ? MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH) : MBEDTLS_OID_SIZE(MBEDTLS_OID_CLIENT_AUTH);
 	unsigned char room[32], *at = room + sizeof room;
 	size_t size = 0;
 	int ret;
 
-	MBEDTLS_ASN1_CHK_ADD(size, mbedtls_asn1_write_oid(&at, room, MBEDTLS_OID_SERVER_AUTH,
-							  MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH)));
+	MBEDTLS_ASN1_CHK_ADD(size, mbedtls_asn1_write_oid(&at, room, oid, oid_size));
 	MBEDTLS_ASN1_CHK_ADD(size, mbedtls_asn1_write_len(&at, room, size));
 	MBEDTLS_ASN1_CHK_ADD(size, mbedtls_asn1_write_tag(&at, room, MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE));
 	return mbedtls_x509write_crt_set_extension(certificate, MBEDTLS_OID_EXTENDED_KEY_USAGE,
 						   MBEDTLS_OID_SIZE(MBEDTLS_OID_EXTENDED_KEY_USAGE), 0, at, size);
 }
 
-/* `host` NULL: an authority. */
-static int set_extensions(mbedtls_x509write_cert *certificate, const char *host)
+enum purpose { AUTHORITY, SERVER, CLIENT };
+
+/* `host` for a server only. */
+static int set_extensions(mbedtls_x509write_cert *certificate, enum purpose purpose, const char *host)
 {
-	unsigned usage = host ? MBEDTLS_X509_KU_DIGITAL_SIGNATURE : MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN;
-	int r = mbedtls_x509write_crt_set_basic_constraints(certificate, host == NULL, host ? -1 : 0);
+	bool authority = purpose == AUTHORITY;
+	unsigned usage = authority ? MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN : MBEDTLS_X509_KU_DIGITAL_SIGNATURE;
+	int r = mbedtls_x509write_crt_set_basic_constraints(certificate, authority, authority ? 0 : -1);
 
 	if (!r)
 		r = mbedtls_x509write_crt_set_key_usage(certificate, usage);
@@ -138,10 +144,10 @@ static int set_extensions(mbedtls_x509write_cert *certificate, const char *host)
 		r = mbedtls_x509write_crt_set_subject_key_identifier(certificate);
 	if (!r)
 		r = mbedtls_x509write_crt_set_authority_key_identifier(certificate);
-	if (!r && host)
+	if (!r && purpose == SERVER)
 		r = set_dns_name(certificate, host);
-	if (!r && host)
-		r = set_server_usage(certificate);
+	if (!r && !authority)
+		r = set_extended_usage(certificate, purpose == SERVER);
 	return r;
 }
 
@@ -163,6 +169,22 @@ static int export_identity(struct maker *maker, struct pki_identity *ret_identit
 	return r;
 }
 
+/* All but issuer's key and extensions, for maker->key. */
+static int fill_in(struct maker *maker, const char *issuer, const char *subject, int64_t from, unsigned days)
+{
+	int r;
+
+	mbedtls_x509write_crt_set_version(&maker->certificate, MBEDTLS_X509_CRT_VERSION_3);
+	mbedtls_x509write_crt_set_md_alg(&maker->certificate, MBEDTLS_MD_SHA256);
+	mbedtls_x509write_crt_set_subject_key(&maker->certificate, &maker->key);
+	r = mbedtls_x509write_crt_set_subject_name(&maker->certificate, subject);
+	if (!r)
+		r = mbedtls_x509write_crt_set_issuer_name(&maker->certificate, issuer);
+	if (!r)
+		r = set_serial(maker);
+	return r ? r : set_validity(&maker->certificate, from, days);
+}
+
 /* `issuer_key` NULL: signs itself. */
 static int make_identity(mbedtls_pk_context *issuer_key, const char *issuer, const char *subject, const char *host,
 			 int64_t from, unsigned days, struct pki_identity *ret_identity)
@@ -175,19 +197,10 @@ static int make_identity(mbedtls_pk_context *issuer_key, const char *issuer, con
 	r = make_key(&maker);
 	if (r < 0)
 		goto out;
-	mbedtls_x509write_crt_set_version(&maker.certificate, MBEDTLS_X509_CRT_VERSION_3);
-	mbedtls_x509write_crt_set_md_alg(&maker.certificate, MBEDTLS_MD_SHA256);
-	mbedtls_x509write_crt_set_subject_key(&maker.certificate, &maker.key);
 	mbedtls_x509write_crt_set_issuer_key(&maker.certificate, issuer_key ? issuer_key : &maker.key);
-	r = mbedtls_x509write_crt_set_subject_name(&maker.certificate, subject);
+	r = fill_in(&maker, issuer, subject, from, days);
 	if (!r)
-		r = mbedtls_x509write_crt_set_issuer_name(&maker.certificate, issuer);
-	if (!r)
-		r = set_serial(&maker);
-	if (!r)
-		r = set_validity(&maker.certificate, from, days);
-	if (!r)
-		r = set_extensions(&maker.certificate, host);
+		r = set_extensions(&maker.certificate, host ? SERVER : AUTHORITY, host);
 	r = r ? fail(r, "fill in a certificate") : export_identity(&maker, ret_identity);
 out:
 	maker_release(&maker);
@@ -199,33 +212,117 @@ int pki_make_authority(const char *name, int64_t from, unsigned days, struct pki
 	return make_identity(NULL, name, name, NULL, from, days, ret_authority);
 }
 
+/* The authority's key and its name, read from PEM. The caller frees the key. 0 or -EIO. */
+static int read_authority(const struct pki_identity *authority, mbedtls_pk_context *key, char ret_name[256])
+{
+	mbedtls_x509_crt certificate;
+	int r;
+
+	mbedtls_x509_crt_init(&certificate);
+	/* mbedTLS counts the NUL of PEM text, which a buffer keeps after its data. */
+	r = mbedtls_x509_crt_parse(&certificate, authority->certificate.data, authority->certificate.size + 1);
+	if (!r)
+		r = mbedtls_pk_parse_key(key, authority->key.data, authority->key.size + 1, NULL, 0);
+	if (r)
+		r = fail(r, "read the fleet's authority, ca.pem and ca.key");
+	else if (mbedtls_pk_check_pair(&certificate.pk, key))
+		r = log_error(-EIO, "ca.key is not the key of ca.pem");
+	else if (mbedtls_x509_dn_gets(ret_name, 256, &certificate.subject) < 0)
+		r = log_error(-EIO, "can't read the authority's name");
+	mbedtls_x509_crt_free(&certificate);
+	return r;
+}
+
 int pki_make_server(const struct pki_identity *authority, const char *host, int64_t from, unsigned days,
 		    struct pki_identity *ret_server)
 {
 	char issuer[256], subject[300];
-	mbedtls_x509_crt certificate;
 	mbedtls_pk_context key;
 	int r;
 
-	mbedtls_x509_crt_init(&certificate);
 	mbedtls_pk_init(&key);
-	/* mbedTLS counts the NUL of PEM text, which a buffer keeps after its data. */
-	r = mbedtls_x509_crt_parse(&certificate, authority->certificate.data, authority->certificate.size + 1);
-	if (!r)
-		r = mbedtls_pk_parse_key(&key, authority->key.data, authority->key.size + 1, NULL, 0);
-	if (r) {
-		r = fail(r, "read the authority");
-		goto out;
-	}
-	if (mbedtls_x509_dn_gets(issuer, sizeof issuer, &certificate.subject) < 0) {
-		r = log_error(-EIO, "can't read the authority's name");
-		goto out;
-	}
+	r = read_authority(authority, &key, issuer);
 	snprintf(subject, sizeof subject, "CN=%s", host);
-	r = make_identity(&key, issuer, subject, host, from, days, ret_server);
-out:
+	if (!r)
+		r = make_identity(&key, issuer, subject, host, from, days, ret_server);
 	mbedtls_pk_free(&key);
-	mbedtls_x509_crt_free(&certificate);
+	return r;
+}
+
+struct pki_signer {
+	pthread_mutex_t lock; /* mbedTLS's contexts aren't for several threads */
+	mbedtls_entropy_context entropy;
+	mbedtls_ctr_drbg_context random;
+	mbedtls_pk_context key;
+	char name[256];
+};
+
+int pki_signer_new(const struct pki_identity *authority, struct pki_signer **ret_signer)
+{
+	struct pki_signer *signer = calloc(1, sizeof *signer);
+	int r;
+
+	if (!signer)
+		return -ENOMEM;
+	pthread_mutex_init(&signer->lock, NULL);
+	mbedtls_entropy_init(&signer->entropy);
+	mbedtls_ctr_drbg_init(&signer->random);
+	mbedtls_pk_init(&signer->key);
+	r = mbedtls_ctr_drbg_seed(&signer->random, mbedtls_entropy_func, &signer->entropy, NULL, 0);
+	r = r ? fail(r, "get random bytes") : read_authority(authority, &signer->key, signer->name);
+	if (r < 0)
+		pki_signer_free(signer);
+	else
+		*ret_signer = signer;
+	return r;
+}
+
+void pki_signer_free(struct pki_signer *signer)
+{
+	if (!signer)
+		return;
+	mbedtls_pk_free(&signer->key);
+	mbedtls_ctr_drbg_free(&signer->random);
+	mbedtls_entropy_free(&signer->entropy);
+	pthread_mutex_destroy(&signer->lock);
+	free(signer);
+}
+
+const char *client_kind_name(enum client_kind kind)
+{
+	return kind == CLIENT_NODE ? "node" : "agent";
+}
+
+static int sign(struct pki_signer *signer, struct maker *maker, struct buffer *ret_certificate)
+{
+	unsigned char pem[PEM_MOST];
+	int r;
+
+	pthread_mutex_lock(&signer->lock);
+	mbedtls_x509write_crt_set_issuer_key(&maker->certificate, &signer->key);
+	r = set_extensions(&maker->certificate, CLIENT, NULL);
+	if (!r)
+		r = mbedtls_x509write_crt_pem(&maker->certificate, pem, sizeof pem, mbedtls_ctr_drbg_random, &signer->random);
+	pthread_mutex_unlock(&signer->lock);
+	return r ? fail(r, "sign a certificate") : buffer_add(ret_certificate, pem, strlen((const char *)pem));
+}
+
+int pki_issue(struct pki_signer *signer, const struct public_key *key, const char *node_id, enum client_kind kind, int64_t from,
+	      unsigned days, struct buffer *ret_certificate)
+{
+	char subject[128];
+	struct maker maker;
+	int r;
+
+	snprintf(subject, sizeof subject, "CN=%s,OU=%s", node_id, client_kind_name(kind));
+	maker_init(&maker);
+	r = mbedtls_ctr_drbg_seed(&maker.random, mbedtls_entropy_func, &maker.entropy, NULL, 0);
+	if (!r)
+		r = mbedtls_pk_parse_public_key(&maker.key, key->der, sizeof key->der);
+	if (!r)
+		r = fill_in(&maker, signer->name, subject, from, days);
+	r = r ? fail(r, "fill in a certificate") : sign(signer, &maker, ret_certificate);
+	maker_release(&maker);
 	return r;
 }
 

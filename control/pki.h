@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/bytes.h"
+#include "control/csr.h"
 
 /* A key with its certificate, PEM texts. Holds a secret: released with pki_identity_release, which wipes it. */
 struct pki_identity {
@@ -19,6 +20,20 @@ int pki_make_authority(const char *name, int64_t from, unsigned days, struct pki
 /* A TLS server's identity for the DNS name `host`, signed by the authority. 0 or -EIO; logs the cause. */
 int pki_make_server(const struct pki_identity *authority, const char *host, int64_t from, unsigned days,
 		    struct pki_identity *ret_server);
+/* What a certificate lets its holder speak as. */
+enum client_kind { CLIENT_NODE, CLIENT_AGENT };
+
+/* The authority, ready to sign. From any thread. 0 or -EIO; logs the cause. */
+struct pki_signer;
+int pki_signer_new(const struct pki_identity *authority, struct pki_signer **ret_signer);
+void pki_signer_free(struct pki_signer *signer);
+/* A TLS client's certificate for that key: CN = the node's id, OU = "node" or "agent", clientAuth, a random serial number of 128 bits.
+ * PEM text is added to `ret_certificate`. 0 or -EIO; logs the cause. */
+int pki_issue(struct pki_signer *signer, const struct public_key *key, const char *node_id, enum client_kind kind, int64_t from,
+	      unsigned days, struct buffer *ret_certificate);
+/* "node", "agent". */
+const char *client_kind_name(enum client_kind kind);
+
 void pki_identity_release(struct pki_identity *identity);
 
 #endif

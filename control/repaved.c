@@ -12,6 +12,8 @@
 
 #include "common/bytes.h"
 #include "common/log.h"
+#include "control/access.h"
+#include "control/chores.h"
 #include "control/control.h"
 #include "control/http-server.h"
 #include "control/listener.h"
@@ -19,6 +21,7 @@
 #include "control/node-api.h"
 #include "control/operator-api.h"
 #include "control/options.h"
+#include "control/registry.h"
 #include "control/repository.h"
 #include "control/state.h"
 #include "control/trust.h"
@@ -26,18 +29,18 @@
 
 /* Bound sockets that no server has taken over; else -1. */
 struct sockets {
-	int nodes, files, operator;
+	int nodes, files, operator, remote; /* remote: the operator's port */
 };
 
 /* What runs; NULL or -1 before. */
 struct daemon {
 	struct control control;
-	struct store *store;
+	struct chores *chores;
 	int lock;
 	struct sockets sockets;
 	char *socket_path;
 	struct repository_files repository;
-	struct http_server *nodes, *files, *operator;
+	struct http_server *nodes, *files, *operator, *remote;
 };
 
 /* The state's root of trust: what --root names, what it has already, or the repository's first root. */
@@ -72,21 +75,51 @@ static int check_repository(const char *path)
 	return 0;
 }
 
+/* What the fleet's authority signs with. */
+static int load_signer(struct daemon *daemon, const struct options *options)
+{
+	struct pki_identity authority = { 0 };
+	int r = state_load(options->state, "ca.pem", &authority.certificate);
+
+	if (!r)
+		r = state_load(options->state, "ca.key", &authority.key);
+	if (!r)
+		r = pki_signer_new(&authority, &daemon->control.signer);
+	pki_identity_release(&authority);
+	return r;
+}
+
+static int load_store(struct daemon *daemon, const struct options *options)
+{
+	char *path;
+	int r;
+
+	if (asprintf(&path, "%s/repave.db", options->state) < 0)
+		return -ENOMEM;
+	r = store_open(path, true, &daemon->control.store);
+	if (!r)
+		r = fleet_load(daemon->control.store, &daemon->control.fleet);
+	if (!r)
+		r = registry_load_settings(&daemon->control);
+	if (!r)
+		r = chores_start(path, &daemon->chores);
+	free(path);
+	return r;
+}
+
 static int load(struct daemon *daemon, const struct options *options)
 {
 	char *path;
 	int r = state_load_token(options->state, daemon->control.join_token);
 
+	if (!r)
+		r = load_signer(daemon, options);
 	if (r < 0)
 		return r;
-	if (asprintf(&path, "%s/repave.db", options->state) < 0)
+	daemon->control.throttle = throttle_new();
+	if (!daemon->control.throttle || asprintf(&path, "%s/tuf", options->state) < 0)
 		return -ENOMEM;
-	r = store_open(path, true, &daemon->store);
-	free(path);
-	if (!r)
-		r = fleet_load(daemon->store, &daemon->control.fleet);
-	if (asprintf(&path, "%s/tuf", options->state) < 0)
-		return -ENOMEM;
+	r = load_store(daemon, options);
 	if (!r && mkdir(path, 0700) < 0 && errno != EEXIST)
 		r = log_error(-errno, "can't make %s", path);
 	free(path);
@@ -133,58 +166,84 @@ static int open_sockets(struct daemon *daemon, const struct options *options)
 	s->files = listen_tcp(options->address, options->repository_port, "--repository-port");
 	if (s->files < 0)
 		return s->files;
+	if (options->operator_port) {
+		s->remote = listen_tcp(options->address, options->operator_port, "--operator-port");
+		if (s->remote < 0)
+			return s->remote;
+	}
 	if (asprintf(&daemon->socket_path, "%s/control.sock", options->state) < 0)
 		return -ENOMEM;
 	s->operator = listen_unix(daemon->socket_path);
 	return s->operator < 0 ? s->operator : 0;
 }
 
-/* Starts a server, which takes the socket over. */
-static int start(int *fd, unsigned threads, const char *certificate, const char *key, const struct http_service *service,
+/* The control unit's identity, and whose clients' certificates it believes. */
+struct tls {
+	struct buffer certificate, key, client_ca;
+};
+
+static int load_tls(const struct options *options, struct tls *tls)
+{
+	int r = state_load(options->state, "server.pem", &tls->certificate);
+
+	if (!r)
+		r = state_load(options->state, "server.key", &tls->key);
+	return r ? r : state_load(options->state, "ca.pem", &tls->client_ca);
+}
+
+static void release_tls(struct tls *tls)
+{
+	if (tls->key.data)
+		explicit_bzero(tls->key.data, tls->key.size);
+	buffer_release(&tls->key);
+	buffer_release(&tls->certificate);
+	buffer_release(&tls->client_ca);
+}
+
+/* Starts a server, which takes the socket over. `tls` NULL: plain HTTP. */
+static int start(int *fd, unsigned threads, const struct tls *tls, bool asks_certificate, const struct http_service *service,
 		 struct http_server **ret_server)
 {
-	struct http_server_options options = { .listen_fd = *fd, .threads = threads, .certificate = certificate, .key = key };
-	int r = http_server_start(&options, service, ret_server);
+	struct http_server_options options = { .listen_fd = *fd, .threads = threads };
+	int r;
 
+	if (tls) {
+		options.certificate = (const char *)tls->certificate.data;
+		options.key = (const char *)tls->key.data;
+		options.client_ca = asks_certificate ? (const char *)tls->client_ca.data : NULL;
+	}
+	r = http_server_start(&options, service, ret_server);
 	if (r < 0)
-		log_error(0, r == -EINVAL ? "server.pem or server.key in the state folder can't be used for TLS" :
+		log_error(0, r == -EINVAL ? "server.pem, server.key or ca.pem in the state folder can't be used for TLS" :
 					    "can't start a listener");
 	else
 		*fd = -1;
 	return r;
 }
 
-static int start_nodes(struct daemon *daemon, const struct options *options)
-{
-	struct http_service service = { .admit = node_api_admit, .answer = node_api_answer, .context = &daemon->control,
-					.body_most = NODE_BODY_MOST };
-	struct buffer certificate = { 0 }, key = { 0 };
-	int r = state_load(options->state, "server.pem", &certificate);
-
-	if (!r)
-		r = state_load(options->state, "server.key", &key);
-	if (!r)
-		r = start(&daemon->sockets.nodes, 2, (const char *)certificate.data, (const char *)key.data, &service,
-			  &daemon->nodes);
-	if (key.data)
-		explicit_bzero(key.data, key.size);
-	buffer_release(&key);
-	buffer_release(&certificate);
-	return r;
-}
-
 static int start_servers(struct daemon *daemon, const struct options *options)
 {
+	struct http_service nodes = { .admit = node_api_admit, .answer = node_api_answer, .context = &daemon->control,
+				      .body_most = NODE_BODY_MOST };
 	struct http_service files = { .admit = repository_admit, .answer = repository_answer,
 				      .context = &daemon->repository };
 	struct http_service operator = { .answer = operator_api_answer, .context = &daemon->control,
 					 .body_most = OPERATOR_BODY_MOST };
-	int r = start_nodes(daemon, options);
+	struct http_service remote = operator;
+	struct sockets *s = &daemon->sockets;
+	struct tls tls = { 0 };
+	int r = load_tls(options, &tls);
 
+	remote.admit = access_admit;
 	if (!r)
-		r = start(&daemon->sockets.files, 4, NULL, NULL, &files, &daemon->files);
+		r = start(&s->nodes, 2, &tls, true, &nodes, &daemon->nodes);
 	if (!r)
-		r = start(&daemon->sockets.operator, 1, NULL, NULL, &operator, &daemon->operator);
+		r = start(&s->files, 4, NULL, false, &files, &daemon->files);
+	if (!r && s->remote >= 0)
+		r = start(&s->remote, 1, &tls, false, &remote, &daemon->remote);
+	if (!r)
+		r = start(&s->operator, 1, NULL, false, &operator, &daemon->operator);
+	release_tls(&tls);
 	return r;
 }
 
@@ -197,18 +256,23 @@ static void close_socket(int fd)
 static void stop(struct daemon *daemon)
 {
 	http_server_stop(daemon->operator);
+	http_server_stop(daemon->remote);
 	http_server_stop(daemon->files);
 	http_server_stop(daemon->nodes);
 	if (daemon->operator || daemon->sockets.operator >= 0)
 		unlink(daemon->socket_path);
 	close_socket(daemon->sockets.operator);
+	close_socket(daemon->sockets.remote);
 	close_socket(daemon->sockets.files);
 	close_socket(daemon->sockets.nodes);
 	free(daemon->socket_path);
 	keeper_free(daemon->control.keeper);
 	catalogue_free(daemon->control.catalogue);
+	chores_stop(daemon->chores);
 	fleet_free(daemon->control.fleet);
-	store_close(daemon->store);
+	store_close(daemon->control.store);
+	pki_signer_free(daemon->control.signer);
+	throttle_free(daemon->control.throttle);
 	explicit_bzero(daemon->control.join_token, sizeof daemon->control.join_token);
 	close_socket(daemon->lock);
 }
@@ -235,7 +299,7 @@ static void allow_many_files(void)
 
 int main(int argc, char *argv[])
 {
-	struct daemon daemon = { .lock = -1, .sockets = { -1, -1, -1 }, .control.lock = PTHREAD_MUTEX_INITIALIZER };
+	struct daemon daemon = { .lock = -1, .sockets = { -1, -1, -1, -1 }, .control.lock = PTHREAD_MUTEX_INITIALIZER };
 	struct options options;
 	sigset_t signals;
 	int signal_number, r;
@@ -265,8 +329,8 @@ int main(int argc, char *argv[])
 	if (!r)
 		r = keeper_start(daemon.control.keeper);
 	if (!r) {
-		log_info("ready on %s: nodes on port %u, repository on port %u", options.address ? options.address : "all addresses",
-			 options.port, options.repository_port);
+		log_info("ready on %s: nodes on port %u, repository on port %u, operators on port %u", options.address ? options.address :
+			 "all addresses", options.port, options.repository_port, options.operator_port);
 		sigwait(&signals, &signal_number);
 		log_info("%s: stopping", signal_number == SIGINT ? "interrupted" : "terminated");
 	}

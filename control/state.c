@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include "common/log.h"
 #include "control/names.h"
 #include "control/pki.h"
+#include "control/secret.h"
 #include "control/store.h"
 
 #define FILE_MOST (64u * 1024)
@@ -73,17 +73,14 @@ static int make_identities(const char *state, const char *name)
 
 static int make_token(const char *state)
 {
-	uint8_t random[JOIN_TOKEN_SIZE / 2];
 	char text[JOIN_TOKEN_SIZE + 2];
 	struct buffer data = { .data = (uint8_t *)text, .size = JOIN_TOKEN_SIZE + 1 };
-	int r;
+	int r = secret_make(text);
 
-	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-		return log_error(-errno, "can't get random bytes");
-	hex_format(random, sizeof random, text);
+	if (r < 0)
+		return r;
 	strcpy(text + JOIN_TOKEN_SIZE, "\n");
 	r = store_file(state, "join-token", &data, 0600);
-	explicit_bzero(random, sizeof random);
 	explicit_bzero(text, sizeof text);
 	return r;
 }

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The store in one SQLite file. WAL, so that readers never wait; synchronous FULL, so that a commit survives a power cut. */
-#include "control/store.h"
-
 #include <errno.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,70 +8,22 @@
 
 #include "common/json.h"
 #include "common/log.h"
+#include "control/store-sqlite.h"
 
-#define SCHEMA_VERSION 2
-
-static const char schema[] =
-	"CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-	"CREATE TABLE nodes (id TEXT PRIMARY KEY, enrolled INTEGER NOT NULL, address TEXT NOT NULL,"
-	" stage1_version TEXT NOT NULL, inventory TEXT NOT NULL, slots TEXT NOT NULL, assignment TEXT NOT NULL,"
-	" starts TEXT NOT NULL DEFAULT '{}');"
-	"CREATE TABLE boots (sequence INTEGER PRIMARY KEY AUTOINCREMENT, node TEXT NOT NULL REFERENCES nodes(id),"
-	" nonce TEXT NOT NULL, started INTEGER NOT NULL, updated INTEGER NOT NULL, assignment INTEGER NOT NULL,"
-	" os_target TEXT NOT NULL, app_target TEXT NOT NULL, event TEXT NOT NULL, stage TEXT NOT NULL,"
-	" error TEXT NOT NULL, stages TEXT NOT NULL, images TEXT NOT NULL, UNIQUE (node, nonce));"
-	"CREATE INDEX boots_by_node ON boots (node, sequence);";
-
-/* From the schema of version 1, which has all but this. */
-static const char from_1[] = "ALTER TABLE nodes ADD COLUMN starts TEXT NOT NULL DEFAULT '{}'";
-
-struct store {
-	sqlite3 *db;
-};
-
-static int fail(struct store *store, const char *what)
+int sql_fail(struct store *store, const char *what)
 {
+	int code = sqlite3_errcode(store->db);
+
+	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) {
+		store_tell_damage(store->path, sqlite3_errmsg(store->db));
+		return -EIO;
+	}
 	return log_error(-EIO, "the database can't %s (%s)", what, sqlite3_errmsg(store->db));
 }
 
-static int run(struct store *store, const char *sql, const char *what)
+int sql_run(struct store *store, const char *sql, const char *what)
 {
-	return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(store, what);
-}
-
-static int user_version(struct store *store, int *ret_version)
-{
-	sqlite3_stmt *query;
-
-	if (sqlite3_prepare_v2(store->db, "PRAGMA user_version", -1, &query, NULL) != SQLITE_OK)
-		return fail(store, "be read");
-	*ret_version = sqlite3_step(query) == SQLITE_ROW ? sqlite3_column_int(query, 0) : -1;
-	sqlite3_finalize(query);
-	return *ret_version < 0 ? fail(store, "be read") : 0;
-}
-
-static int prepare_schema(struct store *store, const char *path)
-{
-	char set_version[48];
-	int version = 0, r = user_version(store, &version);
-
-	if (r < 0)
-		return r;
-	if (version == SCHEMA_VERSION)
-		return 0;
-	if (version != 0 && version != 1)
-		return log_error(-EPROTO, "%s was made by another version of repaved (schema %d, this one knows %d)", path, version,
-				 SCHEMA_VERSION);
-	snprintf(set_version, sizeof set_version, "PRAGMA user_version=%d", SCHEMA_VERSION);
-	r = store_begin(store);
-	if (!r)
-		r = run(store, version == 0 ? schema : from_1, "make its tables");
-	if (!r)
-		r = run(store, set_version, "make its tables");
-	if (!r)
-		return store_commit(store);
-	store_rollback(store);
-	return r;
+	return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : sql_fail(store, what);
 }
 
 int store_open(const char *path, bool create, struct store **ret_store)
@@ -83,8 +32,10 @@ int store_open(const char *path, bool create, struct store **ret_store)
 	mode_t before;
 	int r;
 
-	if (!store)
+	if (!store || !(store->path = strdup(path))) {
+		free(store);
 		return -ENOMEM;
+	}
 	/* SQLite gives its files 0644 less the umask; assignments may hold secrets. */
 	before = umask(0077);
 	r = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), NULL);
@@ -93,9 +44,9 @@ int store_open(const char *path, bool create, struct store **ret_store)
 		goto out;
 	}
 	sqlite3_busy_timeout(store->db, 5000);
-	r = run(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON", "be opened");
+	r = sql_run(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON", "be opened");
 	if (!r)
-		r = prepare_schema(store, path);
+		r = schema_prepare(store);
 out:
 	umask(before);
 	if (r < 0) {
@@ -111,51 +62,93 @@ void store_close(struct store *store)
 	if (!store)
 		return;
 	sqlite3_close_v2(store->db);
+	free(store->path);
 	free(store);
 }
 
 int store_begin(struct store *store)
 {
-	return run(store, "BEGIN IMMEDIATE", "begin a change");
+	int r = sql_run(store, "BEGIN IMMEDIATE", "begin a change");
+
+	store->in_transaction = r == 0;
+	return r;
 }
 
 int store_commit(struct store *store)
 {
-	int r = run(store, "COMMIT", "make a change durable");
+	const struct audit_entry *audit = store->audit;
+	int r = 0;
 
-	if (r < 0)
+	store->audit = NULL;
+	if (audit)
+		r = store_add_audit(store, audit);
+	if (!r)
+		r = sql_run(store, "COMMIT", "make a change durable");
+	if (r < 0) {
+		store->audit = audit;
 		store_rollback(store);
+	}
+	store->in_transaction = false;
 	return r;
 }
 
 void store_rollback(struct store *store)
 {
 	sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	store->in_transaction = false;
+}
+
+void store_attach_audit(struct store *store, const struct audit_entry *entry)
+{
+	store->audit = entry;
+}
+
+bool store_audit_attached(const struct store *store)
+{
+	return store->audit != NULL;
 }
 
 /* Binds JSON text and frees it through SQLite. */
-static void bind_json(sqlite3_stmt *statement, int at, const json_t *value)
+void sql_bind_json(sqlite3_stmt *statement, int at, const json_t *value)
 {
 	sqlite3_bind_text(statement, at, json_format(value), -1, free);
 }
 
-static void bind_text(sqlite3_stmt *statement, int at, const char *text)
+void sql_bind_text(sqlite3_stmt *statement, int at, const char *text)
 {
 	sqlite3_bind_text(statement, at, text, -1, SQLITE_TRANSIENT);
 }
 
-/* Runs a statement that gives no rows, and frees it. A value that couldn't be bound is NULL and fails NOT NULL. */
-static int finish(struct store *store, sqlite3_stmt *statement, const char *what)
+int sql_finish(struct store *store, sqlite3_stmt *statement, const char *what)
 {
-	int r = sqlite3_step(statement) == SQLITE_DONE ? 0 : fail(store, what);
+	bool wrap = store->audit && !store->in_transaction;
+	int r = wrap ? store_begin(store) : 0;
 
+	if (!r)
+		r = sqlite3_step(statement) == SQLITE_DONE ? 0 : sql_fail(store, what);
 	sqlite3_finalize(statement);
+	if (wrap && !r)
+		return store_commit(store);
+	if (wrap && store->in_transaction)
+		store_rollback(store);
 	return r;
 }
 
-static int prepare(struct store *store, const char *sql, sqlite3_stmt **ret_statement)
+int sql_prepare(struct store *store, const char *sql, sqlite3_stmt **ret_statement)
 {
-	return sqlite3_prepare_v2(store->db, sql, -1, ret_statement, NULL) == SQLITE_OK ? 0 : fail(store, "run a statement");
+	return sqlite3_prepare_v2(store->db, sql, -1, ret_statement, NULL) == SQLITE_OK ? 0 : sql_fail(store, "run a statement");
+}
+
+/* As the columns from `first` on. */
+static void bind_identity(sqlite3_stmt *put, int first, const struct identity *identity)
+{
+	sql_bind_text(put, first, identity->key);
+	sqlite3_bind_int64(put, first + 1, identity->issued);
+	sql_bind_text(put, first + 2, identity->way);
+	sql_bind_text(put, first + 3, identity->serial);
+	sql_bind_json(put, first + 4, identity->macs);
+	sql_bind_text(put, first + 5, identity->agent_key);
+	sql_bind_text(put, first + 6, identity->agent_nonce);
 }
 
 int store_put_node(struct store *store, const struct node *node)
@@ -165,21 +158,24 @@ int store_put_node(struct store *store, const struct node *node)
 	int r = assignment && starts ? 0 : -ENOMEM;
 
 	if (!r)
-		r = prepare(store,
-			    "INSERT INTO nodes (id, enrolled, address, stage1_version, inventory, slots, assignment, starts)"
-			    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE SET address = ?3,"
-			    " stage1_version = ?4, inventory = ?5, slots = ?6, assignment = ?7, starts = ?8",
+		r = sql_prepare(store,
+			    "INSERT INTO nodes (id, enrolled, address, stage1_version, inventory, slots, assignment, starts, key, issued,"
+			    " way, serial, macs, agent_key, agent_nonce)"
+			    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT (id) DO UPDATE SET"
+			    " address = ?3, stage1_version = ?4, inventory = ?5, slots = ?6, assignment = ?7, starts = ?8, key = ?9,"
+			    " issued = ?10, way = ?11, serial = ?12, macs = ?13, agent_key = ?14, agent_nonce = ?15",
 			    &put);
 	if (!r) {
-		bind_text(put, 1, node->id);
+		sql_bind_text(put, 1, node->id);
 		sqlite3_bind_int64(put, 2, node->enrolled);
-		bind_text(put, 3, node->address);
-		bind_text(put, 4, node->stage1_version);
-		bind_json(put, 5, node->inventory);
-		bind_json(put, 6, node->slots);
-		bind_json(put, 7, assignment);
-		bind_json(put, 8, starts);
-		r = finish(store, put, "store a node");
+		sql_bind_text(put, 3, node->address);
+		sql_bind_text(put, 4, node->stage1_version);
+		sql_bind_json(put, 5, node->inventory);
+		sql_bind_json(put, 6, node->slots);
+		sql_bind_json(put, 7, assignment);
+		sql_bind_json(put, 8, starts);
+		bind_identity(put, 9, &node->identity);
+		r = sql_finish(store, put, "store a node");
 	}
 	json_decref(assignment);
 	json_decref(starts);
@@ -189,22 +185,22 @@ int store_put_node(struct store *store, const struct node *node)
 static int prune_boots(struct store *store, const char *node_id, unsigned keep)
 {
 	sqlite3_stmt *prune;
-	int r = prepare(store,
+	int r = sql_prepare(store,
 			"DELETE FROM boots WHERE node = ?1 AND sequence NOT IN"
 			" (SELECT sequence FROM boots WHERE node = ?1 ORDER BY sequence DESC LIMIT ?2)",
 			&prune);
 
 	if (r < 0)
 		return r;
-	bind_text(prune, 1, node_id);
+	sql_bind_text(prune, 1, node_id);
 	sqlite3_bind_int64(prune, 2, keep);
-	return finish(store, prune, "forget old boots");
+	return sql_finish(store, prune, "forget old boots");
 }
 
 int store_put_boot(struct store *store, const char *node_id, const struct boot *boot, unsigned keep)
 {
 	sqlite3_stmt *put;
-	int r = prepare(store,
+	int r = sql_prepare(store,
 			"INSERT INTO boots (node, nonce, started, updated, assignment, os_target, app_target, event, stage, error,"
 			" stages, images) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
 			" ON CONFLICT (node, nonce) DO UPDATE SET updated = ?4, assignment = ?5, os_target = ?6,"
@@ -213,19 +209,19 @@ int store_put_boot(struct store *store, const char *node_id, const struct boot *
 
 	if (r < 0)
 		return r;
-	bind_text(put, 1, node_id);
-	bind_text(put, 2, boot->nonce);
+	sql_bind_text(put, 1, node_id);
+	sql_bind_text(put, 2, boot->nonce);
 	sqlite3_bind_int64(put, 3, boot->started);
 	sqlite3_bind_int64(put, 4, boot->updated);
 	sqlite3_bind_int64(put, 5, (sqlite3_int64)boot->assignment);
-	bind_text(put, 6, boot->os_target);
-	bind_text(put, 7, boot->app_target);
-	bind_text(put, 8, boot_event_name(boot->event));
-	bind_text(put, 9, boot->stage);
-	bind_text(put, 10, boot->error);
-	bind_json(put, 11, boot->stages);
-	bind_json(put, 12, boot->images);
-	r = finish(store, put, "store a boot");
+	sql_bind_text(put, 6, boot->os_target);
+	sql_bind_text(put, 7, boot->app_target);
+	sql_bind_text(put, 8, boot_event_name(boot->event));
+	sql_bind_text(put, 9, boot->stage);
+	sql_bind_text(put, 10, boot->error);
+	sql_bind_json(put, 11, boot->stages);
+	sql_bind_json(put, 12, boot->images);
+	r = sql_finish(store, put, "store a boot");
 	return r < 0 ? r : prune_boots(store, node_id, keep);
 }
 
@@ -233,17 +229,17 @@ int store_count_starts(struct store *store, const char *node_id, uint64_t assign
 {
 	sqlite3_stmt *count;
 	/* Whatever the way it was started. */
-	int r = prepare(store, "SELECT COUNT(*) FROM boots WHERE node = ?1 AND assignment = ?2 AND event NOT IN ('progress', 'failed')",
+	int r = sql_prepare(store, "SELECT COUNT(*) FROM boots WHERE node = ?1 AND assignment = ?2 AND event NOT IN ('progress', 'failed')",
 			&count);
 
 	if (r < 0)
 		return r;
-	bind_text(count, 1, node_id);
+	sql_bind_text(count, 1, node_id);
 	sqlite3_bind_int64(count, 2, (sqlite3_int64)assignment);
 	if (sqlite3_step(count) == SQLITE_ROW)
 		*ret_count = (uint64_t)sqlite3_column_int64(count, 0);
 	else
-		r = fail(store, "be read");
+		r = sql_fail(store, "be read");
 	sqlite3_finalize(count);
 	return r;
 }
@@ -251,18 +247,18 @@ int store_count_starts(struct store *store, const char *node_id, uint64_t assign
 int store_put_setting(struct store *store, const char *name, const json_t *value)
 {
 	sqlite3_stmt *put;
-	int r = prepare(store, value ? "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2" :
+	int r = sql_prepare(store, value ? "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2" :
 				       "DELETE FROM settings WHERE name = ?1", &put);
 
 	if (r < 0)
 		return r;
-	bind_text(put, 1, name);
+	sql_bind_text(put, 1, name);
 	if (value)
-		bind_json(put, 2, value);
-	return finish(store, put, "store a setting");
+		sql_bind_json(put, 2, value);
+	return sql_finish(store, put, "store a setting");
 }
 
-static json_t *column_json(sqlite3_stmt *row, int column)
+json_t *sql_json(sqlite3_stmt *row, int column)
 {
 	const void *text = sqlite3_column_text(row, column);
 	char why[160];
@@ -271,7 +267,7 @@ static json_t *column_json(sqlite3_stmt *row, int column)
 }
 
 /* Copies a text column that must fit. 0 or -EIO. */
-static int column_text(sqlite3_stmt *row, int column, char *ret_text, size_t most)
+int sql_text(sqlite3_stmt *row, int column, char *ret_text, size_t most)
 {
 	const char *text = (const char *)sqlite3_column_text(row, column);
 
@@ -284,43 +280,63 @@ static int column_text(sqlite3_stmt *row, int column, char *ret_text, size_t mos
 int store_get_setting(struct store *store, const char *name, json_t **ret_value)
 {
 	sqlite3_stmt *get;
-	int r = prepare(store, "SELECT value FROM settings WHERE name = ?1", &get);
+	int r = sql_prepare(store, "SELECT value FROM settings WHERE name = ?1", &get);
 
 	if (r < 0)
 		return r;
 	*ret_value = NULL;
-	bind_text(get, 1, name);
+	sql_bind_text(get, 1, name);
 	switch (sqlite3_step(get)) {
 	case SQLITE_ROW:
-		*ret_value = column_json(get, 0);
+		*ret_value = sql_json(get, 0);
 		if (!*ret_value)
 			r = log_error(-EIO, "the database's setting %s is damaged", name);
 		break;
 	case SQLITE_DONE:
 		break;
 	default:
-		r = fail(store, "be read");
+		r = sql_fail(store, "be read");
 	}
 	sqlite3_finalize(get);
 	return r;
+}
+
+/* Its columns from `first` on; keeps what it has of `macs` on error. */
+static int identity_of_row(sqlite3_stmt *row, int first, struct identity *identity)
+{
+	json_t *macs = sql_json(row, first + 4);
+
+	identity->issued = sqlite3_column_int64(row, first + 1);
+	if (!json_is_array(macs) || sql_text(row, first, identity->key, DIGEST_TEXT) < 0 ||
+	    sql_text(row, first + 2, identity->way, WAY_MOST) < 0 || sql_text(row, first + 3, identity->serial, DMI_TEXT_MOST) < 0 ||
+	    sql_text(row, first + 5, identity->agent_key, DIGEST_TEXT) < 0 ||
+	    sql_text(row, first + 6, identity->agent_nonce, NONCE_SIZE) < 0) {
+		json_decref(macs);
+		return -EIO;
+	}
+	json_decref(identity->macs);
+	identity->macs = macs;
+	return 0;
 }
 
 static struct node *node_of_row(sqlite3_stmt *row)
 {
 	char id[NODE_ID_SIZE + 1];
 	struct node *node = NULL;
-	json_t *assignment = column_json(row, 6), *starts = column_json(row, 7);
+	json_t *assignment = sql_json(row, 6), *starts = sql_json(row, 7);
 
-	if (column_text(row, 0, id, NODE_ID_SIZE) < 0 || !node_id_valid(id) || !(node = node_new(id)))
+	if (sql_text(row, 0, id, NODE_ID_SIZE) < 0 || !node_id_valid(id) || !(node = node_new(id)))
 		goto damaged;
 	node->enrolled = sqlite3_column_int64(row, 1);
+	if (identity_of_row(row, 8, &node->identity) < 0)
+		goto damaged;
 	json_decref(node->inventory);
 	json_decref(node->slots);
-	node->inventory = column_json(row, 4);
-	node->slots = column_json(row, 5);
+	node->inventory = sql_json(row, 4);
+	node->slots = sql_json(row, 5);
 	assignment_release(&node->assignment);
-	if (column_text(row, 2, node->address, ADDRESS_MOST) < 0 ||
-	    column_text(row, 3, node->stage1_version, STAGE1_VERSION_MOST) < 0 || !node->inventory || !node->slots ||
+	if (sql_text(row, 2, node->address, ADDRESS_MOST) < 0 ||
+	    sql_text(row, 3, node->stage1_version, STAGE1_VERSION_MOST) < 0 || !node->inventory || !node->slots ||
 	    assignment_parse(assignment, &node->assignment) < 0 || starts_parse(starts, &node->starts) < 0)
 		goto damaged;
 	json_decref(assignment);
@@ -336,8 +352,9 @@ damaged:
 int store_each_node(struct store *store, int (*each)(void *context, struct node *node), void *context)
 {
 	sqlite3_stmt *all;
-	int step, r = prepare(store,
-			      "SELECT id, enrolled, address, stage1_version, inventory, slots, assignment, starts FROM nodes ORDER BY id",
+	int step, r = sql_prepare(store,
+			      "SELECT id, enrolled, address, stage1_version, inventory, slots, assignment, starts,"
+			      " key, issued, way, serial, macs, agent_key, agent_nonce FROM nodes ORDER BY id",
 			      &all);
 
 	if (r < 0)
@@ -348,7 +365,7 @@ int store_each_node(struct store *store, int (*each)(void *context, struct node 
 		r = node ? each(context, node) : log_error(-EIO, "a node in the database is damaged");
 	}
 	if (!r && step != SQLITE_DONE)
-		r = fail(store, "be read");
+		r = sql_fail(store, "be read");
 	sqlite3_finalize(all);
 	return r;
 }
@@ -361,12 +378,12 @@ static int boot_of_row(sqlite3_stmt *row, struct boot *ret_boot)
 	*boot = (struct boot){ .started = sqlite3_column_int64(row, 1),
 			       .updated = sqlite3_column_int64(row, 2),
 			       .assignment = (uint64_t)sqlite3_column_int64(row, 3),
-			       .stages = column_json(row, 9),
-			       .images = column_json(row, 10) };
-	if (column_text(row, 0, boot->nonce, NONCE_SIZE) < 0 || column_text(row, 4, boot->os_target, TARGET_PATH_MOST) < 0 ||
-	    column_text(row, 5, boot->app_target, TARGET_PATH_MOST) < 0 || column_text(row, 6, event, sizeof event - 1) < 0 ||
-	    boot_event_parse(event, &boot->event) < 0 || column_text(row, 7, boot->stage, STAGE_NAME_MOST) < 0 ||
-	    column_text(row, 8, boot->error, REPORT_ERROR_MOST) < 0 || !boot->stages || !boot->images) {
+			       .stages = sql_json(row, 9),
+			       .images = sql_json(row, 10) };
+	if (sql_text(row, 0, boot->nonce, NONCE_SIZE) < 0 || sql_text(row, 4, boot->os_target, TARGET_PATH_MOST) < 0 ||
+	    sql_text(row, 5, boot->app_target, TARGET_PATH_MOST) < 0 || sql_text(row, 6, event, sizeof event - 1) < 0 ||
+	    boot_event_parse(event, &boot->event) < 0 || sql_text(row, 7, boot->stage, STAGE_NAME_MOST) < 0 ||
+	    sql_text(row, 8, boot->error, REPORT_ERROR_MOST) < 0 || !boot->stages || !boot->images) {
 		boot_release(boot);
 		return log_error(-EIO, "a boot in the database is damaged");
 	}
@@ -377,14 +394,14 @@ int store_each_boot(struct store *store, const char *node_id, unsigned most,
 		    int (*each)(void *context, struct boot *boot), void *context)
 {
 	sqlite3_stmt *all;
-	int step, r = prepare(store,
+	int step, r = sql_prepare(store,
 			      "SELECT nonce, started, updated, assignment, os_target, app_target, event, stage, error, stages,"
 			      " images FROM boots WHERE node = ?1 ORDER BY sequence DESC LIMIT ?2",
 			      &all);
 
 	if (r < 0)
 		return r;
-	bind_text(all, 1, node_id);
+	sql_bind_text(all, 1, node_id);
 	sqlite3_bind_int64(all, 2, most);
 	while (!r && (step = sqlite3_step(all)) == SQLITE_ROW) {
 		struct boot boot;
@@ -394,7 +411,7 @@ int store_each_boot(struct store *store, const char *node_id, unsigned most,
 			r = each(context, &boot);
 	}
 	if (!r && step != SQLITE_DONE)
-		r = fail(store, "be read");
+		r = sql_fail(store, "be read");
 	sqlite3_finalize(all);
 	return r;
 }

@@ -9,18 +9,32 @@
 #include <stdint.h>
 
 #include "control/model.h"
+#include "control/records.h"
 
 struct store;
 
-/* Opens the store at `path`; `create` makes it when it is absent. 0, -ENOENT, -EPROTO (made by another
- * version of repaved, or not a store), or -errno; logs the cause. */
+/* Opens the store at `path`; `create` makes it when it is absent. One that an older version made is backed up and brought up to
+ * date, wholly or not at all. 0; -ENOENT; -EPROTO (made by a newer version of repaved); -EBADMSG (damaged, or not a store); or
+ * -errno; logs the cause, and for a damaged one the backup to put in its place. */
 int store_open(const char *path, bool create, struct store **ret_store);
 void store_close(struct store *store);
+
+/* Copies the store at `path` as it is now to the folder "backup" beside it, and forgets all but the newest backups there. From any
+ * thread, with or without the store open. `label` is part of the file's name. 0 or -errno; logs the cause. */
+#define BACKUPS_KEPT 7u
+int store_backup(const char *path, const char *label, int64_t now);
+/* When the newest backup was made, in seconds since 1970; 0 without one. */
+int64_t store_backup_time(const char *path);
 
 /* Changes between begin and commit become durable together, or not at all. 0 or -EIO; logs the cause. */
 int store_begin(struct store *store);
 int store_commit(struct store *store);
 void store_rollback(struct store *store);
+
+/* The next change that becomes durable has this entry in its transaction; borrowed until then. NULL: no longer. */
+void store_attach_audit(struct store *store, const struct audit_entry *entry);
+/* Whether an entry still waits for a change. */
+bool store_audit_attached(const struct store *store);
 
 /* Adds the node or replaces what is stored of it (`last_seen`, `waiting` and `boot` aren't). 0 or -EIO. */
 int store_put_node(struct store *store, const struct node *node);
@@ -38,5 +52,46 @@ int store_each_node(struct store *store, int (*each)(void *context, struct node 
 /* Calls `each` for the newest `most` boots of a node, newest first; the boot is the callee's to release. */
 int store_each_boot(struct store *store, const char *node_id, unsigned most,
 		    int (*each)(void *context, struct boot *boot), void *context);
+
+/* Join tokens. Adding: 0 or -EIO. Using counts one use. Revoking and finding: 0, -ENOENT or -EIO. */
+int store_add_token(struct store *store, const struct token *token);
+int store_use_token(struct store *store, const char *id);
+int store_revoke_token(struct store *store, const char *id, int64_t now);
+int store_find_token(struct store *store, const char *hash, struct token *ret_token);
+
+/* Machines that wait, by node id. Putting adds or replaces. Getting: 0 (the caller releases), -ENOENT or -EIO. */
+int store_put_enrolment(struct store *store, const struct enrolment *enrolment);
+int store_get_enrolment(struct store *store, const char *id, struct enrolment *ret_enrolment);
+int store_remove_enrolment(struct store *store, const char *id);
+int store_count_enrolments(struct store *store, uint64_t *ret_count);
+
+/* The allow list: `kind` is "uuid", "serial" or "mac". 0 or -EIO; removing what isn't there -ENOENT; asking 1 when it is there. */
+int store_put_allowed(struct store *store, const char *kind, const char *value, const char *note, int64_t now);
+int store_remove_allowed(struct store *store, const char *kind, const char *value);
+int store_is_allowed(struct store *store, const char *kind, const char *value);
+
+/* Operators. Adding: 0, -EEXIST or -EIO. Removing and finding: 0, -ENOENT or -EIO. */
+int store_add_operator(struct store *store, const struct operator_record *record);
+int store_remove_operator(struct store *store, const char *name);
+int store_find_operator(struct store *store, const char *hash, struct operator_record *ret_record);
+
+/* Appends. The audit log can't be changed afterwards; of the events the newest EVENTS_KEPT stay. 0 or -EIO. */
+int store_add_audit(struct store *store, const struct audit_entry *entry);
+int store_add_event(struct store *store, const struct event *event);
+
+enum store_list { STORE_TOKENS, STORE_ENROLMENTS, STORE_ALLOWED, STORE_OPERATORS, STORE_AUDIT, STORE_EVENTS };
+
+/* Of audit log and events: the first `most` with a sequence above `after`, or with a negative one the last; events of that node
+ * ("": all) and that severity at least. */
+struct store_filter {
+	int64_t after;
+	unsigned most;
+	const char *node;
+	enum severity least;
+};
+
+/* The rows as JSON objects whose members are those of docs/openapi.yaml, without hashes, oldest first; a new reference. `filter` may be
+ * NULL for the other lists. 0 or -EIO. */
+int store_list(struct store *store, enum store_list which, const struct store_filter *filter, json_t **ret_list);
 
 #endif

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "control/access.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "control/secret.h"
+
+static void show_path(const char *path, char ret_path[80])
+{
+	size_t i;
+
+	for (i = 0; path[i] && i < 79; i++)
+		ret_path[i] = path[i] > 0x20 && path[i] < 0x7f ? path[i] : '?';
+	ret_path[i] = 0;
+}
+
+int access_identify(struct control *control, const struct http_call *call, struct caller *ret_caller)
+{
+	const char *token = control_bearer(call->authorization);
+	struct caller *caller = ret_caller;
+	struct operator_record record;
+	char hash[DIGEST_TEXT + 1];
+	int r;
+
+	*caller = (struct caller){ .who = "?", .role = "none" };
+	show_path(call->path, caller->path);
+	if (call->who->local) {
+		/* Its mode lets only those in who run the control unit. */
+		snprintf(caller->who, sizeof caller->who, "uid %u", call->who->uid);
+		caller->role = role_name(ROLE_ADMIN);
+		caller->roles = MAY(ROLE_ADMIN);
+		return 0;
+	}
+	if (!token || strlen(token) != TOKEN_SIZE)
+		return -ENOENT;
+	r = digest_text(token, TOKEN_SIZE, hash);
+	if (!r)
+		r = store_find_operator(control->store, hash, &record);
+	if (r < 0)
+		return r;
+	strcpy(caller->who, record.name);
+	caller->role = role_name(record.role);
+	caller->roles = MAY(record.role);
+	return 0;
+}
+
+struct audit_entry access_entry(const struct caller *caller, const struct http_call *call, const char *what, unsigned status,
+				int64_t now)
+{
+	return (struct audit_entry){ .time = now, .who = caller->who, .role = caller->role, .from = call->peer,
+				     .method = call->method, .path = caller->path, .what = what, .status = status };
+}
+
+void access_admit(void *context, const struct http_call *call, struct http_answer *answer)
+{
+	struct control *control = context;
+	struct audit_entry entry;
+	struct caller caller;
+	int64_t now;
+	int r;
+
+	if (control_throttled(control, call, answer))
+		return;
+	now = control_lock(control);
+	r = access_identify(control, call, &caller);
+	if (r == -ENOENT) {
+		entry = access_entry(&caller, call, call->authorization ? "refused: wrong token" : "refused: no token", 401, now);
+		r = store_add_audit(control->store, &entry);
+		control_leave(control);
+		log_warning("operator's port: %s was refused: %s token", call->peer, call->authorization ? "wrong" : "no");
+		http_answer_error(answer, 401, "the operator's token is missing or wrong; `repave operator add` makes one");
+		control_note_wrong(control, call);
+		return;
+	}
+	control_leave(control);
+	if (r < 0)
+		http_answer_error(answer, 500, "the control unit failed; its log says more");
+}

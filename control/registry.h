@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Gives machines their identities and keeps the record of who has which: the decisions of control/identity.h carried out. All
+ * within control_enter; what is answered is durable. */
+#ifndef CONTROL_REGISTRY_H
+#define CONTROL_REGISTRY_H
+
+#include "control/control.h"
+#include "control/csr.h"
+#include "control/node-request.h"
+
+#define WAITING_MOST 1000u     /* machines that wait for approval */
+#define NODE_CERTIFICATE_DAYS 365u
+#define AGENT_CERTIFICATE_DAYS 1u
+
+/* Reads the settings from the store. 0 or -errno; logs the cause. */
+int registry_load_settings(struct control *control);
+/* Changes those that are members of `change`. 0; -EINVAL with a sentence; -EIO. */
+int registry_change_settings(struct control *control, const json_t *change, char ret_error[ERROR_TEXT]);
+/* A new reference; NULL when out of memory. */
+json_t *registry_describe_settings(const struct control *control);
+
+/* Whether somebody was ever given this token, be it used up or not. 1, 0 or -EIO. */
+int registry_knows_token(struct control *control, const char *token);
+
+/* A machine asks for a node certificate. `token` is NULL without. Makes the whole answer: 200, 202, 403 or 500. */
+void registry_enrol(struct control *control, const char *id, const struct enrol_request *request, const struct public_key *key,
+		    const char *token, const struct http_call *call, int64_t now, struct http_answer *answer);
+/* A node asks for its agent's certificate, or the agent for a further one. 200, 403, 409 or 500. */
+void registry_agent(struct control *control, const char *id, enum client_kind asks, const struct enrol_request *request,
+		    const struct public_key *key, int64_t now, struct http_answer *answer);
+
+/* Whether the caller may speak as `kind` of node `id` now. False with the answer made: 401 or 403. */
+bool registry_admits(struct control *control, const char *id, enum client_kind kind, const struct http_call *call,
+		     struct http_answer *answer);
+/* Whether the inventory is that of the machine which the node is bound to. False with the answer made (403), and an alarm raised. */
+bool registry_fits(struct control *control, const char *id, const json_t *inventory, const struct http_call *call, int64_t now,
+		   struct http_answer *answer);
+
+/* Lets the machine that waits under this id in; `text` as for fleet_find, or the whole id of a machine that is no node yet. 0; -ENOENT or
+ * -ENOTUNIQ with a sentence; -EIO. */
+int registry_approve(struct control *control, const char *text, int64_t now, char ret_id[NODE_ID_SIZE + 1], char ret_error[ERROR_TEXT]);
+
+#endif

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Copies of the database in the folder "backup" beside it: repave-20260105T140319Z-LABEL.db. Names sort by time. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "control/store-sqlite.h"
+
+#define STAMP_SIZE 16u /* 20260105T140319Z */
+
+/* "…/repave.db" to "…/backup". malloc'd. */
+static char *folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder;
+
+	return asprintf(&folder, "%.*sbackup", slash ? (int)(slash + 1 - path) : 0, path) < 0 ? NULL : folder;
+}
+
+static int is_backup(const struct dirent *entry)
+{
+	size_t size = strlen(entry->d_name);
+
+	return size > 7 + STAMP_SIZE + 3 && !strncmp(entry->d_name, "repave-", 7) && !strcmp(entry->d_name + size - 3, ".db");
+}
+
+/* Sorted by name, so by time; the caller frees each and the list. A count, 0 without a folder. */
+static int list(const char *folder, struct dirent ***ret_entries)
+{
+	int count = scandir(folder, ret_entries, is_backup, alphasort);
+
+	if (count < 0)
+		*ret_entries = NULL;
+	return count < 0 ? 0 : count;
+}
+
+static void free_list(struct dirent **entries, int count)
+{
+	for (int i = 0; i < count; i++)
+		free(entries[i]);
+	free(entries);
+}
+
+/* The path of the newest one, malloc'd; NULL without. */
+static char *newest(const char *path)
+{
+	char *folder = folder_of(path), *found = NULL;
+	struct dirent **entries;
+	int count;
+
+	if (!folder)
+		return NULL;
+	count = list(folder, &entries);
+	if (count && asprintf(&found, "%s/%s", folder, entries[count - 1]->d_name) < 0)
+		found = NULL;
+	free_list(entries, count);
+	free(folder);
+	return found;
+}
+
+int64_t store_backup_time(const char *path)
+{
+	char *found = newest(path);
+	struct tm tm = { 0 };
+	int64_t when = 0;
+
+	if (found && strptime(strrchr(found, '/') + 1, "repave-%Y%m%dT%H%M%SZ", &tm))
+		when = (int64_t)timegm(&tm);
+	free(found);
+	return when;
+}
+
+void store_tell_damage(const char *path, const char *why)
+{
+	char *found = newest(path);
+
+	if (found)
+		log_error(0, "the database %s is damaged (%s); with repaved stopped, put back the newest backup: rm -f %s-wal %s-shm && cp %s %s",
+			  path, why, path, path, found, path);
+	else
+		log_error(0, "the database %s is damaged (%s), and there is no backup of it; move %s* away, and servers enrol anew with the join token",
+			  path, why, path);
+	free(found);
+}
+
+static int sync_path(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC), r = fd < 0 || fsync(fd) < 0 ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+/* A consistent copy, made on a connection of its own beside whoever writes. SQLite doesn't sync it. */
+static int copy(const char *path, const char *to)
+{
+	sqlite3_stmt *vacuum = NULL;
+	sqlite3 *db = NULL;
+	int r = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
+
+	if (r == SQLITE_OK) {
+		sqlite3_busy_timeout(db, 5000);
+		r = sqlite3_prepare_v2(db, "VACUUM INTO ?1", -1, &vacuum, NULL);
+	}
+	if (r == SQLITE_OK) {
+		sqlite3_bind_text(vacuum, 1, to, -1, SQLITE_STATIC);
+		r = sqlite3_step(vacuum) == SQLITE_DONE ? SQLITE_OK : SQLITE_ERROR;
+	}
+	r = r == SQLITE_OK ? 0 : log_error(-EIO, "the backup %s can't be written (%s)", to, sqlite3_errmsg(db));
+	sqlite3_finalize(vacuum);
+	sqlite3_close_v2(db);
+	return r;
+}
+
+static void prune(const char *folder)
+{
+	struct dirent **entries;
+	int count = list(folder, &entries), fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	for (int i = 0; fd >= 0 && i + (int)BACKUPS_KEPT < count; i++)
+		unlinkat(fd, entries[i]->d_name, 0);
+	if (fd >= 0)
+		close(fd);
+	free_list(entries, count);
+}
+
+static int make(const char *path, const char *folder, const char *temporary, const char *final)
+{
+	int r;
+
+	if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+		return log_error(-errno, "can't make %s", folder);
+	/* Left by one that was interrupted. */
+	unlink(temporary);
+	r = copy(path, temporary);
+	if (r < 0)
+		goto remove;
+	r = sync_path(temporary, O_RDWR);
+	if (!r && rename(temporary, final) < 0)
+		r = -errno;
+	if (!r)
+		r = sync_path(folder, O_RDONLY | O_DIRECTORY);
+	if (!r)
+		return 0;
+	log_error(r, "the backup %s can't be made durable", final);
+remove:
+	unlink(temporary);
+	return r;
+}
+
+int store_backup(const char *path, const char *label, int64_t now)
+{
+	char *folder = folder_of(path), *temporary = NULL, *final = NULL;
+	char stamp[STAMP_SIZE + 1];
+	time_t seconds = (time_t)now;
+	mode_t before = umask(0077);
+	struct tm tm;
+	int r = -ENOMEM;
+
+	if (folder && gmtime_r(&seconds, &tm) && strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &tm) == STAMP_SIZE &&
+	    asprintf(&temporary, "%s/.unfinished", folder) >= 0 && asprintf(&final, "%s/repave-%s-%s.db", folder, stamp, label) >= 0)
+		r = make(path, folder, temporary, final);
+	umask(before);
+	if (!r)
+		prune(folder);
+	free(final);
+	free(temporary);
+	free(folder);
+	return r;
+}

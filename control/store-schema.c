@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The tables, and how those of older versions become these. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/log.h"
+#include "control/store-sqlite.h"
+
+#define SCHEMA_VERSION 3
+
+/* As version 2 had them. */
+static const char schema_2[] =
+	"CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE nodes (id TEXT PRIMARY KEY, enrolled INTEGER NOT NULL, address TEXT NOT NULL,"
+	" stage1_version TEXT NOT NULL, inventory TEXT NOT NULL, slots TEXT NOT NULL, assignment TEXT NOT NULL,"
+	" starts TEXT NOT NULL DEFAULT '{}');"
+	"CREATE TABLE boots (sequence INTEGER PRIMARY KEY AUTOINCREMENT, node TEXT NOT NULL REFERENCES nodes(id),"
+	" nonce TEXT NOT NULL, started INTEGER NOT NULL, updated INTEGER NOT NULL, assignment INTEGER NOT NULL,"
+	" os_target TEXT NOT NULL, app_target TEXT NOT NULL, event TEXT NOT NULL, stage TEXT NOT NULL,"
+	" error TEXT NOT NULL, stages TEXT NOT NULL, images TEXT NOT NULL, UNIQUE (node, nonce));"
+	"CREATE INDEX boots_by_node ON boots (node, sequence);";
+
+static const char from_1[] = "ALTER TABLE nodes ADD COLUMN starts TEXT NOT NULL DEFAULT '{}'";
+
+/* A column declared JSON or BOOLEAN is shown as such by store_list. */
+static const char from_2[] =
+	"ALTER TABLE nodes ADD COLUMN key TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE nodes ADD COLUMN issued INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE nodes ADD COLUMN way TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE nodes ADD COLUMN serial TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE nodes ADD COLUMN macs JSON NOT NULL DEFAULT '[]';"
+	"ALTER TABLE nodes ADD COLUMN agent_key TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE nodes ADD COLUMN agent_nonce TEXT NOT NULL DEFAULT '';"
+	"CREATE TABLE tokens (id TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, created INTEGER NOT NULL, expires INTEGER NOT NULL,"
+	" revoked INTEGER NOT NULL, uses INTEGER NOT NULL, used INTEGER NOT NULL, note TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE enrolments (id TEXT PRIMARY KEY, key TEXT NOT NULL, serial TEXT NOT NULL, macs JSON NOT NULL,"
+	" reason TEXT NOT NULL, address TEXT NOT NULL, since INTEGER NOT NULL, alarm BOOLEAN NOT NULL,"
+	" approved BOOLEAN NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE allowed (kind TEXT NOT NULL, value TEXT NOT NULL, note TEXT NOT NULL, created INTEGER NOT NULL,"
+	" PRIMARY KEY (kind, value)) WITHOUT ROWID;"
+	"CREATE TABLE operators (name TEXT PRIMARY KEY, role TEXT NOT NULL, hash TEXT NOT NULL UNIQUE, created INTEGER NOT NULL)"
+	" WITHOUT ROWID;"
+	"CREATE TABLE audit (sequence INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, who TEXT NOT NULL,"
+	" role TEXT NOT NULL, source TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL, what TEXT NOT NULL,"
+	" status INTEGER NOT NULL);"
+	"CREATE TRIGGER audit_stays BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is only appended to'); END;"
+	"CREATE TRIGGER audit_lasts BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is only appended to'); END;"
+	"CREATE TABLE events (sequence INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, node TEXT NOT NULL,"
+	" severity INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, data JSON NOT NULL);"
+	"CREATE INDEX events_by_node ON events (node, sequence);";
+
+static int read_version(struct store *store, int *ret_version)
+{
+	sqlite3_stmt *query;
+
+	if (sqlite3_prepare_v2(store->db, "PRAGMA user_version", -1, &query, NULL) != SQLITE_OK)
+		return -EIO;
+	*ret_version = sqlite3_step(query) == SQLITE_ROW ? sqlite3_column_int(query, 0) : -1;
+	sqlite3_finalize(query);
+	return *ret_version < 0 ? -EIO : 0;
+}
+
+/* Reads every page, in seconds for gigabytes: damage that is found now costs less than damage that is found later. */
+static int check_pages(struct store *store)
+{
+	const char *said = NULL;
+	sqlite3_stmt *check;
+	int r = sqlite3_prepare_v2(store->db, "PRAGMA quick_check(1)", -1, &check, NULL) == SQLITE_OK ? 0 : -EBADMSG;
+
+	if (!r && sqlite3_step(check) == SQLITE_ROW)
+		said = (const char *)sqlite3_column_text(check, 0);
+	if (!said || strcmp(said, "ok")) {
+		store_tell_damage(store->path, said ? said : sqlite3_errmsg(store->db));
+		r = -EBADMSG;
+	}
+	sqlite3_finalize(check);
+	return r;
+}
+
+/* One transaction: a power cut leaves the old tables or the new ones. */
+static int migrate(struct store *store, int version)
+{
+	char set_version[48];
+	int r = store_begin(store);
+
+	if (r < 0)
+		return r;
+	snprintf(set_version, sizeof set_version, "PRAGMA user_version=%d", SCHEMA_VERSION);
+	if (version == 0)
+		r = sql_run(store, schema_2, "make its tables");
+	if (!r && version == 1)
+		r = sql_run(store, from_1, "make its tables");
+	if (!r)
+		r = sql_run(store, from_2, "make its tables");
+	if (!r)
+		r = sql_run(store, set_version, "make its tables");
+	if (!r)
+		return store_commit(store);
+	store_rollback(store);
+	return r;
+}
+
+int schema_prepare(struct store *store)
+{
+	char label[32];
+	int version = 0, r = read_version(store, &version);
+
+	if (r < 0) {
+		store_tell_damage(store->path, sqlite3_errmsg(store->db));
+		return -EBADMSG;
+	}
+	r = check_pages(store);
+	if (r < 0 || version == SCHEMA_VERSION)
+		return r;
+	if (version > SCHEMA_VERSION)
+		return log_error(-EPROTO, "%s was made by a newer version of repaved (schema %d, this one knows %d); install that one again,"
+				 " or put back a backup from before", store->path, version, SCHEMA_VERSION);
+	if (version != 0) {
+		snprintf(label, sizeof label, "schema-%d", version);
+		r = store_backup(store->path, label, time(NULL));
+		if (r < 0)
+			return r;
+	}
+	r = migrate(store, version);
+	if (!r && version != 0)
+		log_info("the database was brought from schema %d to %d; a backup of the old one is in the folder \"backup\"", version,
+			 SCHEMA_VERSION);
+	return r;
+}
