@@ -14,7 +14,8 @@ host-programs += repaved repave
 repaved-src := control/repaved.c control/options.c control/trust.c $(control-core) $(control-state) common/seekable.c $(common-core) \
 	signing/folder.c $(signing-author) $(signing-verify)
 repaved-libs := -lmicrohttpd -lgnutls -lsqlite3 $(control-pki-libs) $(signing-author-libs) -lpthread
-repave-src := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c control/cli-watch.c control/watch.c $(control-api) $(control-state) \
+repave-src := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c control/cli-watch.c control/watch.c \
+	control/cli-identity.c control/cli-journal.c $(control-api) $(control-state) \
 	$(common-core) $(common-http)
 repave-libs := -lcurl -lsqlite3 $(control-pki-libs) -ljansson
 
@@ -26,7 +27,7 @@ $(B)/fleet/ca.pem: | $(B)/bin/repave
 
 all-outputs += $(B)/fleet/ca.pem
 
-script-tests += control/test/repaved-works control/test/watch-works
+script-tests += control/test/repaved-works control/test/watch-works control/test/identity-works
 test-unit-needs += $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
 
 unit-tests += control-names-test control-fleet-test
@@ -39,7 +40,17 @@ unit-tests += control-starts-test
 control-starts-test-src := control/test/starts-test.c control/starts.c control/names.c $(common-core)
 control-starts-test-libs := -ljansson
 
-fuzz-targets += control-node-request control-assignment
+unit-tests += control-identity-test control-store-test
+control-identity-test-src := control/test/identity-test.c control/identity.c control/throttle.c control/records.c
+control-identity-test-libs := -ljansson
+control-store-test-src := control/test/store-test.c control/fleet.c $(control-store) $(control-api) $(common-core)
+control-store-test-libs := -lsqlite3 -ljansson
+
+fuzz-targets += control-node-request control-assignment control-enrol-request
+control-enrol-request-src := control/fuzz/enrol-request.c control/node-request.c control/csr.c control/secret.c control/starts.c \
+	control/names.c $(common-core)
+control-enrol-request-libs := $(control-pki-libs) -ljansson -lm
+control-enrol-request-corpus := control/fuzz/corpus/enrol-request
 control-node-request-src := control/fuzz/node-request.c control/node-request.c control/starts.c control/names.c $(common-core)
 control-node-request-libs := -ljansson -lm
 control-node-request-corpus := control/fuzz/corpus/node-request

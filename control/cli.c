@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "common/file.h"
 #include "common/http.h"
 #include "common/json.h"
 #include "common/log.h"
@@ -40,24 +42,12 @@ static int report_status(unsigned status, const json_t *answer)
 	return CLI_FAILED;
 }
 
-static int exchange(const struct cli *cli, struct http *http, const char *socket, const char *method, const char *path,
-		    const char *body, json_t **ret_answer)
+static int read_answer(const struct buffer *data, unsigned status, json_t **ret_answer)
 {
-	struct buffer data = { 0 };
-	unsigned status = 0;
 	char why[160];
-	json_t *answer;
-	int r = http_request_unix(http, socket, method, path, body, ANSWER_MOST, &status, &data);
+	json_t *answer = json_parse(data->data, data->size, why);
+	int r = report_status(status, answer);
 
-	if (r < 0) {
-		fprintf(stderr, "repave: the control unit can't be reached at %s; is repaved running with --state %s? (%s)\n", socket,
-			cli->state, r == -EACCES ? "only the user who runs it may" : strerror(-r));
-		buffer_release(&data);
-		return CLI_UNREACHABLE;
-	}
-	answer = json_parse(data.data, data.size, why);
-	buffer_release(&data);
-	r = report_status(status, answer);
 	if (r == CLI_OK && !answer) {
 		fprintf(stderr, "repave: the control unit's answer can't be read: %s\n", why);
 		r = CLI_FAILED;
@@ -69,24 +59,134 @@ static int exchange(const struct cli *cli, struct http *http, const char *socket
 	return r;
 }
 
-int cli_call(const struct cli *cli, const char *method, const char *path, const json_t *body, json_t **ret_answer)
+static int call_socket(const struct cli *cli, const char *method, const char *path, const char *body, json_t **ret_answer)
 {
 	struct http_options options = { .user_agent = "repave" };
 	struct http *http = http_new(&options);
-	char *socket = NULL, *text = body ? json_format(body) : NULL;
-	int r = CLI_FAILED;
+	struct buffer data = { 0 };
+	unsigned status = 0;
+	char *socket;
+	int r;
 
-	if (!http || (body && !text) || asprintf(&socket, "%s/control.sock", cli->state) < 0) {
-		socket = NULL;
+	if (!http || asprintf(&socket, "%s/control.sock", cli->state) < 0) {
+		http_free(http);
 		log_error(-ENOMEM, "can't call the control unit");
-	} else {
-		r = exchange(cli, http, socket, method, path, text, ret_answer);
+		return CLI_FAILED;
 	}
+	r = http_request_unix(http, socket, method, path, body, ANSWER_MOST, &status, &data);
+	if (r < 0) {
+		fprintf(stderr, "repave: the control unit can't be reached at %s; is repaved running with --state %s? (%s)\n", socket,
+			cli->state, r == -EACCES ? "only the user who runs it may" : strerror(-r));
+		r = CLI_UNREACHABLE;
+	} else {
+		r = read_answer(&data, status, ret_answer);
+	}
+	buffer_release(&data);
+	free(socket);
+	http_free(http);
+	return r;
+}
+
+/* The operator's token: the file's one line. 0 or an exit status, with the cause printed; the caller wipes `ret_token`. */
+static int read_token(const struct cli *cli, struct buffer *ret_token)
+{
+	int r;
+
+	if (!cli->token_file)
+		return cli_usage(cli, "--server wants --token-file too");
+	r = file_load_any(cli->token_file, 4096, ret_token);
+	if (r < 0) {
+		log_error(r, "can't read the token file %s", cli->token_file);
+		return CLI_FAILED;
+	}
+	while (ret_token->size && ret_token->data[ret_token->size - 1] == '\n')
+		ret_token->data[--ret_token->size] = 0;
+	if (!ret_token->size || !text_of((const char *)ret_token->data, "0123456789abcdef", 64)) {
+		log_error(0, "%s holds no operator's token; `repave operator add` shows one", cli->token_file);
+		return CLI_FAILED;
+	}
+	return 0;
+}
+
+static char *ca_of(const struct cli *cli)
+{
+	const char *slash = strrchr(cli->token_file, '/');
+	char *path;
+
+	if (cli->ca)
+		return strdup(cli->ca);
+	return asprintf(&path, "%.*sca.pem", slash ? (int)(slash + 1 - cli->token_file) : 0, cli->token_file) < 0 ? NULL : path;
+}
+
+static int exchange(const struct cli *cli, const struct http_options *options, const char *method, const char *path, const char *body,
+		    json_t **ret_answer)
+{
+	struct http *http = http_new(options);
+	struct buffer data = { 0 };
+	unsigned status = 0;
+	char *url;
+	int r;
+
+	if (!http || asprintf(&url, "%s%s", cli->server, path) < 0) {
+		http_free(http);
+		log_error(-ENOMEM, "can't call the control unit");
+		return CLI_FAILED;
+	}
+	r = http_request(http, method, url, body, ANSWER_MOST, &status, &data);
+	if (r < 0) {
+		fprintf(stderr, "repave: the control unit can't be reached at %s: %s\n", cli->server, http_error(http));
+		r = CLI_UNREACHABLE;
+	} else {
+		r = read_answer(&data, status, ret_answer);
+	}
+	buffer_release(&data);
+	free(url);
+	http_free(http);
+	return r;
+}
+
+static int call_server(const struct cli *cli, const char *method, const char *path, const char *body, json_t **ret_answer)
+{
+	struct http_options options = { .user_agent = "repave" };
+	struct buffer token = { 0 };
+	char *ca = NULL;
+	int r = CLI_OK;
+
+	/* The token goes over TLS or not at all. */
+	if (strncmp(cli->server, "https://", 8))
+		return cli_usage(cli, "--server wants https://HOST:PORT");
+	r = read_token(cli, &token);
+	if (r == CLI_OK) {
+		ca = ca_of(cli);
+		options.ca_file = ca;
+		options.bearer_token = (const char *)token.data;
+		if (!ca || access(ca, R_OK) < 0) {
+			log_error(0, "can't read %s; name the control unit's ca.pem with --ca", ca ? ca : "ca.pem");
+			r = CLI_FAILED;
+		}
+	}
+	if (r == CLI_OK)
+		r = exchange(cli, &options, method, path, body, ret_answer);
+	if (token.data)
+		explicit_bzero(token.data, token.size);
+	buffer_release(&token);
+	free(ca);
+	return r;
+}
+
+int cli_call(const struct cli *cli, const char *method, const char *path, const json_t *body, json_t **ret_answer)
+{
+	char *text = body ? json_format(body) : NULL;
+	int r;
+
+	if (body && !text) {
+		log_error(-ENOMEM, "can't call the control unit");
+		return CLI_FAILED;
+	}
+	r = cli->server ? call_server(cli, method, path, text, ret_answer) : call_socket(cli, method, path, text, ret_answer);
 	if (text)
 		explicit_bzero(text, strlen(text));
 	free(text);
-	free(socket);
-	http_free(http);
 	return r;
 }
 

@@ -12,11 +12,13 @@ enum cli_status { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_UNREACHABLE = 3
 
 struct cli {
 	const char *command; /* as typed: "node show" */
-	const char *state;   /* state folder */
+	const char *state;   /* state folder, whose socket is called when there is no server */
+	const char *server;  /* "https://host:port", or NULL */
+	const char *token_file, *ca; /* for it; `ca` may be NULL: ca.pem beside the token's file */
 	bool json;           /* machines read the answer */
 };
 
-/* Calls the control unit over its socket. `body` may be NULL. CLI_OK with a new reference in `ret_answer`; otherwise the
+/* Calls the control unit over its socket, or its operator's port. `body` may be NULL. CLI_OK with a new reference in `ret_answer`; otherwise the
  * cause was printed. */
 int cli_call(const struct cli *cli, const char *method, const char *path, const json_t *body, json_t **ret_answer);
 /* "/v1/nodes/NODE" + rest in a malloc'd text; NULL after printing why `node` can't be one. */
@@ -53,5 +55,17 @@ int cli_assign(const struct cli *cli, int argc, char *argv[]);
 int cli_default(const struct cli *cli, int argc, char *argv[]);
 int cli_images(const struct cli *cli, int argc, char *argv[]);
 int cli_show_status(const struct cli *cli, int argc, char *argv[]);
+int cli_node_list(const struct cli *cli, int argc, char *argv[]);
+int cli_node_approve(const struct cli *cli, int argc, char *argv[]);
+int cli_node_allow(const struct cli *cli, int argc, char *argv[]);
+int cli_token_create(const struct cli *cli, int argc, char *argv[]);
+int cli_token_list(const struct cli *cli, int argc, char *argv[]);
+int cli_token_revoke(const struct cli *cli, int argc, char *argv[]);
+int cli_operator_add(const struct cli *cli, int argc, char *argv[]);
+int cli_operator_list(const struct cli *cli, int argc, char *argv[]);
+int cli_operator_remove(const struct cli *cli, int argc, char *argv[]);
+int cli_settings(const struct cli *cli, int argc, char *argv[]);
+int cli_audit_list(const struct cli *cli, int argc, char *argv[]);
+int cli_event_list(const struct cli *cli, int argc, char *argv[]);
 
 #endif

@@ -40,6 +40,51 @@ static const struct command {
 	  "  --until STATE[,STATE]...  end when each node is in one of these: waiting, booting, booted (what is assigned\n"
 	  "                            now), failed. Status 1 when one failed and failed wasn't all that was asked for\n"
 	  "  --timeout SECONDS         end then; status 4 when --until wasn't reached\n", cli_node_watch },
+	{ "node list", "[--pending] [--json]", "list the nodes, or the servers that wait to enrol",
+	  "Without an option as `repave nodes`.\n\n"
+	  "  --pending               servers that wait for `repave node approve`, or for their former identity's silence\n", cli_node_list },
+	{ "node approve", "NODE", "let a server enrol that waits",
+	  "Accepts the machine that waits under this id, with the key and the hardware that it showed. Compare serial\n"
+	  "number and network addresses with those of the machine before: it gets what is assigned to the node.\n", cli_node_approve },
+	{ "node allow", "[--uuid|--serial|--mac VALUE]", "let a server enrol without a token",
+	  "Without arguments shows the allow list.\n\n"
+	  "  --uuid UUID             DMI UUID, the node's id\n"
+	  "  --serial TEXT           serial number of the board or system\n"
+	  "  --mac ADDRESS           one of its network addresses\n"
+	  "  --note TEXT             for people\n"
+	  "  --remove                take it off the list; a server that has enrolled stays\n", cli_node_allow },
+	{ "token create", "[option]...", "make a join token",
+	  "Prints a new join token, once: the control unit keeps only its SHA-256. The token of the boot media, join-token in\n"
+	  "the state folder, isn't among these.\n\n"
+	  "  --uses N                as many servers may enrol with it (default: no limit)\n"
+	  "  --expires TIME          as long, such as 1h or 7d (default: for ever)\n"
+	  "  --note TEXT             for people\n", cli_token_create },
+	{ "token list", "[--json]", "list the join tokens", "Shows every join token that was made, without the secret.\n", cli_token_list },
+	{ "token revoke", "TOKEN", "end a join token", "TOKEN is its id in `repave token list`. Servers that enrolled with it stay.\n",
+	  cli_token_revoke },
+	{ "operator add", "NAME --role ROLE", "let somebody operate this control unit over the network",
+	  "Prints the operator's token, once. ROLE is one of\n\n"
+	  "  viewer                  sees everything but tokens, operators and the audit log\n"
+	  "  auditor                 sees that and the audit log\n"
+	  "  operator                a viewer who assigns images and approves servers\n"
+	  "  admin                   everything; so is who may use the state folder's socket\n", cli_operator_add },
+	{ "operator list", "[--json]", "list the operators", "Shows names and roles.\n", cli_operator_list },
+	{ "operator remove", "NAME", "end an operator's access", "The token counts no more from the next call on.\n", cli_operator_remove },
+	{ "settings", "[NAME=VALUE]...", "show or change settings",
+	  "  enrol=token             a good join token is enough to enrol (default)\n"
+	  "  enrol=approve           every server waits for `repave node approve`, unless it is on the allow list\n"
+	  "  clone_seconds=N         a known server gets another identity once its former one was silent for so long\n"
+	  "                          (default 60)\n", cli_settings },
+	{ "event list", "[option]...", "show what happened",
+	  "Shows the last 50 events.\n\n"
+	  "  --follow                go on with new ones; ends with ^C\n"
+	  "  --node NODE             of that node only\n"
+	  "  --severity LEAST        info, notice, warning or alarm: these and worse\n"
+	  "  --most N                the last N, 1 to 1000\n", cli_event_list },
+	{ "audit list", "[option]...", "show who changed what",
+	  "Shows the last 50 entries of the audit log: every call that changed something, and every refusal.\n\n"
+	  "  --follow                go on with new ones; ends with ^C\n"
+	  "  --most N                the last N, 1 to 1000\n", cli_audit_list },
 	{ "assign", "NODE [option]...", "say what a node boots",
 	  "Changes what NODE boots next time. What isn't named stays as it is.\n\n" ASSIGNMENT_HELP, cli_assign },
 	{ "default", "[--none | option...]", "say what nodes without an assignment boot",
@@ -53,35 +98,56 @@ static const struct command {
 
 static void print_usage(FILE *to)
 {
-	fputs("Usage: repave [--state DIR] COMMAND ...\nOperates a control unit of Repave on this machine.\n\n", to);
+	fputs("Usage: repave [--state DIR | --server URL --token-file FILE] COMMAND ...\n"
+	      "Operates a control unit of Repave, on this machine or over the network.\n\n", to);
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(to, "  %-10s %-22s %s\n", commands[i].words, commands[i].arguments, commands[i].summary);
-	fputs("\n  --state DIR   state folder (default $REPAVE_STATE, else " STATE_DEFAULT ")\n"
-	      "  --json        the answer as JSON\n"
-	      "  --help        after a command: its options\n\n"
+		fprintf(to, "  %-15s %-29s %s\n", commands[i].words, commands[i].arguments, commands[i].summary);
+	fputs("\n  --state DIR        state folder (default $REPAVE_STATE, else " STATE_DEFAULT ")\n"
+	      "  --server URL       https://HOST:PORT of a control unit's operator port (default $REPAVE_SERVER)\n"
+	      "  --token-file FILE  the operator's token (default $REPAVE_TOKEN_FILE)\n"
+	      "  --ca FILE          the control unit's ca.pem (default $REPAVE_CA, else ca.pem beside the token file)\n"
+	      "  --json             the answer as JSON\n"
+	      "  --help             after a command: its options\n\n"
 	      "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 control unit not reachable,\n"
 	      "4 not reached in time (node watch).\n", to);
+}
+
+/* "--NAME VALUE" or "--NAME=VALUE" at argv[*at]. Whether it is that; `*value` NULL when the value is missing. */
+static bool take_value(int argc, char *argv[], int *at, const char *name, const char **value)
+{
+	size_t size = strlen(name);
+
+	if (strncmp(argv[*at], name, size) || (argv[*at][size] && argv[*at][size] != '='))
+		return false;
+	*value = argv[*at][size] ? argv[*at] + size + 1 : *at + 1 < argc ? argv[++*at] : NULL;
+	return true;
 }
 
 /* Options that every command knows, wherever they stand; takes them out of argv. 0 or CLI_USAGE. */
 static int take_common(int *argc, char *argv[], struct cli *cli, bool *ret_help)
 {
+	const struct {
+		const char *name;
+		const char **value;
+	} options[] = { { "--state", &cli->state }, { "--server", &cli->server }, { "--token-file", &cli->token_file }, { "--ca", &cli->ca } };
 	int kept = 1, most = *argc;
 
 	for (int i = 1; i < most; i++) {
-		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-			*ret_help = true;
-		} else if (!strcmp(argv[i], "--json")) {
-			cli->json = true;
-		} else if (!strncmp(argv[i], "--state=", 8)) {
-			cli->state = argv[i] + 8;
-		} else if (!strcmp(argv[i], "--state")) {
-			if (++i == most)
-				return cli_usage(cli, "--state wants a folder");
-			cli->state = argv[i];
-		} else {
-			argv[kept++] = argv[i];
+		bool taken = false;
+
+		for (size_t o = 0; !taken && o < sizeof options / sizeof options[0]; o++) {
+			taken = take_value(most, argv, &i, options[o].name, options[o].value);
+			if (taken && !*options[o].value)
+				return cli_usage(cli, "%s wants a value", options[o].name);
 		}
+		if (taken)
+			continue;
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+			*ret_help = true;
+		else if (!strcmp(argv[i], "--json"))
+			cli->json = true;
+		else
+			argv[kept++] = argv[i];
 	}
 	argv[kept] = NULL;
 	*argc = kept;
@@ -105,10 +171,19 @@ static const struct command *find_command(int argc, char *argv[], int *ret_words
 	return NULL;
 }
 
+/* NULL for what is unset or empty. */
+static const char *environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
 int main(int argc, char *argv[])
 {
-	const char *from_environment = getenv("REPAVE_STATE");
-	struct cli cli = { .command = "", .state = from_environment && *from_environment ? from_environment : STATE_DEFAULT };
+	const char *given = environment("REPAVE_STATE"), *state = given ? given : STATE_DEFAULT;
+	struct cli cli = { .command = "", .state = state, .server = environment("REPAVE_SERVER"),
+			   .token_file = environment("REPAVE_TOKEN_FILE"), .ca = environment("REPAVE_CA") };
 	const struct command *command;
 	bool help = false;
 	int words = 0, r;
@@ -117,6 +192,9 @@ int main(int argc, char *argv[])
 	r = take_common(&argc, argv, &cli, &help);
 	if (r)
 		return r;
+	/* Who names a state folder means this machine, whatever the environment says. */
+	if (cli.state != state && cli.server == environment("REPAVE_SERVER"))
+		cli.server = NULL;
 	command = find_command(argc, argv, &words);
 	if (!command && argc > 1) {
 		fprintf(stderr, "repave: there is no command \"%s\"; `repave --help` lists them\n", argv[1]);

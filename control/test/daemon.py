@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -10,6 +11,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 HERE = Path(__file__).resolve().parent
 BUILD = Path(os.environ["B"]).resolve()
@@ -42,12 +47,46 @@ def must(done):
     return done.stdout
 
 
+def make_key():
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def key_pem(key):
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+
+
+def csr_of(key, digest=hashes.SHA256()):
+    """What stage 1 sends: the names in it are without meaning."""
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "any")]))
+    return request.sign(key, digest).public_bytes(serialization.Encoding.PEM).decode()
+
+
+class Identity:
+    """A machine's key and the certificate that it was given, in one file as TLS clients want it."""
+
+    def __init__(self, path, key=None):
+        self.path, self.key = Path(path), key or make_key()
+
+    def keep(self, certificate):
+        self.path.write_text(certificate + key_pem(self.key))
+
+    def certificate(self):
+        return x509.load_pem_x509_certificate(self.path.read_bytes())
+
+
+def enrol_body(node, key, serial="S1", macs=("52:54:00:00:01:01",), csr=None):
+    return json.dumps({"format": 1, "csr": csr or csr_of(key),
+                       "inventory": {"uuid": node, "serial": serial, "macs": list(macs)}}).encode()
+
+
 class Daemon:
     def __init__(self, folder, state, repository, port=None, repository_port=None):
         self.port, self.repository_port = port or free_port(), repository_port or free_port()
+        self.operator_port, self.folder, self.identities = free_port(), folder, {}
         self.log = folder / "repaved.log"
         self.words = [BUILD / "bin/repaved", "--state", state, "--repository", repository, "--address", "127.0.0.1",
-                      "--port", str(self.port), "--repository-port", str(self.repository_port)]
+                      "--port", str(self.port), "--repository-port", str(self.repository_port),
+                      "--operator-port", str(self.operator_port)]
         self.state = state
         self.process = None
 
@@ -65,22 +104,52 @@ class Daemon:
         self.process.send_signal(how)
         return self.process.wait(20)
 
-    def node(self, method, path, body=b"", token=None, headers=None):
-        """(status, JSON or None) of a call as a node makes it: TLS 1.2, the fleet's CA, the name in the certificate."""
+    def tls(self, port, method, path, body=b"", identity=None, headers=None, source="127.0.0.1"):
+        """(status, JSON or None, headers): TLS 1.2, the fleet's CA, the name in the certificate."""
         context = ssl.create_default_context(cafile=self.state / "ca.pem")
         context.maximum_version = ssl.TLSVersion.TLSv1_2
-        connection = http.client.HTTPSConnection("control.repave.internal", self.port, timeout=20)
-        raw = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        if identity:
+            context.load_cert_chain(identity)
+        connection = http.client.HTTPSConnection("control.repave.internal", port, timeout=20)
+        raw = socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(source, 0))
         connection.sock = context.wrap_socket(raw, server_hostname="control.repave.internal")
         self.cipher = connection.sock.cipher()
-        headers = dict(headers or {})
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        connection.request(method, path, body, headers)
+        connection.request(method, path, body, dict(headers or {}))
         answer = connection.getresponse()
         data = answer.read()
         connection.close()
-        return answer.status, json.loads(data) if data else None
+        return answer.status, json.loads(data) if data else None, dict(answer.getheaders())
+
+    def enrol(self, node, token, key=None, identity=None, source="127.0.0.1", **more):
+        """(status, answer) of an enrolment; a certificate that came is kept as the node's."""
+        machine = Identity(self.folder / f"{node}-{len(self.identities)}.pem", key)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        status, answer, _ = self.tls(self.port, "POST", f"/v1/nodes/{node}/enrol", enrol_body(node, machine.key, **more),
+                                     identity, headers, source)
+        if status == 200:
+            machine.keep(answer["certificate"])
+            self.identities[node] = machine
+        return status, answer
+
+    def node(self, method, path, body=b"", token=None, headers=None, identity=None):
+        """(status, JSON or None) of a call as a node makes it. With a token, a node that has no certificate yet enrols first."""
+        node = re.fullmatch(r"/v1/nodes/([0-9a-f-]{36})/(boot|report|agent)", path)
+        if node and token and not identity:
+            if node[1] not in self.identities:
+                status, answer = self.enrol(node[1], token)
+                if status != 200:
+                    return status, answer
+            identity = self.identities[node[1]].path
+        headers = dict(headers or {})
+        if token and not node:
+            headers["Authorization"] = f"Bearer {token}"
+        return self.tls(self.port, method, path, body, identity, headers)[:2]
+
+    def operator(self, method, path, token=None, body=None, source="127.0.0.1"):
+        """(status, JSON, headers) of a call at the operator's port."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return self.tls(self.operator_port, method, path, json.dumps(body).encode() if body is not None else b"", None, headers,
+                        source)
 
     def file(self, path, method="GET", headers=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.repository_port, timeout=20)

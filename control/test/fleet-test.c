@@ -90,7 +90,10 @@ static uint64_t ask(struct fixture *f, const char *id, const char *nonce, json_t
 	struct boot_request request = { .inventory = json_pack("{ss}", "uuid", id), .slots = json_object() };
 	json_t *answer = NULL;
 	uint64_t number = 0;
+	struct node *node;
 
+	if (!fleet_get(f->fleet, id))
+		assert_int_equal(fleet_add(f->fleet, id, 999, &node), 0);
 	strcpy(request.nonce, nonce);
 	assert_int_equal(fleet_boot(f->fleet, &images, NULL, id, &request, "127.0.0.1", 1000, &answer), 0);
 	boot_request_release(&request);
