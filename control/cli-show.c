@@ -127,6 +127,23 @@ static void print_assignment(const json_t *assignment)
 		printf("  file         %s (%lld bytes)\n", name, (long long)json_integer_value(size));
 }
 
+static void print_repair(const json_t *image, long long repaired)
+{
+	json_t *range;
+	size_t i;
+
+	printf("  %.12s: %lld blocks had changed on the disk since the image was complete, and were repaired", cli_text(image, "slot"),
+	       repaired);
+	json_array_foreach(json_get_array(image, "changed"), i, range) {
+		long long first = json_integer_value(json_array_get(range, 0)), last = json_integer_value(json_array_get(range, 1));
+
+		printf("%s%lld", i == 0 ? ": " : ", ", first);
+		if (last > first)
+			printf("-%lld", last);
+	}
+	putchar('\n');
+}
+
 /* Each stage with the time at which it began, counted from the kernel's start. */
 static void print_stages(const json_t *stages)
 {
@@ -184,8 +201,7 @@ static void print_boot(const json_t *boot)
 		if (patch > 0)
 			printf("  %.12s: %s came as a patch\n", cli_text(item, "slot"), cli_size(item, "patch_bytes", wire));
 		if (repaired > 0)
-			printf("  %.12s: %lld blocks had changed on the disk since the image was complete, and were repaired\n",
-			       cli_text(item, "slot"), repaired);
+			print_repair(item, repaired);
 	}
 }
 

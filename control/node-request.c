@@ -11,6 +11,7 @@
 #define DISKS_MOST 256u
 #define STAGES_MOST 64u
 #define IMAGES_MOST 8u
+#define CHANGED_MOST 64u
 
 static const char *const slot_names[] = { "C0", "C1", "D0", "D1" };
 static const char *const event_names[] = { [BOOT_PROGRESS] = "progress", [BOOT_KEXEC] = "kexec",
@@ -136,17 +137,33 @@ static json_t *keep_stage(const json_t *value)
 	return json_pack("{ss sf}", "name", name, "seconds", json_number_value(seconds));
 }
 
+/* [first, last] */
+static json_t *keep_range(const json_t *value)
+{
+	const json_t *first = json_array_get(value, 0), *last = json_array_get(value, 1);
+
+	if (json_array_size(value) != 2 || !json_is_integer(first) || !json_is_integer(last) || json_integer_value(first) < 0 ||
+	    json_integer_value(last) < json_integer_value(first))
+		return NULL;
+	return json_pack("[I,I]", json_integer_value(first), json_integer_value(last));
+}
+
 static json_t *keep_image(const json_t *value)
 {
 	static const char *const texts[] = { "slot", "target", "root_hash" };
 	static const char *const numbers[] = { "blocks", "kept", "copied", "fetched", "wire_bytes", "patch_bytes", "repaired" };
-	json_t *image = json_object();
+	json_t *image = json_object(), *changed = NULL;
 	int r = json_is_object(value) ? 0 : -EINVAL;
 
 	for (size_t i = 0; !r && i < sizeof texts / sizeof texts[0]; i++)
 		r = keep_text(value, texts[i], DMI_TEXT_MOST, image);
 	for (size_t i = 0; !r && i < sizeof numbers / sizeof numbers[0]; i++)
 		r = keep_number(value, numbers[i], image);
+	if (!r && json_object_get(value, "changed")) {
+		r = keep_list(value, "changed", CHANGED_MOST, keep_range, &changed);
+		if (!r)
+			json_object_set_new(image, "changed", changed);
+	}
 	if (r < 0) {
 		json_decref(image);
 		return NULL;

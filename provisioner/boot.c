@@ -20,7 +20,9 @@
 #include "provisioner/dmverity.h"
 #include "provisioner/links.h"
 #include "provisioner/provision.h"
+#include "provisioner/pstore.h"
 #include "provisioner/ram.h"
+#include "provisioner/watchdog.h"
 
 #define MAPPED "repave-stage1"
 #define INITRD_PATH "\\INITRD.IMG"
@@ -96,6 +98,8 @@ static int build_cmdline(struct provision *p, struct buffer *ret_cmdline)
 	if (r == 0)
 		r = buffer_printf(ret_cmdline, " repave.health=%u%s", p->config.health_seconds,
 				  p->config.restart_on_corruption ? " repave.corruption=restart" : "");
+	if (r == 0 && p->config.watchdog_seconds != WATCHDOG_SECONDS)
+		r = buffer_printf(ret_cmdline, " repave.watchdog=%u", p->config.watchdog_seconds);
 	if (r == 0)
 		r = add_start(p, ret_cmdline);
 	if (r == 0)
@@ -338,7 +342,7 @@ static int load_kernel(struct provision *p, int kernel, int initrd, const struct
 /* What stage 2 of the image can, as words; an older one has no such file. */
 static struct image_marks read_features(void)
 {
-	struct image_marks marks = { false, false };
+	struct image_marks marks = { false, false, false };
 	char text[256], *rest = text, *word;
 	int fd = open_in_c(FEATURES);
 	ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
@@ -351,6 +355,7 @@ static struct image_marks read_features(void)
 	while ((word = strsep(&rest, " \n")) != NULL) {
 		marks.mark = marks.mark || strcmp(word, "mark") == 0;
 		marks.reset = marks.reset || strcmp(word, "reset") == 0;
+		marks.watchdog = marks.watchdog || strcmp(word, "watchdog") == 0;
 	}
 	return marks;
 }
@@ -479,9 +484,13 @@ int boot(struct provision *p)
 		r = count_start(p);
 	if (r < 0)
 		return r;
-	report(p, p->start == START_RESET ? "reset" : "kexec");
+	if (report(p, p->start == START_RESET ? "reset" : "kexec"))
+		pstore_clear(PSTORE_FOLDER);
 	console_line(&p->stages, "starting it");
 	sync();
+	/* Firmware may take longer than it waits, and an older image has no driver to go on with it. */
+	if (p->start == START_RESET || !p->marks.watchdog)
+		watchdog_stop();
 	if (p->start == START_RESET)
 		return reset_go(p);
 	links_down();

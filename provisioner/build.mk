@@ -10,7 +10,7 @@ provisioner-formats-test-src := provisioner/test/formats.c $(provisioner-pure) p
 provisioner-formats-test-libs := -ljansson -lmbedcrypto
 
 unit-tests += provisioner-surroundings-test
-provisioner-surroundings-test-src := provisioner/test/surroundings.c $(addprefix provisioner/,clock.c cmdline.c console.c smbios.c) \
+provisioner-surroundings-test-src := provisioner/test/surroundings.c $(addprefix provisioner/,clock.c cmdline.c console.c pstore.c smbios.c) \
 	$(common-core)
 provisioner-surroundings-test-libs := -ljansson
 
@@ -50,7 +50,10 @@ provisioner-machine-test-src := provisioner/test/machine.c $(sha256-src) $(commo
 	blockdev.c gpt.c dmverity.c cmdline.c identify.c config.c backoff.c sentence.c) common/http-text.c
 provisioner-machine-test-libs := -ljansson -lmbedx509 -lmbedcrypto
 
-fuzz-targets += gpt state cmdline assignment smbios
+fuzz-targets += gpt state cmdline assignment smbios crash
+crash-src := provisioner/fuzz/crash.c provisioner/pstore.c $(common-core)
+crash-libs := -ljansson
+crash-corpus := provisioner/fuzz/corpus/crash
 smbios-src := provisioner/fuzz/smbios.c provisioner/smbios.c provisioner/cmdline.c common/bytes.c
 smbios-corpus := provisioner/fuzz/corpus/smbios
 gpt-src := provisioner/fuzz/gpt.c provisioner/gpt.c common/bytes.c
@@ -80,7 +83,7 @@ musl-programs += provision
 provision-src := $(addprefix provisioner/,main.c console.c config.c identify.c control.c trust.c fetch.c live.c boot.c reset.c disk.c \
 	efivar.c fat.c load-option.c mark.c seal.c \
 	backoff.c choose.c offline.c settings.c links.c ram.c clock.c settime.c smbios.c tries.c blockdev.c dmverity.c state.c plan.c frame.c donor.c \
-	pool.c slot-data.c arrival.c patch.c install.c) common/patch.c $(provisioner-pure) \
+	pool.c pstore.c watchdog.c slot-data.c arrival.c patch.c install.c) common/patch.c $(provisioner-pure) \
 	$(signing-verify) common/seekable.c $(common-core) $(common-http) common/http-mirrors.c
 provision-libs := -lcurl -lmbedtls -lmbedx509 -lmbedcrypto -ljansson -lsodium -lzstd
 

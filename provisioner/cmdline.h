@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The kernel command line between stage 1 and stage 2, with no I/O:
  *
- *   console=… IMAGE'S OWN repave.node=ID repave.assignment=N repave.health=SECONDS [repave.corruption=restart]
+ *   console=… IMAGE'S OWN repave.node=ID repave.assignment=N repave.health=SECONDS [repave.corruption=restart] [repave.watchdog=SECONDS]
  *   [repave.start=kexec|reset:NONCE:PARTUUID OF STATE:PARTUUID OF THE ESP OR -] repave.c=PARTUUID:DATA_BLOCKS:ROOTHASH:SALT
  *   [repave.d=…] */
 #ifndef PROVISIONER_CMDLINE_H

@@ -11,6 +11,7 @@
 #include "common/http-text.h"
 #include "common/json.h"
 #include "provisioner/cmdline.h"
+#include "provisioner/watchdog.h"
 
 #define FILE_MOST (1u << 20)
 
@@ -199,6 +200,17 @@ static int override_number(const char *cmdline, const char *key, uint64_t least,
 	return 0;
 }
 
+static int override_watchdog(const char *cmdline, unsigned *ret_seconds)
+{
+	char text[4] = "";
+
+	*ret_seconds = 0;
+	if (cmdline_value(cmdline, "repave.watchdog", text, sizeof(text)) == 0 && strcmp(text, "0") == 0)
+		return 0;
+	*ret_seconds = WATCHDOG_SECONDS;
+	return override_number(cmdline, "repave.watchdog", WATCHDOG_SECONDS_LEAST, WATCHDOG_SECONDS_MOST, ret_seconds);
+}
+
 static int overrides(struct config *config, const char *cmdline, char ret_error[SENTENCE])
 {
 	char host[2048], text[16] = "";
@@ -216,6 +228,8 @@ static int overrides(struct config *config, const char *cmdline, char ret_error[
 	r = override_number(cmdline, "repave.tries", 1, 20, &config->boot_tries);
 	if (r == 0)
 		r = override_number(cmdline, "repave.health", 10, 86400, &config->health_seconds);
+	if (r == 0)
+		r = override_watchdog(cmdline, &config->watchdog_seconds);
 	found = cmdline_value(cmdline, "repave.proxy", host, sizeof(host));
 	if (found != -ENOENT && (found < 0 || proxy_set(config, host) < 0))
 		return sentence(ret_error, -EINVAL, "kernel command line or SMBIOS: repave.proxy isn't an address such as "
@@ -236,7 +250,7 @@ static int overrides(struct config *config, const char *cmdline, char ret_error[
 	}
 	if (r < 0)
 		return sentence(ret_error, -EINVAL, "kernel command line or SMBIOS: repave.tries (1 to 20) or repave.health (10 to 86400 seconds) "
-				"or repave.unreachable (wait, or 0 to 86400 seconds) isn't sound");
+				"or repave.watchdog (0, or 20 to 3600 seconds) or repave.unreachable (wait, or 0 to 86400 seconds) isn't sound");
 	return 0;
 }
 

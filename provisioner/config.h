@@ -23,6 +23,7 @@ struct config {
 	int64_t build_time;       /* seconds since 1970: the clock is never before it; not before the CA's certificate begins */
 	unsigned boot_tries;      /* starts of one system that may end unhealthy before the last good one boots */
 	unsigned health_seconds;  /* a started system must be healthy by then */
+	unsigned watchdog_seconds; /* of a kernel that hangs, until the hardware resets it; 0: never */
 	bool ram_slots;           /* C: and D: in RAM, and the disk isn't looked at */
 	bool unreachable_boot;    /* with no control unit: the last good system boots; else it is waited for */
 	unsigned unreachable_seconds; /* how long all addresses are tried before that */

@@ -179,6 +179,16 @@ int ask_for_assignment(struct provision *p)
 }
 
 /* ------------------------------------------------------------------ report */
+static json_t *changed_json(const struct install_result *result)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < result->changed_count; i++)
+		json_array_append_new(list, json_pack("[I,I]", (json_int_t)result->changed[i].first,
+						      (json_int_t)result->changed[i].last));
+	return list;
+}
+
 static json_t *volume_json(const struct volume *volume)
 {
 	const struct image_description *image = verified_image_description(volume->image);
@@ -186,11 +196,12 @@ static json_t *volume_json(const struct volume *volume)
 	char root[65];
 
 	hex_format(image->root_hash, 32, root);
-	return json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "slot", part_name(volume->part), "target",
+	return json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "slot", part_name(volume->part), "target",
 			 verified_image_path(volume->image), "root_hash", root, "blocks", (json_int_t)result->blocks, "kept",
 			 (json_int_t)result->kept, "copied", (json_int_t)result->copied, "fetched",
 			 (json_int_t)result->fetched, "wire_bytes", (json_int_t)result->wire_bytes, "patch_bytes",
-			 (json_int_t)result->patch_bytes, "repaired", (json_int_t)result->repaired);
+			 (json_int_t)result->patch_bytes, "repaired", (json_int_t)result->repaired, "changed",
+			 changed_json(result));
 }
 
 json_t *images_json(const struct provision *p)

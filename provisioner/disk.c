@@ -137,6 +137,21 @@ static bool mbr_protects(const uint8_t *mbr)
 	return memcmp(mbr + 510, "\x55\xaa", 2) == 0 && mbr[450] == 0xee && get_le32(mbr + 454) == 1;
 }
 
+/* Whether the protective record is as it was written, the bytes that no kernel asks for too. */
+static bool mbr_as_made(const struct edges *edges, const struct gpt *gpt)
+{
+	uint8_t *table = malloc(gpt_primary_size(gpt)), *backup = malloc(gpt_backup_size(gpt));
+	bool same = table != NULL && backup != NULL;
+
+	if (same) {
+		gpt_format(gpt, table, backup);
+		same = memcmp(edges->head + 440, table + 440, 512 - 440) == 0;
+	}
+	free(backup);
+	free(table);
+	return same;
+}
+
 /* DISK_OURS or DISK_DAMAGED by either copy of the table; else DISK_FOREIGN. */
 static enum disk_content look_at_tables(const struct edges *edges, struct gpt *gpt, int *ret_primary)
 {
@@ -151,8 +166,10 @@ static enum disk_content look_at_tables(const struct edges *edges, struct gpt *g
 	if (other == 0)
 		other = gpt_ours(backup, parts);
 	if (*ret_primary == 0 && gpt_ours(gpt, parts) == 0) {
-		if (!mbr_protects(edges->head))
-			content = merely_damaged(edges, gpt) ? DISK_DAMAGED : DISK_FOREIGN;
+		if (!mbr_as_made(edges, gpt) && merely_damaged(edges, gpt))
+			content = DISK_DAMAGED;
+		else if (!mbr_protects(edges->head))
+			content = DISK_FOREIGN;
 		else
 			content = other == 0 && memcmp(backup, gpt, sizeof(*gpt)) == 0 ? DISK_OURS : DISK_DAMAGED;
 	} else if (*ret_primary != 0 && other == 0 && merely_damaged(edges, backup)) {

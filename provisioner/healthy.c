@@ -24,7 +24,6 @@
 #include "provisioner/watchdog.h"
 
 #define APP_JSON "/app/app.json"
-#define WATCHDOG_SECONDS 60u
 #define HEALTH_SECONDS 300u
 
 static const char usage[] =
@@ -45,6 +44,7 @@ struct start {
 	char c_root[65], d_root[65]; /* d: "" without an application */
 	unsigned seconds;
 	bool in_ram;                 /* a disk, if there is one, has no part in this start */
+	unsigned watchdog;            /* seconds that the hardware waits; 0: it has no part in this start */
 };
 
 static int start_load(struct start *ret_start)
@@ -58,6 +58,7 @@ static int start_load(struct start *ret_start)
 	*ret_start = (struct start){ .seconds = HEALTH_SECONDS };
 	if (r < 0)
 		return log_error(r, "can't read /proc/cmdline");
+	ret_start->watchdog = watchdog_seconds((const char *)cmdline.data);
 	r = cmdline_boot_slot((const char *)cmdline.data, "repave.c", &slot);
 	if (r == 0) {
 		hex_format(slot.root_hash, 32, ret_start->c_root);
@@ -247,7 +248,7 @@ int main(int argc, char **argv)
 	sigaction(SIGINT, &action, NULL);
 	if (start_load(&start) < 0)
 		return 1;
-	watchdog = watchdog_open(WATCHDOG_SECONDS);
+	watchdog = start.watchdog > 0 ? watchdog_open(start.watchdog) : -ENOENT;
 	if (watchdog < 0 && watchdog != -ENOENT)
 		log_error(watchdog, "can't pat the hardware watchdog");
 	note_running(&start);
@@ -256,7 +257,7 @@ int main(int argc, char **argv)
 			watchdog_pat(watchdog);
 		if (!healthy)
 			wait_healthy(&start, &healthy, &given_up);
-		sleep(healthy ? 10 : 1);
+		sleep(healthy ? 5 : 1);
 	}
 	note_clean_stop(&start);
 	if (watchdog >= 0)

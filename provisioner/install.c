@@ -88,6 +88,26 @@ static void count_early(struct installer *in)
 	in->result->fetched += early;
 }
 
+/* Of a slot that was complete: somebody or something changed these. */
+static void note_changed(struct installer *in)
+{
+	struct install_result *result = in->result;
+
+	for (uint32_t entry = 0; entry < in->plan.blocks; entry++) {
+		struct block_range *last = &result->changed[result->changed_count - (result->changed_count > 0 ? 1 : 0)];
+		uint32_t block = in->plan.first + entry;
+
+		if (plan_get(&in->plan, entry) == PLAN_KEEP)
+			continue;
+		if (result->changed_count > 0 && last->last + 1 == block)
+			last->last = block;
+		else if (result->changed_count < INSTALL_RANGES_MOST)
+			result->changed[result->changed_count++] = (struct block_range){ block, block };
+		else
+			return;
+	}
+}
+
 static int make_level(struct installer *in, int level)
 {
 	int r = plan_init(&in->plan, level_first(in, level), level_count(in, level));
@@ -98,6 +118,8 @@ static int make_level(struct installer *in, int level)
 	check_target(in);
 	if (level == LEVEL_DATA)
 		count_early(in);
+	if (in->options->complete)
+		note_changed(in);
 	r = failed(in);
 	if (r == 0 && plan_count(&in->plan, PLAN_FETCH) > 0)
 		r = fetch_level(in);
@@ -282,6 +304,24 @@ int install_image(const struct verified_image *image, const struct slot *target,
 		ret_result->repaired = ret_result->copied + ret_result->fetched;
 	installer_release(&in);
 	return r;
+}
+
+const char *install_changed_format(const struct install_result *result, char text[CHANGED_TEXT])
+{
+	size_t used = 0;
+	unsigned i;
+
+	text[0] = '\0';
+	for (i = 0; i < result->changed_count && used + 48 < CHANGED_TEXT; i++) {
+		const struct block_range *range = &result->changed[i];
+
+		used += (size_t)snprintf(text + used, CHANGED_TEXT - used, "%s%" PRIu32, i > 0 ? ", " : "", range->first);
+		if (range->last > range->first)
+			used += (size_t)snprintf(text + used, CHANGED_TEXT - used, "-%" PRIu32, range->last);
+	}
+	if (i < result->changed_count || i == INSTALL_RANGES_MOST)
+		snprintf(text + used, CHANGED_TEXT - used, " and more");
+	return text;
 }
 
 /* The block at the top of the tree says which image a slot has, or is becoming. */

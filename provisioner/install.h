@@ -53,6 +53,12 @@ struct install_progress {
 };
 
 /* Counts are of data blocks and tree blocks (the superblock is made here, from signed values). */
+#define INSTALL_RANGES_MOST 32u
+
+struct block_range {
+	uint32_t first, last; /* blocks of the image, the tree included */
+};
+
 struct install_result {
 	uint64_t blocks;
 	uint64_t kept;
@@ -61,6 +67,8 @@ struct install_result {
 	uint64_t wire_bytes;
 	uint64_t patch_bytes; /* of these, how many were of a patch */
 	uint64_t repaired; /* of a slot that was complete: blocks that had changed and were made good */
+	struct block_range changed[INSTALL_RANGES_MOST]; /* which ones; the first that were found, where they are more */
+	unsigned changed_count;
 	bool slot_failed;  /* it was the target slot that ended it: it can't be written, or doesn't give back what was */
 };
 
@@ -70,6 +78,10 @@ struct install_options {
 	bool lazy;        /* then the data aren't read: dm-verity checks them when they are used */
 	unsigned threads; /* 0: one per CPU */
 };
+
+/* "512-527, 600" and, with more than fit, " and more". Returns `text`. */
+#define CHANGED_TEXT 128u
+const char *install_changed_format(const struct install_result *result, char text[CHANGED_TEXT]);
 
 /* Which of the two `slots` to make equal to the image: the one that already holds its tree, or was `recorded` as complete with it (-1:
  * neither), else the one that isn't `good` (-1: neither is known to be good). Returns 0 or 1. */

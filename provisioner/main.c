@@ -13,6 +13,7 @@
 #include "common/file.h"
 #include "provisioner/mark.h"
 #include "provisioner/provision.h"
+#include "provisioner/pstore.h"
 #include "provisioner/ram.h"
 #include "provisioner/settings.h"
 
@@ -219,12 +220,24 @@ static int step_disk(struct provision *p)
 static void note_repair(struct provision *p, const struct volume *volume)
 {
 	uint64_t blocks = volume->result.repaired;
-	char text[SENTENCE];
+	char text[SENTENCE], which[CHANGED_TEXT];
 
 	if (blocks == 0)
 		return;
-	sentence(text, 0, "%" PRIu64 " blocks of %s had changed on disk %s and were repaired", blocks, part_name(volume->part),
-		 p->disk.name);
+	sentence(text, 0, "%" PRIu64 " blocks of %s had changed on disk %s and were repaired: %s", blocks,
+		 part_name(volume->part), p->disk.name, install_changed_format(&volume->result, which));
+	add_notice(p, text);
+	console_line(&p->stages, "%s", text);
+}
+
+/* Kept in pstore until a control unit has it with a boot that leads to a system. */
+static void note_crash(struct provision *p)
+{
+	char reason[CRASH_REASON], text[SENTENCE];
+
+	if (pstore_reason(PSTORE_FOLDER, reason) < 0)
+		return;
+	sentence(text, 0, "the kernel that ran before stopped: %s", reason);
 	add_notice(p, text);
 	console_line(&p->stages, "%s", text);
 }
@@ -312,8 +325,10 @@ static int boot_once(struct provision *p)
 	r = step_disk(p);
 	if (r == 0)
 		r = choose_system(p);
-	if (r == 0)
+	if (r == 0) {
+		note_crash(p);
 		r = install_system(p);
+	}
 	return r < 0 ? r : boot_or_repair(p);
 }
 

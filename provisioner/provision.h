@@ -60,7 +60,7 @@ struct provision {
 	struct last_start last;
 	enum start_way start;    /* how this boot ends */
 	struct image_marks {
-		bool mark, reset; /* what stage 2 of the image in c can: leave a mark, be started by the firmware */
+		bool mark, reset, watchdog; /* what stage 2 of the image in c can: leave a mark, be started by the firmware, pat on */
 	} marks;
 	uint16_t boot_entry;     /* the firmware's number of the entry that reset_prepare wrote */
 	bool offline;            /* no control unit had a say in this boot */

@@ -36,7 +36,6 @@
 #define FILE_MOST (1u << 20)
 #define DISK_SECONDS 30u
 #define SECONDS_TO_READ 10u
-#define WATCHDOG_SECONDS 120u /* until the OS must pat it */
 
 static void say(const char *text)
 {
@@ -102,6 +101,8 @@ static void restart_after_panic(void)
 /* ------------------------------------------------------------------ modules */
 static void load_module(const char *name)
 {
+	/* Till somebody opens a watchdog, the kernel pats it; a stage 2 that hangs before that is to be noticed too. */
+	const char *parameters = strcmp(name, "watchdog.ko") == 0 ? "open_timeout=120" : "";
 	char path[256];
 	int fd;
 
@@ -111,7 +112,7 @@ static void load_module(const char *name)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	/* Hardware that isn't there (ENODEV) and what is already there (EEXIST) are no errors; others show later, as the
 	 * disk or file system that is missing, but their cause is this line. */
-	if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST && errno != ENODEV))
+	if (fd < 0 || (syscall(SYS_finit_module, fd, parameters, 0) < 0 && errno != EEXIST && errno != ENODEV))
 		dprintf(STDERR_FILENO, "stage 2: module %s: %s\n", name, strerror(errno));
 	if (fd >= 0)
 		close(fd);
@@ -301,9 +302,10 @@ static int switch_root(char error[SENTENCE])
 
 /* ------------------------------------------------------------------ the story */
 /* Stage 1 left it running over the jump; loading the driver anew may have stopped it. */
-static void arm_watchdog(void)
+static void arm_watchdog(const char *cmdline)
 {
-	int fd = watchdog_open(WATCHDOG_SECONDS);
+	unsigned seconds = watchdog_seconds(cmdline);
+	int fd = seconds > 0 ? watchdog_open(seconds) : -1;
 
 	if (fd >= 0)
 		watchdog_leave(fd);
@@ -365,10 +367,10 @@ static int bring_up(char error[SENTENCE])
 	say("the image's kernel runs");
 	restart_after_panic();
 	load_modules();
-	arm_watchdog();
 	r = file_load("/proc/cmdline", FILE_MOST, &cmdline);
 	if (r < 0)
 		return sentence(error, r, "/proc/cmdline can't be read: %s", strerror(-r));
+	arm_watchdog((const char *)cmdline.data);
 	r = slot_from((const char *)cmdline.data, "repave.c", &c, error);
 	has_d = slot_from((const char *)cmdline.data, "repave.d", &d, error);
 	answer = answer_from((const char *)cmdline.data);

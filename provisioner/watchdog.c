@@ -3,11 +3,30 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/watchdog.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "common/bytes.h"
+#include "common/file.h"
+#include "provisioner/cmdline.h"
+
 #define DEVICE "/dev/watchdog"
+#define PATTER "/run/repave/watchdog" /* its process number: initramfs/init */
+
+unsigned watchdog_seconds(const char *cmdline)
+{
+	char text[16];
+	uint64_t seconds;
+
+	if (cmdline_value(cmdline, "repave.watchdog", text, sizeof(text)) != 0 || parse_u64(text, &seconds) != 0 ||
+	    (seconds != 0 && (seconds < WATCHDOG_SECONDS_LEAST || seconds > WATCHDOG_SECONDS_MOST)))
+		return WATCHDOG_SECONDS;
+	return (unsigned)seconds;
+}
 
 int watchdog_open(unsigned seconds)
 {
@@ -34,4 +53,15 @@ void watchdog_leave(int fd)
 {
 	/* Without the letter V before it, closing doesn't stop the clock. */
 	close(fd);
+}
+
+void watchdog_stop(void)
+{
+	char *line = read_line_of(PATTER);
+	uint64_t pid;
+
+	if (line != NULL && parse_u64(line, &pid) == 0 && pid > 1 && pid <= INT_MAX && kill((pid_t)pid, SIGTERM) == 0)
+		for (int tenth = 0; tenth < 10 && kill((pid_t)pid, 0) == 0; tenth++)
+			usleep(100 * 1000);
+	free(line);
 }

@@ -273,15 +273,18 @@ class Server:
         self.process = None
 
     def qmp(self, command, **arguments):
+        """What QEMU answers."""
         with socket.socket(socket.AF_UNIX) as qmp:
             qmp.settimeout(10)
             qmp.connect(near(self.qmp_file))
             stream = qmp.makefile("rw")
+            stream.readline()
             for words in ({"execute": "qmp_capabilities"}, {"execute": command, "arguments": arguments}):
-                stream.readline()
                 stream.write(json.dumps(words) + "\n")
                 stream.flush()
-            stream.readline()
+                while "event" in (answer := json.loads(stream.readline())):
+                    pass
+            return answer.get("return")
 
     def reset(self):
         """The reset button."""

@@ -45,6 +45,7 @@ def test_pair_boots_from_verified_images(fleet, os_name, app):
         table = fleet.ssh(server, "dmsetup table")
         assert re.search(rf"^repave-c: .* verity 1 .* {root} ", table, re.M), table
         assert re.search(rf"^repave-d: .* verity 1 .* {app_root} ", table, re.M), table
+    server.wait_for(r"^repave: healthy")
     release = fleet.ssh(server, "cat /etc/os-release")
     assert f"IMAGE_VERSION={fleet_module.description_of(f'os-{os_name}')['version']}" in release.replace('"', "")
     # The application runs, and not as root.

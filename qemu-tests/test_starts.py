@@ -2,7 +2,8 @@
 """Starting the verified system in another way than by kexec, and what the control unit remembers of it."""
 import re
 
-from fleet import BUILD, run
+import firmware
+from fleet import BUILD, run, wait_until
 
 SECRET = "s3cret-of-this-node-that-no-disk-may-hold"
 EFIVARS = "/sys/firmware/efi/efivars"
@@ -23,11 +24,17 @@ def test_reset_instead_of_kexec_boots_the_same_system(fleet):
     secret = fleet.folder / "secret"
     secret.write_text(SECRET)
     server = fleet.server(medium="uki")
+    server.append += firmware.watchdog(server.folder)
     fleet.control.start()
     fleet.default("minimal", "web", "--hostname", "web1", "--file", f"secret={secret}", "--start", "reset")
     server.start()
+    server.wait_for(r"assignment 1")
+    assert firmware.watchdog_runs(server), "stage 1 didn't arm the watchdog"
     server.wait_for(r"by reset")
+    # Firmware may take longer than it waits.
+    wait_until("the watchdog stops before the reset", 5, lambda: not firmware.watchdog_runs(server), every=0.05)
     server.wait_for(r"^repave: healthy")
+    assert firmware.watchdog_runs(server), "stage 2 didn't arm the watchdog"
     # The same system as by kexec, with all of its configuration.
     words = fleet.ssh(server, "cat /proc/cmdline")
     assert "repave.start=reset:" in words and "initrd=" in words, words

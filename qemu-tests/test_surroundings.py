@@ -184,7 +184,7 @@ class Stage1Network:
         # Virtual interfaces have no hardware behind them, and the bridge's ends aren't this machine's.
         text = (fleet_module.ROOT / "initramfs/network").read_text()
         text = text.replace('[ -e "$folder/device" ] && ', "").replace("in /sys/class/net/*;", "in /sys/class/net/eth*;")
-        (self.root / "init").write_text('say() { echo "repave: $*"; }\nparameter() { :; }\n' + text + "network_up\nsleep 600\n")
+        (self.root / "init").write_text('say() { echo "repave: $*"; }\nparameter() { :; }\n' + text + "network_begin\nnetwork_wait\nsleep 600\n")
         inside = 'mount -t sysfs s "$0/sys" && mount -t proc p "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" /bin/sh /init'
         fleet.processes.append(fleet_module.Process(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", inside,
                                                      self.root], fleet.folder / "network.log"))

@@ -482,7 +482,37 @@ static void test_bad_block_is_fetched_by_itself_and_counted(void **state)
 	assert_int_equal(install_into(w, 0), 0);
 	assert_slot_is_image(w, 0);
 	assert_int_equal(w->result.repaired, 1);
+	assert_int_equal(w->result.changed_count, 1);
+	assert_int_equal(w->result.changed[0].first, 200);
+	assert_int_equal(w->result.changed[0].last, 200);
 	assert_int_equal(w->reads, 2); /* the seek table and one frame */
+}
+
+static void test_changed_blocks_are_named(void **state)
+{
+	struct world *w = *state;
+	uint32_t leaf = (uint32_t)w->layout.level_start[0] + 1;
+	char text[CHANGED_TEXT], wanted[CHANGED_TEXT];
+	uint8_t byte = 0x77;
+
+	assert_int_equal(install_into(w, 0), 0);
+	assert_int_equal(w->result.changed_count, 0);
+	for (uint64_t block = 16; block < 20; block++)
+		assert_int_equal(write_full_at(w->slots[0].fd, &byte, 1, block * BLOCK), 0);
+	assert_int_equal(write_full_at(w->slots[0].fd, &byte, 1, leaf * BLOCK + 9), 0);
+	w->options.complete = true;
+	assert_int_equal(install_into(w, 0), 0);
+	assert_int_equal(w->result.repaired, 5);
+	snprintf(wanted, sizeof(wanted), "%u, 16-19", leaf);
+	assert_string_equal(install_changed_format(&w->result, text), wanted);
+	/* Every second block: more rows than there is room for. */
+	for (uint64_t block = 0; block < 2 * INSTALL_RANGES_MOST + 2; block += 2)
+		assert_int_equal(write_full_at(w->slots[0].fd, &byte, 1, block * BLOCK), 0);
+	assert_int_equal(install_into(w, 0), 0);
+	assert_int_equal(w->result.repaired, INSTALL_RANGES_MOST + 1);
+	assert_int_equal(w->result.changed_count, INSTALL_RANGES_MOST);
+	assert_non_null(strstr(install_changed_format(&w->result, text), " and more"));
+	assert_slot_is_image(w, 0);
 }
 
 static void test_slot_that_cannot_be_written_is_named(void **state)
@@ -881,6 +911,7 @@ int main(void)
 		WITH_WORLD(test_lazy_reads_the_tree_only),
 		WITH_WORLD(test_lazy_means_nothing_for_an_unfinished_slot),
 		WITH_WORLD(test_bad_block_is_fetched_by_itself_and_counted),
+		WITH_WORLD(test_changed_blocks_are_named),
 		WITH_WORLD(test_slot_that_cannot_be_written_is_named),
 		WITH_WORLD(test_unreadable_blocks_are_fetched_and_no_others),
 		WITH_WORLD(test_donor_with_a_bad_sector_in_its_tree_gives_the_rest),

@@ -196,8 +196,8 @@ static void assert_mended(const struct made *made)
 
 static void test_flipped_bit_in_either_table_is_mended(void **state)
 {
-	static const uint64_t places[] = { 450, 454, 510, 511, 512, 520, 528, 536, 544, 552, 568, 584, 592, 600, 1024, 1024 + 16, 1024 + 32,
-					   1024 + 40, 1024 + 56, 1024 + 5 * 128 + 33, 1024 + 100 * 128,
+	static const uint64_t places[] = { 446, 448, 450, 453, 454, 458, 461, 510, 511, 512, 520, 528, 536, 544, 552, 568, 584, 592, 600,
+					   1024, 1024 + 16, 1024 + 32, 1024 + 40, 1024 + 56, 1024 + 5 * 128 + 33, 1024 + 100 * 128,
 					   DISK_SIZE - 512, DISK_SIZE - 512 + 16, DISK_SIZE - 512 + 72, DISK_SIZE - 33 * 512,
 					   DISK_SIZE - 33 * 512 + 40, DISK_SIZE - 33 * 512 + 120 * 128 };
 	static struct made made;

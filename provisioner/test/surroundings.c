@@ -10,13 +10,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "common/file.h"
 #include "provisioner/clock.h"
 #include "provisioner/cmdline.h"
 #include "provisioner/console.h"
+#include "provisioner/pstore.h"
 #include "provisioner/smbios.h"
 
 /* ------------------------------------------------------------------ SMBIOS */
@@ -107,6 +110,66 @@ static void test_planted_time_in_state_does_not_overrule_the_control_unit(void *
 	assert_int_equal(clock_floor(&planted), Y2026);
 	planted.known = -1;
 	assert_int_equal(clock_floor(&planted), Y2026);
+}
+
+/* ------------------------------------------------------------------ crash */
+static void crash(const char *text, const char *wanted)
+{
+	char reason[CRASH_REASON];
+
+	assert_int_equal(crash_reason(text, strlen(text), reason), wanted != NULL ? 0 : -ENOENT);
+	if (wanted != NULL)
+		assert_string_equal(reason, wanted);
+}
+
+static void test_panic_and_what_led_to_it_are_one_line(void **state)
+{
+	(void)state;
+	crash("Panic#1 Part1\n<3>[   31.1] device-mapper: verity: 254:2: data block 1806 is corrupted\n"
+	      "<0>[   31.2] Kernel panic - not syncing: dm-verity device corrupted\n<4>[   31.3] CPU: 0 PID: 9\n",
+	      "Kernel panic - not syncing: dm-verity device corrupted (device-mapper: verity: 254:2: data block 1806 is corrupted)");
+	crash("<0>[ 1.0] Kernel panic - not syncing: VFS", "Kernel panic - not syncing: VFS");
+	crash("<6>[ 1.0] all is well\n", NULL);
+	crash("", NULL);
+}
+
+static void test_hostile_record_gives_a_short_visible_line(void **state)
+{
+	char text[4096], reason[CRASH_REASON];
+
+	(void)state;
+	crash("Kernel panic - not syncing: \033[2J\xff", "Kernel panic - not syncing: ?[2J?");
+	memset(text, 'a', sizeof(text));
+	memcpy(text, "device-mapper: verity: ", 23);
+	memcpy(text + 2000, "BUG: ", 5);
+	assert_int_equal(crash_reason(text, sizeof(text), reason), 0);
+	assert_int_equal(strlen(reason), CRASH_REASON - 1);
+	assert_memory_equal(reason, "BUG: aaa", 8);
+	assert_int_equal(reason[CRASH_REASON - 2], ')');
+}
+
+static void test_newest_record_counts_and_all_are_cleared(void **state)
+{
+	char folder[] = "/tmp/repave-pstore-XXXXXX", path[64], reason[CRASH_REASON];
+	static const char *const records[] = { "dmesg-erst-1", "dmesg-erst-2", "dmesg-erst-3", "console-ramoops-0" };
+	static const char *const texts[] = { "BUG: old", "BUG: new", "no reason", "BUG: another kind" };
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	for (unsigned i = 0; i < 4; i++) {
+		struct timespec times[2] = { { .tv_sec = 1000 + i }, { .tv_sec = 1000 + i } };
+
+		snprintf(path, sizeof(path), "%s/%s", folder, records[i]);
+		assert_int_equal(file_store(path, texts[i], strlen(texts[i]), 0600), 0);
+		assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+	}
+	assert_int_equal(pstore_reason(folder, reason), 0);
+	assert_string_equal(reason, "BUG: new");
+	pstore_clear(folder);
+	assert_int_equal(pstore_reason(folder, reason), -ENOENT);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(folder), 0);
+	assert_int_equal(pstore_reason(folder, reason), -ENOENT);
 }
 
 /* At the floor, a CA that has ended would count again, and everything that expired since. */
@@ -263,6 +326,9 @@ int main(void)
 		cmocka_unit_test(test_only_oem_strings_of_ours_are_taken),
 		cmocka_unit_test(test_unsound_table_ends_the_search),
 		cmocka_unit_test(test_kernel_command_line_counts_before_firmware_and_dhcp),
+		cmocka_unit_test(test_panic_and_what_led_to_it_are_one_line),
+		cmocka_unit_test(test_hostile_record_gives_a_short_visible_line),
+		cmocka_unit_test(test_newest_record_counts_and_all_are_cleared),
 		cmocka_unit_test(test_progress_has_bytes_rate_and_time_left),
 		cmocka_unit_test(test_progress_fits_one_row_of_a_screen),
 		cmocka_unit_test(test_stall_shows_in_the_speed),
