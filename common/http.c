@@ -18,6 +18,7 @@ struct http {
 	char *ca_file;
 	bool any_server;
 	char *authorization; /* the whole header line */
+	const char *certificate, *key; /* borrowed */
 	char *user_agent;
 	char *proxy;
 	long connect_seconds;
@@ -108,6 +109,19 @@ struct http *http_new(const struct http_options *options)
 fail:
 	http_free(http);
 	return NULL;
+}
+
+int http_set_client(struct http *http, const char *certificate, const char *key)
+{
+	CURL *curl = curl_easy_init();
+
+	if (!curl)
+		return -ENOMEM;
+	curl_easy_cleanup(http->curl);
+	http->curl = curl;
+	http->certificate = certificate;
+	http->key = key;
+	return 0;
 }
 
 const char *http_error(const struct http *http)
@@ -319,6 +333,20 @@ static void set_common(struct http *http, struct reception *reception)
 	}
 }
 
+/* From memory: a file would leave the key somewhere. mbedTLS counts the NUL of a key's PEM text. */
+static int show_certificate(struct http *http)
+{
+	struct curl_blob certificate = { (void *)(uintptr_t)http->certificate, strlen(http->certificate), CURL_BLOB_NOCOPY };
+	struct curl_blob key = { (void *)(uintptr_t)http->key, strlen(http->key) + 1, CURL_BLOB_NOCOPY };
+
+	if (curl_easy_setopt(http->curl, CURLOPT_SSLCERT_BLOB, &certificate) != CURLE_OK ||
+	    curl_easy_setopt(http->curl, CURLOPT_SSLKEY_BLOB, &key) != CURLE_OK) {
+		snprintf(http->error, sizeof(http->error), "this libcurl can't show a certificate from memory");
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
 static int perform(struct http *http, const char *url, struct curl_slist *headers, struct reception *reception,
 		   long *ret_status)
 {
@@ -346,6 +374,9 @@ static int perform(struct http *http, const char *url, struct curl_slist *header
 		curl_easy_setopt(curl, CURLOPT_CAINFO, http->ca_file);
 		curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
 		curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+		r = http->certificate ? show_certificate(http) : 0;
+		if (r < 0)
+			goto out;
 	}
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, tls ? "https" : "http");
 	curl_easy_setopt(curl, CURLOPT_URL, named ? named : url);
@@ -354,8 +385,6 @@ static int perform(struct http *http, const char *url, struct curl_slist *header
 	code = curl_easy_perform(curl);
 	reason = errno;
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
-	curl_slist_free_all(connect);
-	free(named);
 	/* A refusal that was cut is the status that came with it. */
 	r = code == CURLE_OK || reception->cut ? 0 : reception->error ? reception->error : error_of(code, reason);
 	if (r == -EFBIG)
@@ -368,6 +397,9 @@ static int perform(struct http *http, const char *url, struct curl_slist *header
 			 reception->error == -EBADMSG ? "the server sent other bytes than it was asked for"
 			 : reception->error ? strerror(-reception->error)
 			 : http->curl_error[0] ? http->curl_error : curl_easy_strerror(code));
+out:
+	curl_slist_free_all(connect);
+	free(named);
 	return r;
 }
 

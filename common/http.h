@@ -41,6 +41,11 @@ struct http_options {
 struct http *http_new(const struct http_options *options);
 void http_free(struct http *http);
 
+/* Later https requests show this certificate and prove its key (PEM texts, borrowed until the next call or http_free; NULL: none). Connections
+ * that were made with another one are closed, and what they held of its key is wiped. Needs a libcurl with mbedTLS or OpenSSL. 0 or
+ * -ENOMEM, and then the client is as it was. */
+int http_set_client(struct http *http, const char *certificate, const char *key);
+
 /* From any thread: the transfer under way ends within about a second, with -ECANCELED, and so do later ones until http_resume. */
 void http_cancel(struct http *http);
 void http_resume(struct http *http);

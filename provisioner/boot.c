@@ -142,6 +142,47 @@ static int add_keys(const json_t *keys, struct buffer *archive)
 	return r;
 }
 
+/* Where the agent finds the control unit: the address that answered first, without the brackets of a URL. */
+static int add_addresses(const struct provision *p, struct buffer *archive)
+{
+	struct buffer text = { 0 };
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < p->config.host_count && i < HOSTS_MOST; i++) {
+		const char *host = p->config.hosts[(p->config.host_now + i) % p->config.host_count];
+		size_t bracket = host[0] == '[' ? 1 : 0;
+
+		r = buffer_printf(&text, "%.*s %u\n", (int)(strlen(host) - 2 * bracket), host + bracket, p->config.port);
+	}
+	if (r == 0)
+		r = cpio_add_file(archive, "repave/agent/addresses", 0600, text.data, text.size);
+	buffer_release(&text);
+	return r;
+}
+
+/* Offline, or when the control unit gave none, there is nothing to hand over. */
+static int add_agent(const struct provision *p, struct buffer *archive)
+{
+	struct buffer ca = { 0 };
+	int r;
+
+	if (p->agent.certificate[0] == '\0')
+		return 0;
+	r = file_load(p->config.ca_file, 1 << 20, &ca);
+	if (r == 0)
+		r = cpio_add_folder(archive, "repave/agent", 0700);
+	if (r == 0)
+		r = cpio_add_file(archive, "repave/agent/ca.pem", 0600, ca.data, ca.size);
+	if (r == 0)
+		r = cpio_add_file(archive, "repave/agent/certificate.pem", 0600, p->agent.certificate, strlen(p->agent.certificate));
+	if (r == 0)
+		r = cpio_add_file(archive, "repave/agent/key.pem", 0600, p->agent.key, strlen(p->agent.key));
+	if (r == 0)
+		r = add_addresses(p, archive);
+	buffer_release(&ca);
+	return r;
+}
+
 /* The node's configuration: in RAM only, never on a disk or a command line. */
 static int build_archive(struct provision *p, struct buffer *archive)
 {
@@ -167,6 +208,8 @@ static int build_archive(struct provision *p, struct buffer *archive)
 		if (r == 0)
 			r = cpio_add_file(archive, path, 0644, json_string_value(text), json_string_length(text));
 	}
+	if (r == 0)
+		r = add_agent(p, archive);
 	if (r == 0)
 		r = add_boot_json(p, archive);
 	return r == 0 ? cpio_end(archive) : r;
@@ -494,6 +537,7 @@ int boot(struct provision *p)
 	if (p->start == START_RESET)
 		return reset_go(p);
 	links_down();
+	forget_keys(p);
 	reboot(RB_KEXEC);
 	return sentence(p->error, -errno, "the jump into the new kernel failed: %s", strerror(errno));
 }

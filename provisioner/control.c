@@ -17,9 +17,19 @@
 #define LOOK_AGAIN_SECONDS 180u
 #define LOOK_AGAIN "/run/repave/look-again"
 
-static void node_url(const struct provision *p, const char *call, char url[512])
+void node_url(const struct provision *p, const char *call, char url[512])
 {
 	snprintf(url, 512, "https://%s:%u/v1/nodes/%s/%s", p->config.host, p->config.port, p->identity.uuid, call);
+}
+
+struct http *open_control(const struct provision *p, const char *token)
+{
+	struct http_options options = { .ca_file = p->config.ca_file, .user_agent = "repave-provision", .proxy = p->config.proxy,
+					.bearer_token = token[0] != '\0' ? token : NULL,
+					/* Reports go the same way, and must not hold a boot up for long. */
+					.connect_seconds = 5, .stall_seconds = 15, .answer_seconds = 60 };
+
+	return http_new(&options);
 }
 
 /* ------------------------------------------------------------------ boot */
@@ -81,6 +91,7 @@ static int ask_once(struct provision *p)
 	r = http_request(p->control, "POST", url, question, ASSIGNMENT_SIZE_MOST, &status, &body);
 	free(question);
 	p->tls_refused = r == -EACCES; /* not by an answer: the connection */
+	p->identity_refused = r == 0 && credential_refused(status);
 	if (r < 0) {
 		sentence(p->error, r, "the control unit can't be asked: %s", http_error(p->control));
 	} else if (status != 200) {
@@ -136,6 +147,7 @@ int ask_for_assignment(struct provision *p)
 	unsigned rounds = 0;
 	const char *last_reason = NULL;
 	char reason[160] = "";
+	bool enrolled = false;
 
 	for (;;) {
 		int r = ask_once(p), doubt;
@@ -162,6 +174,14 @@ int ask_for_assignment(struct provision *p)
 				return doubt;
 			console_line(&p->stages, "%s; trying again with that time", p->error);
 			continue;
+		} else if (p->identity_refused && !enrolled) {
+			/* It may have been restored from a backup that is older than this server's key, or it says why not. */
+			console_line(&p->stages, "%s; asking to be let in again", p->error);
+			r = enrol(p);
+			if (r < 0)
+				return r;
+			enrolled = true;
+			continue;
 		} else if (r != -EACCES || p->tls_refused) {
 			last_reason = NULL;
 			r = pause_unreachable(p, &rounds);
@@ -171,6 +191,7 @@ int ask_for_assignment(struct provision *p)
 		} else {
 			p->heard = uptime();
 			last_reason = NULL;
+			enrolled = false;
 			seconds = REFUSED_SECONDS;
 			console_line(&p->stages, "%s; next try in %u s", p->error, seconds);
 		}

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,11 +149,14 @@ static int step_assign(struct provision *p)
 	}
 	if (r == 0)
 		r = resolve_images(p, p->assignment.os_target, p->assignment.app_target);
-	if (r == 0)
-		console_line(&p->stages, "assignment %" PRIu64 ": %s%s%s%s", p->assignment.number, p->assignment.os_target,
-			     p->d.image != NULL ? ", " : "", p->d.image != NULL ? p->assignment.app_target : "",
-			     p->assignment.wipe ? ", wipe" : "");
-	return r;
+	if (r < 0)
+		return r;
+	get_agent_credential(p);
+	renew_identity(p);
+	console_line(&p->stages, "assignment %" PRIu64 ": %s%s%s%s", p->assignment.number, p->assignment.os_target,
+		     p->d.image != NULL ? ", " : "", p->d.image != NULL ? p->assignment.app_target : "",
+		     p->assignment.wipe ? ", wipe" : "");
+	return 0;
 }
 
 int slots_in_ram(struct provision *p, const char *why)
@@ -212,6 +216,7 @@ static int step_disk(struct provision *p)
 		json_object_del(p->state.content, "healthy");
 	}
 	attach_state(p);
+	keep_identity(p);
 	save_state(p);
 	return 0;
 }
@@ -311,6 +316,9 @@ static int boot_once(struct provision *p)
 	r = check_clock(p);
 	if (r < 0)
 		return r;
+	r = ensure_identity(p);
+	if (r < 0)
+		return r;
 	begin(p, "trust");
 	r = begin_attempt(p);
 	if (r == 0)
@@ -346,20 +354,25 @@ static void forget(struct provision *p)
 	p->d = (struct volume){ 0 };
 	p->notice[0] = '\0';
 	assignment_release(&p->assignment);
+	credential_wipe(&p->agent);
 	state_release(&p->state);
 	p->disk = (struct disk){ 0 };
 }
 
 /* ------------------------------------------------------------------ start */
+/* STATE holds this server's key, and what was parsed of it lies in many small pieces. */
+static void free_wiped(void *memory)
+{
+	if (memory != NULL)
+		explicit_bzero(memory, malloc_usable_size(memory));
+	free(memory);
+}
+
 static int open_clients(struct provision *p)
 {
-	struct http_options control = { .ca_file = p->config.ca_file, .user_agent = "repave-provision", .proxy = p->config.proxy,
-					.bearer_token = p->config.token[0] != '\0' ? p->config.token : NULL,
-					/* Reports go the same way, and must not hold a boot up for long. */
-					.connect_seconds = 5, .stall_seconds = 15, .answer_seconds = 60 };
 	struct http_options repository = { .user_agent = "repave-provision", .proxy = p->config.proxy, .connect_seconds = 5 };
 
-	p->control = http_new(&control);
+	p->control = open_control(p, "");
 	p->repository = http_new(&repository);
 	if (p->control == NULL || p->repository == NULL)
 		return sentence(p->error, -ENOMEM, "out of memory for the HTTP clients");
@@ -470,6 +483,7 @@ int main(int argc, char **argv)
 	if (options.settings)
 		return print_settings();
 	signal(SIGPIPE, SIG_IGN);
+	json_set_alloc_funcs(malloc, free_wiped);
 	console_open_all();
 	if (start(&p, &options) < 0) {
 		console_line(&p.stages, "%s", p.error);

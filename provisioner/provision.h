@@ -10,6 +10,7 @@
 #include "provisioner/cmdline.h"
 #include "provisioner/config.h"
 #include "provisioner/console.h"
+#include "provisioner/credential.h"
 #include "provisioner/disk.h"
 #include "provisioner/identify.h"
 #include "provisioner/install.h"
@@ -44,7 +45,9 @@ struct provision {
 	struct buffer words;     /* of the kernel command line and SMBIOS */
 	struct identity identity;
 	struct stages stages;
-	struct http *control;    /* to the control unit, with the token */
+	struct http *control;    /* to the control unit, with the certificate in `node` */
+	struct credential node;  /* of this machine, over all tries */
+	struct credential agent; /* of the system that this boot starts */
 	struct http *repository; /* plain */
 	struct disk disk;
 	struct state state;
@@ -55,7 +58,8 @@ struct provision {
 	double heard;            /* up-time at which the control unit answered last, or this try began */
 	double look_at;          /* up-time from which another network is looked for */
 	char loop[32];           /* the loop device over C: in RAM; empty: none */
-	bool tls_refused;        /* the last question failed at the certificate */
+	bool tls_refused;        /* the last question failed at the control unit's certificate */
+	bool identity_refused;   /* the last question failed at ours */
 	bool clock_asked;        /* others were asked for the time in this try */
 	struct last_start last;
 	enum start_way start;    /* how this boot ends */
@@ -70,6 +74,27 @@ struct provision {
 	char notice[SENTENCE];   /* what the operator should know of this boot though it goes on; empty: nothing */
 	char error[SENTENCE];
 };
+
+/* enrol.c: takes the key that STATE keeps, with its certificate, unless there is one already; else there is none yet. */
+void load_identity(struct provision *p);
+/* enrol.c: puts both into STATE. Not stored yet. */
+void keep_identity(struct provision *p);
+/* enrol.c: sees to it that this machine has a certificate that it can show, with load_identity or enrol. */
+int ensure_identity(struct provision *p);
+/* enrol.c: asks by the join token for a certificate, with a new key where there is none, for as long as it takes an operator to let this
+ * machine in. 0; -ENETDOWN as pause_unreachable; -EIO, -ENOMEM. */
+int enrol(struct provision *p);
+/* enrol.c: a fresh certificate when half of the present one's life is over; best effort. */
+void renew_identity(struct provision *p);
+/* enrol.c: the agent's key and certificate, after there is an assignment. Without them the boot goes on, with a notice. */
+void get_agent_credential(struct provision *p);
+/* enrol.c: wipes all keys and what was made of them; what STATE keeps stays on the disk. */
+void forget_keys(struct provision *p);
+
+/* control.c: https://…/v1/nodes/{id}/`call`. */
+void node_url(const struct provision *p, const char *call, char url[512]);
+/* control.c: a client for the control unit, with a token to show or "" . NULL when out of memory. */
+struct http *open_control(const struct provision *p, const char *token);
 
 /* control.c: begins an attempt to boot, or goes on with one: one nonce for its question and its reports. 0 or -EIO. */
 int begin_attempt(struct provision *p);

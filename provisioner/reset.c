@@ -195,6 +195,7 @@ int reset_go(struct provision *p)
 		close(fd);
 	}
 	sync();
+	forget_keys(p);
 	reboot(RB_AUTOBOOT);
 	return sentence(p->error, -errno, "the reset failed: %s", strerror(errno));
 }

@@ -211,24 +211,28 @@ static int copy_if_there(const char *from, const char *to, mode_t mode)
 	return access(from, F_OK) < 0 ? 0 : copy_file(from, to, mode);
 }
 
-static int copy_config_files(void)
+/* They may hold secrets: root alone reads them, until app-run shares those of the application with it. */
+static int copy_folder(const char *name)
 {
-	DIR *dir = opendir(CONFIG_FROM "/config");
+	char from[256], to[256];
 	struct dirent *entry;
-	int r = make_folders(CONFIG_TO "/config", 0755);
+	DIR *dir;
+	int r;
 
-	/* It may hold secrets: root alone reads it, until app-run shares it with the application. */
-	if (r == 0 && chmod(CONFIG_TO "/config", 0700) < 0)
+	snprintf(from, sizeof(from), CONFIG_FROM "/%s", name);
+	snprintf(to, sizeof(to), CONFIG_TO "/%s", name);
+	r = make_folders(to, 0700);
+	if (r == 0 && chmod(to, 0700) < 0)
 		r = -errno;
-
+	dir = opendir(from);
 	while (r == 0 && dir != NULL && (entry = readdir(dir)) != NULL) {
-		char from[512], to[512];
+		char file[512], copy[512];
 
 		if (entry->d_name[0] == '.')
 			continue;
-		snprintf(from, sizeof(from), CONFIG_FROM "/config/%s", entry->d_name);
-		snprintf(to, sizeof(to), CONFIG_TO "/config/%s", entry->d_name);
-		r = copy_file(from, to, 0600);
+		snprintf(file, sizeof(file), "%s/%.255s", from, entry->d_name);
+		snprintf(copy, sizeof(copy), "%s/%.255s", to, entry->d_name);
+		r = copy_file(file, copy, 0600);
 	}
 	if (dir != NULL)
 		closedir(dir);
@@ -237,8 +241,11 @@ static int copy_config_files(void)
 
 static int copy_config(char error[SENTENCE])
 {
-	int r = copy_config_files();
+	int r = copy_folder("config");
 
+	/* Without a credential there is no folder: the agent says so. */
+	if (r == 0 && access(CONFIG_FROM "/agent", F_OK) == 0)
+		r = copy_folder("agent");
 	if (r == 0)
 		r = copy_if_there(CONFIG_FROM "/boot.json", CONFIG_TO "/boot.json", 0644);
 	if (r == 0)

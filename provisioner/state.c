@@ -113,6 +113,7 @@ static int half_load(int fd, uint64_t offset, uint64_t half, uint64_t *ret_seque
 	r = read_full_at(fd, record, STATE_HEADER + (size_t)length, offset);
 	if (r == 0)
 		r = state_record_parse(record, STATE_HEADER + (size_t)length, ret_sequence, ret_content);
+	explicit_bzero(record, STATE_HEADER + (size_t)length); /* this server's key is in it */
 	free(record);
 	return r;
 }
@@ -231,6 +232,8 @@ int state_store(struct state *state)
 		state->sequence++;
 		state->next = 1 - state->next;
 	}
+	if (record.data != NULL)
+		explicit_bzero(record.data, record.size);
 	buffer_release(&record);
 	return r;
 }
