@@ -37,6 +37,25 @@ $(B)/test/install-slot-checked: $(addprefix $(B)/obj/test/,$(install-slot-src:.c
 	$(Q)$(CC-test) $(LDFLAGS-test) -o $@ $(filter %.o,$^) $(install-slot-libs)
 objects += $(foreach t,musl test,$(addprefix $(B)/obj/$(t)/,$(install-slot-src:.c=.o)))
 
+# From identity to assignment, over real TLS: with the libraries that a node has, for no other libcurl here shows a certificate from memory.
+enrol-node-src := provisioner/test/enrol-node.c $(addprefix provisioner/,control.c credential.c enrol.c state.c config.c identify.c blockdev.c \
+	console.c backoff.c tries.c) $(provisioner-pure) $(signing-verify) $(common-core) $(common-http)
+enrol-node-libs := -lcurl -lmbedtls -lmbedx509 -lmbedcrypto -ljansson -lsodium
+$(B)/test/enrol-node: $(addprefix $(B)/obj/musl/,$(enrol-node-src:.c=.o)) $(B)/obj/musl.flags $(musl-lib-stamps)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC-musl) $(LDFLAGS-musl) -o $@ $(filter %.o,$^) $(enrol-node-libs)
+objects += $(addprefix $(B)/obj/musl/,$(enrol-node-src:.c=.o))
+
+unit-tests += provisioner-credential-test
+provisioner-credential-test-src := provisioner/test/credential.c provisioner/credential.c $(common-core)
+provisioner-credential-test-libs := -ljansson -lmbedx509 -lmbedcrypto
+
+fuzz-targets += credential
+credential-src := provisioner/fuzz/credential.c provisioner/credential.c $(common-core)
+credential-libs := -ljansson -lmbedx509 -lmbedcrypto
+credential-corpus := provisioner/fuzz/corpus/credential
+
 unit-tests += provisioner-starts-test
 provisioner-starts-test-src := provisioner/test/starts.c $(addprefix provisioner/,fat.c load-option.c seal.c cpio.c mark.c cmdline.c gpt.c) \
 	common/bytes.c common/file.c
@@ -93,5 +112,5 @@ $(B)/test/nginx/usr/sbin/nginx: | $(B)/apt/updated
 	$(Q)mkdir -p $(B)/test/nginx
 	$(Q)dpkg-deb -x "$$(B=$(B) packages/apt binary nginx | tail -n1)" $(B)/test/nginx
 
-test-unit-needs += $(B)/test/install-slot-checked $(B)/test/nginx/usr/sbin/nginx
-script-tests += provisioner/test/hostile-server-test provisioner/test/http-cache-test
+test-unit-needs += $(B)/test/install-slot-checked $(B)/test/nginx/usr/sbin/nginx $(B)/test/enrol-node
+script-tests += provisioner/test/enrol-test provisioner/test/hostile-server-test provisioner/test/http-cache-test
