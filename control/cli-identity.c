@@ -36,6 +36,20 @@ static int call_and_show(const struct cli *cli, const char *method, const char *
 	return r;
 }
 
+/* GETs a list: as JSON it alone, or with the table that `show` prints. */
+static int list_and_show(const struct cli *cli, const char *path, const char *key, void (*show)(const json_t *answer))
+{
+	json_t *answer = NULL;
+	int r = cli_call(cli, "GET", path, NULL, &answer);
+
+	if (r == CLI_OK && cli->json)
+		r = cli_print_json(json_object_get(answer, key));
+	else if (r == CLI_OK)
+		show(answer);
+	json_decref(answer);
+	return r;
+}
+
 /* The path of one thing, its name given by the user. malloc'd; NULL after the message. */
 static char *path_of(const struct cli *cli, const char *folder, const char *name, const char *rest)
 {
@@ -140,7 +154,7 @@ int cli_token_list(const struct cli *cli, int argc, char *argv[])
 {
 	int r = only_arguments(cli, argc, argv, 0, "");
 
-	return r == CLI_OK ? call_and_show(cli, "GET", "/v1/tokens", NULL, show_tokens) : r;
+	return r == CLI_OK ? list_and_show(cli, "/v1/tokens", "tokens", show_tokens) : r;
 }
 
 static void show_revoked(const json_t *answer)
@@ -204,7 +218,7 @@ int cli_operator_list(const struct cli *cli, int argc, char *argv[])
 {
 	int r = only_arguments(cli, argc, argv, 0, "");
 
-	return r == CLI_OK ? call_and_show(cli, "GET", "/v1/operators", NULL, show_operators) : r;
+	return r == CLI_OK ? list_and_show(cli, "/v1/operators", "operators", show_operators) : r;
 }
 
 static void show_removed(const json_t *answer)
@@ -257,7 +271,7 @@ static void show_pending(const json_t *answer)
 int cli_node_list(const struct cli *cli, int argc, char *argv[])
 {
 	if (argc == 1 && !strcmp(argv[0], "--pending"))
-		return call_and_show(cli, "GET", "/v1/enrolments", NULL, show_pending);
+		return list_and_show(cli, "/v1/enrolments", "enrolments", show_pending);
 	return cli_nodes(cli, argc, argv);
 }
 
@@ -296,7 +310,7 @@ int cli_node_allow(const struct cli *cli, int argc, char *argv[])
 	int letter, index = 0, r;
 
 	if (argc == 0)
-		return call_and_show(cli, "GET", "/v1/allowed", NULL, show_allowed);
+		return list_and_show(cli, "/v1/allowed", "allowed", show_allowed);
 	opterr = 0;
 	optind = 1;
 	while ((letter = getopt_long(argc + 1, argv - 1, ":", options, &index)) != -1) {
