@@ -36,6 +36,20 @@ static int call_and_show(const struct cli *cli, const char *method, const char *
 	return r;
 }
 
+/* GETs a list: as JSON it alone, or with the table that `show` prints. */
+static int list_and_show(const struct cli *cli, const char *path, const char *key, void (*show)(const json_t *answer))
+{
+	json_t *answer = NULL;
+	int r = cli_call(cli, "GET", path, NULL, &answer);
+
+	if (r == CLI_OK && cli->json)
+		r = cli_print_json(json_object_get(answer, key));
+	else if (r == CLI_OK)
+		show(answer);
+	json_decref(answer);
+	return r;
+}
+
 /* The path of one thing, its name given by the user. malloc'd; NULL after the message. */
 static char *path_of(const struct cli *cli, const char *folder, const char *name, const char *rest)
 {
@@ -140,7 +154,7 @@ int cli_token_list(const struct cli *cli, int argc, char *argv[])
 {
 	int r = only_arguments(cli, argc, argv, 0, "");
 
-	return r == CLI_OK ? call_and_show(cli, "GET", "/v1/tokens", NULL, show_tokens) : r;
+	return r == CLI_OK ? list_and_show(cli, "/v1/tokens", "tokens", show_tokens) : r;
 }
 
 static void show_revoked(const json_t *answer)
@@ -204,7 +218,7 @@ int cli_operator_list(const struct cli *cli, int argc, char *argv[])
 {
 	int r = only_arguments(cli, argc, argv, 0, "");
 
-	return r == CLI_OK ? call_and_show(cli, "GET", "/v1/operators", NULL, show_operators) : r;
+	return r == CLI_OK ? list_and_show(cli, "/v1/operators", "operators", show_operators) : r;
 }
 
 static void show_removed(const json_t *answer)
@@ -226,38 +240,69 @@ static void show_approved(const json_t *answer)
 	printf("node %s may enrol with the key that it showed; it asks again within seconds\n", cli_text(answer, "id"));
 }
 
+static void show_rejected(const json_t *answer)
+{
+	printf("node %s waits no more; it is listed again when it asks again\n", cli_text(answer, "id"));
+}
+
 int cli_node_approve(const struct cli *cli, int argc, char *argv[])
+{
+	static const struct option options[] = { { "key", required_argument, NULL, 'k' }, { NULL, 0, NULL, 0 } };
+	json_t *body = json_object();
+	char *path = NULL;
+	int letter, r;
+
+	opterr = 0;
+	optind = 1;
+	while ((letter = getopt_long(argc + 1, argv - 1, ":", options, NULL)) == 'k')
+		json_object_set_new(body, "key", json_string(optarg));
+	if (letter != -1)
+		r = cli_usage(cli, "unknown option \"%s\", or its value is missing", argv[optind - 2]);
+	else if (optind != argc)
+		r = cli_usage(cli, "name the server by its id, or 4 or more leading digits of it (`repave node list --pending`)");
+	else if (!(path = path_of(cli, "/v1/enrolments", argv[optind - 1], "/approve")))
+		r = CLI_USAGE;
+	else
+		r = call_and_show(cli, "POST", path, body, show_approved);
+	free(path);
+	json_decref(body);
+	return r;
+}
+
+int cli_node_reject(const struct cli *cli, int argc, char *argv[])
 {
 	int r = only_arguments(cli, argc, argv, 1, "the server by its id, or 4 or more leading digits of it (`repave node list --pending`)");
 
-	return r == CLI_OK ? call_on(cli, "POST", "/v1/enrolments", argv[0], "/approve", show_approved) : r;
+	return r == CLI_OK ? call_on(cli, "DELETE", "/v1/enrolments", argv[0], "", show_rejected) : r;
 }
 
 static void show_pending(const json_t *answer)
 {
-	struct cli_table table = { .columns = 6 };
+	struct cli_table table = { .columns = 7 };
 	const json_t *list = json_get_array(answer, "enrolments"), *item;
-	char when[32];
+	char when[32], key[16];
 	size_t i;
 
 	if (json_array_size(list) == 0) {
 		puts("No server waits for approval.");
 		return;
 	}
-	cli_table_add(&table, (const char *[]){ "NODE", "SINCE", "ADDRESS", "SERIAL", "STATE", "REASON" });
-	json_array_foreach(list, i, item)
-		cli_table_add(&table, (const char *[]){ cli_text(item, "id"), cli_time(item, "since", when), cli_text(item, "address"),
+	cli_table_add(&table, (const char *[]){ "NODE", "KEY", "SINCE", "ADDRESS", "SERIAL", "STATE", "REASON" });
+	json_array_foreach(list, i, item) {
+		snprintf(key, sizeof key, "%.12s", cli_text(item, "key"));
+		cli_table_add(&table, (const char *[]){ cli_text(item, "id"), key, cli_time(item, "since", when), cli_text(item, "address"),
 							cli_text(item, "serial"),
 							json_is_true(json_object_get(item, "approved")) ? "approved" :
 							json_is_true(json_object_get(item, "alarm")) ? "ALARM" : "waits",
 							cli_text(item, "reason") });
+	}
 	cli_table_print(&table);
 }
 
 int cli_node_list(const struct cli *cli, int argc, char *argv[])
 {
 	if (argc == 1 && !strcmp(argv[0], "--pending"))
-		return call_and_show(cli, "GET", "/v1/enrolments", NULL, show_pending);
+		return list_and_show(cli, "/v1/enrolments", "enrolments", show_pending);
 	return cli_nodes(cli, argc, argv);
 }
 
@@ -296,7 +341,7 @@ int cli_node_allow(const struct cli *cli, int argc, char *argv[])
 	int letter, index = 0, r;
 
 	if (argc == 0)
-		return call_and_show(cli, "GET", "/v1/allowed", NULL, show_allowed);
+		return list_and_show(cli, "/v1/allowed", "allowed", show_allowed);
 	opterr = 0;
 	optind = 1;
 	while ((letter = getopt_long(argc + 1, argv - 1, ":", options, &index)) != -1) {

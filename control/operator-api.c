@@ -18,7 +18,7 @@
 enum operation {
 	LIST_NODES, SHOW_NODE, SHOW_STATE, ASSIGN, LIST_IMAGES, SHOW_STATUS, SHOW_DEFAULT, SET_DEFAULT,
 	LIST_TOKENS, MAKE_TOKEN, REVOKE_TOKEN, LIST_OPERATORS, ADD_OPERATOR, REMOVE_OPERATOR,
-	LIST_ENROLMENTS, APPROVE, LIST_ALLOWED, ALLOW, SHOW_SETTINGS, SET_SETTINGS, LIST_AUDIT, LIST_EVENTS,
+	LIST_ENROLMENTS, APPROVE, REJECT, LIST_ALLOWED, ALLOW, SHOW_SETTINGS, SET_SETTINGS, LIST_AUDIT, LIST_EVENTS,
 };
 
 static const struct route routes[] = {
@@ -38,6 +38,7 @@ static const struct route routes[] = {
 	{ "DELETE", "/v1/operators/{}", REMOVE_OPERATOR },
 	{ "GET", "/v1/enrolments", LIST_ENROLMENTS },
 	{ "POST", "/v1/enrolments/{}/approve", APPROVE },
+	{ "DELETE", "/v1/enrolments/{}", REJECT },
 	{ "GET", "/v1/allowed", LIST_ALLOWED },
 	{ "PUT", "/v1/allowed", ALLOW },
 	{ "GET", "/v1/settings", SHOW_SETTINGS },
@@ -67,6 +68,7 @@ static const struct right {
 	[REMOVE_OPERATOR] = { MAY_ADMINISTER, "remove operator" },
 	[LIST_ENROLMENTS] = { MAY_SEE, NULL },
 	[APPROVE] = { MAY_OPERATE, "approve the enrolment of" },
+	[REJECT] = { MAY_OPERATE, "reject the enrolment of" },
 	[LIST_ALLOWED] = { MAY_SEE, NULL },
 	[ALLOW] = { MAY_ADMINISTER, "change the allow list" },
 	[SHOW_SETTINGS] = { MAY_SEE, NULL },
@@ -348,7 +350,8 @@ static void change(struct control *control, int operation, const char *argument,
 	case REVOKE_TOKEN: operator_revoke_token(control, argument, now, answer); break;
 	case ADD_OPERATOR: operator_add(control, body, now, answer); break;
 	case REMOVE_OPERATOR: operator_remove(control, argument, answer); break;
-	case APPROVE: operator_approve(control, argument, now, answer); break;
+	case APPROVE:
+	case REJECT: operator_judge(control, argument, body, operation == APPROVE, now, answer); break;
 	case ALLOW: operator_allow(control, body, now, answer); break;
 	case SET_SETTINGS: operator_set(control, body, answer); break;
 	}

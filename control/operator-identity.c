@@ -207,11 +207,16 @@ void operator_remove(struct control *control, const char *name, struct http_answ
 
 /* ------------------------------------------------------------------ machines */
 
-void operator_approve(struct control *control, const char *node, int64_t now, struct http_answer *answer)
+void operator_judge(struct control *control, const char *node, const json_t *body, bool approve, int64_t now, struct http_answer *answer)
 {
+	const json_t *key = json_object_get(body, "key");
 	char id[NODE_ID_SIZE + 1], why[ERROR_TEXT] = "";
-	int r = registry_approve(control, node, now, id, why);
+	int r = 0;
 
+	if (key && (!json_is_string(key) || !text_of(json_string_value(key), "0123456789abcdef", DIGEST_TEXT)))
+		r = refused(why, "\"key\" must be the first digits of the key in `repave node list --pending`, or all of them");
+	if (!r)
+		r = registry_judge(control, node, key ? json_string_value(key) : NULL, approve, now, id, why);
 	if (r < 0)
 		answer_failure(answer, r, why);
 	else

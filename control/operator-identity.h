@@ -14,7 +14,8 @@ void operator_make_token(struct control *control, const json_t *body, int64_t no
 void operator_revoke_token(struct control *control, const char *id, int64_t now, struct http_answer *answer);
 void operator_add(struct control *control, const json_t *body, int64_t now, struct http_answer *answer);
 void operator_remove(struct control *control, const char *name, struct http_answer *answer);
-void operator_approve(struct control *control, const char *node, int64_t now, struct http_answer *answer);
+/* `body` may be null, or name the key that is meant. */
+void operator_judge(struct control *control, const char *node, const json_t *body, bool approve, int64_t now, struct http_answer *answer);
 void operator_allow(struct control *control, const json_t *body, int64_t now, struct http_answer *answer);
 void operator_set(struct control *control, const json_t *body, struct http_answer *answer);
 

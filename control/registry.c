@@ -547,26 +547,46 @@ static int find_waiting(struct control *control, const char *text, char ret_id[N
 	return found ? -ENOTUNIQ : -ENOENT;
 }
 
-int registry_approve(struct control *control, const char *text, int64_t now, char ret_id[NODE_ID_SIZE + 1], char ret_error[ERROR_TEXT])
+static int store_judgement(struct control *control, struct enrolment *e, bool approve, int64_t now)
+{
+	struct store *store = control->store;
+	int r = store_begin(store);
+
+	if (r < 0)
+		return r;
+	e->approved = true;
+	r = approve ? store_put_enrolment(store, e) : store_remove_enrolment(store, e->id);
+	if (!r)
+		r = control_event(control, now, e->id, SEVERITY_NOTICE, approve ? "approved" : "rejected", json_pack("{ss}", "key", e->key),
+				  approve ? "approved; it may enrol with the key that it showed" : "rejected; it waits no more");
+	if (!r)
+		return store_commit(store);
+	store_rollback(store);
+	return r;
+}
+
+int registry_judge(struct control *control, const char *text, const char *key, bool approve, int64_t now, char ret_id[NODE_ID_SIZE + 1],
+		   char ret_error[ERROR_TEXT])
 {
 	struct enrolment e;
+	struct node *node;
 	int r = find_waiting(control, text, ret_id, ret_error);
 
 	if (!r)
 		r = store_get_enrolment(control->store, ret_id, &e);
 	if (r < 0)
 		return r;
-	e.approved = true;
-	r = store_begin(control->store);
-	if (!r)
-		r = store_put_enrolment(control->store, &e);
-	if (!r)
-		r = control_event(control, now, ret_id, SEVERITY_NOTICE, "approved", json_pack("{ss}", "key", e.key),
-				  "approved; it may enrol with the key that it showed");
-	if (!r)
-		r = store_commit(control->store);
-	else
-		store_rollback(control->store);
+	if (key && strncmp(key, e.key, strlen(key))) {
+		snprintf(ret_error, ERROR_TEXT, "another machine waits as %s now, with the key %.16s; look at it with `repave node list --pending`",
+			 ret_id, e.key);
+		r = -EEXIST;
+	} else {
+		r = store_judgement(control, &e, approve, now);
+	}
+	node = fleet_get(control->fleet, ret_id);
+	/* Rejected, it may be told again. */
+	if (!r && node)
+		node->alarm[0] = 0;
 	enrolment_release(&e);
 	return r;
 }

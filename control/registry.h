@@ -36,8 +36,10 @@ bool registry_admits(struct control *control, const char *id, enum client_kind k
 bool registry_fits(struct control *control, const char *id, const json_t *inventory, const struct http_call *call, int64_t now,
 		   struct http_answer *answer);
 
-/* Lets the machine that waits under this id in; `text` as for fleet_find, or the whole id of a machine that is no node yet. 0; -ENOENT or
- * -ENOTUNIQ with a sentence; -EIO. */
-int registry_approve(struct control *control, const char *text, int64_t now, char ret_id[NODE_ID_SIZE + 1], char ret_error[ERROR_TEXT]);
+/* Lets the machine in that waits under this id, or with `approve` false forgets that it waits; `text` as for fleet_find, or an id of a
+ * machine that is no node yet. `key` NULL, or the first digits of the key that is meant: another machine may have taken the place
+ * meanwhile. 0; -ENOENT, -ENOTUNIQ or -EEXIST (another key) with a sentence; -EIO. */
+int registry_judge(struct control *control, const char *text, const char *key, bool approve, int64_t now, char ret_id[NODE_ID_SIZE + 1],
+		   char ret_error[ERROR_TEXT]);
 
 #endif

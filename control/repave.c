@@ -43,9 +43,12 @@ static const struct command {
 	{ "node list", "[--pending] [--json]", "list the nodes, or the servers that wait to enrol",
 	  "Without an option as `repave nodes`.\n\n"
 	  "  --pending               servers that wait for `repave node approve`, or for their former identity's silence\n", cli_node_list },
-	{ "node approve", "NODE", "let a server enrol that waits",
+	{ "node reject", "NODE", "forget a server that waits to enrol",
+	  "Nothing changes for a node that has this id; the server is listed again when it asks again.\n", cli_node_reject },
+	{ "node approve", "NODE [--key DIGITS]", "let a server enrol that waits",
 	  "Accepts the machine that waits under this id, with the key and the hardware that it showed. Compare serial\n"
-	  "number and network addresses with those of the machine before: it gets what is assigned to the node.\n", cli_node_approve },
+	  "number and network addresses with those of the machine before: it gets what is assigned to the node.\n\n"
+	  "  --key DIGITS            only if its key, as the list shows it, still begins so\n", cli_node_approve },
 	{ "node allow", "[--uuid|--serial|--mac VALUE]", "let a server enrol without a token",
 	  "Without arguments shows the allow list.\n\n"
 	  "  --uuid UUID             DMI UUID, the node's id\n"

@@ -18,7 +18,7 @@ static int change_by_key(struct store *store, const char *sql, const char *key, 
 		return r;
 	sql_bind_text(change, 1, key);
 	r = sql_finish(store, change, what);
-	return r < 0 ? r : sqlite3_changes(store->db) ? 0 : -ENOENT;
+	return r < 0 ? r : store->changed ? 0 : -ENOENT;
 }
 
 /* Steps a query to its only row: 0 with the row in place, -ENOENT or -EIO with the statement gone. */
@@ -83,7 +83,7 @@ int store_revoke_token(struct store *store, const char *id, int64_t now)
 	sql_bind_text(revoke, 1, id);
 	sqlite3_bind_int64(revoke, 2, now);
 	r = sql_finish(store, revoke, "revoke a token");
-	return r < 0 ? r : sqlite3_changes(store->db) ? 0 : -ENOENT;
+	return r < 0 ? r : store->changed ? 0 : -ENOENT;
 }
 
 int store_find_token(struct store *store, const char *hash, struct token *ret_token)
@@ -194,7 +194,7 @@ int store_remove_allowed(struct store *store, const char *kind, const char *valu
 	sql_bind_text(change, 1, kind);
 	sql_bind_text(change, 2, value);
 	r = sql_finish(store, change, "remove an entry of the allow list");
-	return r < 0 ? r : sqlite3_changes(store->db) ? 0 : -ENOENT;
+	return r < 0 ? r : store->changed ? 0 : -ENOENT;
 }
 
 int store_is_allowed(struct store *store, const char *kind, const char *value)
@@ -228,7 +228,7 @@ int store_add_operator(struct store *store, const struct operator_record *record
 	sql_bind_text(add, 3, record->hash);
 	sqlite3_bind_int64(add, 4, record->created);
 	r = sql_finish(store, add, "store an operator");
-	return r < 0 ? r : sqlite3_changes(store->db) ? 0 : -EEXIST;
+	return r < 0 ? r : store->changed ? 0 : -EEXIST;
 }
 
 int store_remove_operator(struct store *store, const char *name)

@@ -126,9 +126,16 @@ int sql_finish(struct store *store, sqlite3_stmt *statement, const char *what)
 
 	if (!r)
 		r = sqlite3_step(statement) == SQLITE_DONE ? 0 : sql_fail(store, what);
+	/* Of this statement, not of the audit entry's. */
+	store->changed = sqlite3_changes(store->db);
 	sqlite3_finalize(statement);
-	if (wrap && !r)
-		return store_commit(store);
+	if (wrap && !r) {
+		int changed = store->changed;
+
+		r = store_commit(store);
+		store->changed = changed;
+		return r;
+	}
 	if (wrap && store->in_transaction)
 		store_rollback(store);
 	return r;

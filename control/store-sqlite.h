@@ -13,6 +13,7 @@ struct store {
 	sqlite3 *db;
 	char *path;
 	bool in_transaction;
+	int changed;                     /* rows, by the last sql_finish */
 	const struct audit_entry *audit; /* goes into the next transaction; borrowed */
 };
 

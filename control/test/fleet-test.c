@@ -84,16 +84,24 @@ static int tear_down(void **state)
 	return 0;
 }
 
+/* As after an enrolment. */
+static struct node *make_known(struct fixture *f, const char *id)
+{
+	struct node *node = fleet_get(f->fleet, id);
+
+	if (!node)
+		assert_int_equal(fleet_add(f->fleet, id, 999, &node), 0);
+	return node;
+}
+
 /* The answer's assignment number; 0 when the node has to wait. */
 static uint64_t ask(struct fixture *f, const char *id, const char *nonce, json_t **ret_answer)
 {
 	struct boot_request request = { .inventory = json_pack("{ss}", "uuid", id), .slots = json_object() };
 	json_t *answer = NULL;
 	uint64_t number = 0;
-	struct node *node;
 
-	if (!fleet_get(f->fleet, id))
-		assert_int_equal(fleet_add(f->fleet, id, 999, &node), 0);
+	make_known(f, id);
 	strcpy(request.nonce, nonce);
 	assert_int_equal(fleet_boot(f->fleet, &images, NULL, id, &request, "127.0.0.1", 1000, &answer), 0);
 	boot_request_release(&request);
@@ -610,6 +618,7 @@ static void tell_start(struct fixture *f, const char *firmware, unsigned number,
 	struct boot_request request = { .inventory = json_pack("{ss ss}", "uuid", NODE_1, "firmware", firmware), .slots = json_object() };
 	json_t *answer = NULL;
 
+	make_known(f, NODE_1);
 	strcpy(request.nonce, NONCE_1);
 	request.last_start = (struct last_start){ .known = number > 0, .way = START_KEXEC, .arrived = false };
 	snprintf(request.last_start.nonce, sizeof request.last_start.nonce, "%032x", number);
@@ -636,43 +645,43 @@ static void test_lost_starts_flip_to_reset_and_outlive_the_daemon(void **state)
 	tell_start(f, "bios", 0, "kexec");
 }
 
-static void test_store_of_schema_1_keeps_its_nodes(void **state)
-{
-	static const char old[] =
-		"CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-		"CREATE TABLE nodes (id TEXT PRIMARY KEY, enrolled INTEGER NOT NULL, address TEXT NOT NULL,"
-		" stage1_version TEXT NOT NULL, inventory TEXT NOT NULL, slots TEXT NOT NULL, assignment TEXT NOT NULL);"
-		"CREATE TABLE boots (sequence INTEGER PRIMARY KEY AUTOINCREMENT, node TEXT NOT NULL REFERENCES nodes(id),"
-		" nonce TEXT NOT NULL, started INTEGER NOT NULL, updated INTEGER NOT NULL, assignment INTEGER NOT NULL,"
-		" os_target TEXT NOT NULL, app_target TEXT NOT NULL, event TEXT NOT NULL, stage TEXT NOT NULL,"
-		" error TEXT NOT NULL, stages TEXT NOT NULL, images TEXT NOT NULL, UNIQUE (node, nonce));"
-		"INSERT INTO nodes VALUES ('" NODE_1 "', 7, '', '', '{}', '{}', '{\"number\": 3, \"os\": \"debian\", \"app\": \"\","
-		" \"wipe\": false, \"os_target\": \"\", \"app_target\": \"\", \"config\": {}}');"
-		"PRAGMA user_version=1";
-	struct fixture *f = *state;
-	const struct node *node;
-	char why[ERROR_TEXT];
-	sqlite3 *db;
+/* ------------------------------------------------------------------ who boots */
 
+static void test_boot_of_a_stranger_enrols_nobody(void **state)
+{
+	struct boot_request request = { .nonce = NONCE_1, .inventory = json_pack("{ss}", "uuid", NODE_1), .slots = json_object() };
+	struct fixture *f = *state;
+	json_t *answer = NULL;
+
+	assert_int_equal(fleet_boot(f->fleet, &images, NULL, NODE_1, &request, "127.0.0.1", 1000, &answer), -ENOENT);
+	assert_null(answer);
+	assert_int_equal(fleet_count(f->fleet), 0);
+	boot_request_release(&request);
+}
+
+static void test_another_boot_ends_the_agents_credential(void **state)
+{
+	struct fixture *f = *state;
+	struct node *node = make_known(f, NODE_1);
+
+	ask(f, NODE_1, NONCE_1, NULL);
+	strcpy(node->identity.agent_key, "abc");
+	strcpy(node->identity.agent_nonce, NONCE_1);
+	assert_int_equal(store_put_node(f->store, node), 0);
+	ask(f, NODE_1, NONCE_1, NULL); /* the same one, asked again */
+	assert_string_equal(node->identity.agent_key, "abc");
+	ask(f, NODE_1, NONCE_2, NULL);
+	assert_string_equal(node->identity.agent_key, "");
 	close_fleet(f);
-	assert_int_equal(unlink(f->path), 0);
-	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, old, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-	for (unsigned opened = 0; opened < 2; opened++) { /* the second time it is of this version */
-		assert_int_equal(open_fleet(f), 0);
-		assert_int_equal(fleet_find(f->fleet, NODE_1, &node, why), 0);
-		assert_string_equal(node->assignment.os, "debian");
-		assert_int_equal(node->assignment.start, START_POLICY_AUTO);
-		if (opened == 0)
-			close_fleet(f);
-	}
-	tell_start(f, "uefi", 1, "kexec");
+	assert_int_equal(open_fleet(f), 0);
+	assert_string_equal(make_known(f, NODE_1)->identity.agent_key, "");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_boot_of_a_stranger_enrols_nobody),
+		TEST(test_another_boot_ends_the_agents_credential),
 		cmocka_unit_test(test_names_stand_for_the_newest_version),
 		cmocka_unit_test(test_application_for_other_os_is_refused),
 		cmocka_unit_test(test_unknown_image_is_refused),
@@ -688,7 +697,6 @@ int main(void)
 		cmocka_unit_test(test_hostile_progress_is_refused),
 		TEST(test_report_of_a_stranger_is_refused),
 		TEST(test_lost_starts_flip_to_reset_and_outlive_the_daemon),
-		TEST(test_store_of_schema_1_keeps_its_nodes),
 		TEST(test_only_the_newest_boots_are_kept),
 		TEST(test_killed_daemon_forgets_nothing_it_answered),
 		TEST(test_default_survives_a_restart),
