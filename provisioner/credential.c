@@ -201,7 +201,7 @@ json_t *credential_format(const struct credential *credential, const char *node)
 /* ------------------------------------------------------------------ what to do */
 enum credential_step credential_step(const struct credential *credential, int64_t now)
 {
-	if (credential->certificate[0] == '\0' || now >= credential->until)
+	if (credential->certificate[0] == '\0')
 		return CREDENTIAL_ENROL;
 	return now >= credential->from + (credential->until - credential->from) / 2 ? CREDENTIAL_RENEW : CREDENTIAL_USE;
 }

@@ -2,10 +2,10 @@
 /* A key of this machine and the certificate that the fleet's authority gave for it: of the node (kept in STATE), or of its agent (of one
  * boot). And what to do with them. Pure, but for random numbers of the kernel.
  *
- *              no certificate, or it has ended                200
- *   made ──────────────> asks by token ──────────────────────────────> speaks by it ── half of its life is over ──┐
- *                         ^   │ 202: waits     ^                          │   ^                                    │
- *                         └───┘ 403: pause     └── 401, 403 to anything ──┘   └── 200: another for the same key ───┘
+ *                                        200
+ *   made ──> asks by token ────────────────────────────> speaks by it ── half of its life is over ──┐
+ *             ^   │ 202: waits     ^                       │  ^                                      │
+ *             └───┘ 403: pause     └── 401, 403: to boot ──┘  └──── 200: another for the same key ───┘
  */
 #ifndef PROVISIONER_CREDENTIAL_H
 #define PROVISIONER_CREDENTIAL_H
@@ -54,7 +54,8 @@ enum credential_step {
 	CREDENTIAL_USE,
 };
 
-/* At the time `now`. A certificate that isn't valid yet is used: the clock that says so is this machine's own, and the control unit's counts. */
+/* At the time `now` of this machine's own clock. A certificate that is over, or isn't valid yet, is shown all the same: it may be that clock
+ * that is wrong, and the control unit says so when it isn't. */
 enum credential_step credential_step(const struct credential *credential, int64_t now);
 
 enum credential_next {

@@ -94,7 +94,7 @@ static int setup_tls(void *tls)
 	return 0;
 }
 
-/* Any answer has a date; the token stays here. 0 when nobody answered. */
+/* Any answer has a date; token and certificate stay here. 0 when nobody answered. */
 static int64_t ask_control_unit(struct provision *p)
 {
 	struct http_options options = { .ca_file = p->config.ca_file, .user_agent = "repave-provision", .proxy = p->config.proxy, .connect_seconds = 3,

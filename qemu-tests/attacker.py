@@ -7,10 +7,12 @@ attacker.py mirror --folder REPOSITORY --port N [--lie] [--rate BYTES]
     A liar changes bytes of every part of an image; a rate is what each connection gets in a second.
 
 attacker.py control --state DIR --port N --os TARGET [--app TARGET] [--mirror URL] --reports FILE
-    A control unit with the TLS key of DIR; with the fleet's own, no node can tell it from the real one. It orders every node to
-    boot these targets. What nodes report goes to FILE, one JSON object a line.
+    A control unit with the TLS key of DIR; with the fleet's own, no node can tell it from the real one. It lets every node in, whatever
+    that shows, with the key of DIR's authority (without one, with none), and orders it to boot these targets. What nodes report goes to
+    FILE, one JSON object a line.
 """
 import argparse
+import datetime
 import json
 import re
 import ssl
@@ -18,6 +20,9 @@ import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -82,10 +87,26 @@ class Mirror(Handler):
 
 
 class Liar(Handler):
-    orders, reports = None, None
+    orders, reports, state = None, None, None
+
+    def certify(self, node, unit, request):
+        authority = x509.load_pem_x509_certificate((self.state / "ca.pem").read_bytes())
+        key = serialization.load_pem_private_key((self.state / "ca.key").read_bytes(), None)
+        now, oid = datetime.datetime.utcnow(), x509.NameOID
+        name = x509.Name([x509.NameAttribute(oid.COMMON_NAME, node), x509.NameAttribute(oid.ORGANIZATIONAL_UNIT_NAME, unit)])
+        made = (x509.CertificateBuilder().subject_name(name).issuer_name(authority.subject)
+                .public_key(x509.load_pem_x509_csr(request.encode()).public_key()).serial_number(x509.random_serial_number())
+                .not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=365))
+                .sign(key, hashes.SHA256()))
+        answer = {"format": 1, "certificate": made.public_bytes(serialization.Encoding.PEM).decode()}
+        self.send(200, json.dumps(answer).encode(), [("Content-Type", "application/json")])
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        asks = re.fullmatch(r"/v1/nodes/([0-9a-f-]{36})/(enrol|agent)", self.path)
+        if asks:
+            self.certify(asks[1], "node" if asks[2] == "enrol" else "agent", body["csr"])
+            return
         if self.path.endswith("/report"):
             with open(self.reports, "a", encoding="utf-8") as reports:
                 reports.write(json.dumps(body) + "\n")
@@ -118,7 +139,7 @@ def main():
         Liar.orders = {"os": {"target": words.os}, "app": {"target": words.app} if words.app else None}
         if words.mirror:
             Liar.orders["mirrors"] = [words.mirror]
-        Liar.reports = words.reports
+        Liar.reports, Liar.state = words.reports, words.state
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(words.state / "server.pem", words.state / "server.key")
         server.socket = context.wrap_socket(server.socket, server_side=True)

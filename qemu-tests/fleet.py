@@ -156,6 +156,8 @@ class ControlUnit:
         while time.monotonic() < end:
             said = log.read_bytes()[before:].decode(errors="replace")
             if re.search(r"^repaved: ready", said, re.M):
+                # A server without a disk has a new key at each boot, and guests start again at once.
+                self.repave("settings", "clone_seconds=1")
                 return
             if not self.process.alive():
                 raise Failure(said.strip() or f"repaved ended with status {self.process.child.returncode}")
@@ -216,6 +218,7 @@ class Server:
         self.append = list(append)
         self.cmdline = cmdline
         self.esp = BUILD / "boot/repave-esp.img"
+        self.token = BUILD / "boot/token.cpio"  # of the medium "direct"
         self.process = None
         self.mark = 0
         self.started = None
@@ -230,7 +233,7 @@ class Server:
         if self.medium == "direct":
             # QEMU as the boot loader: quicker than PXE, and each guest has a kernel command line of its own.
             whole = self.folder / "initrd.img"
-            whole.write_bytes((boot / "initramfs.img").read_bytes() + (boot / "token.cpio").read_bytes())
+            whole.write_bytes((boot / "initramfs.img").read_bytes() + self.token.read_bytes())
             return ["-kernel", boot / "vmlinuz", "-initrd", whole, "-append",
                     f"console=ttyS0,115200 loglevel=4 panic=30 watchdog.stop_on_reboot=0 {self.cmdline}"]
         if self.medium == "iso":

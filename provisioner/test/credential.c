@@ -226,8 +226,9 @@ static void test_renewed_in_the_second_half_of_its_life(void **state)
 	assert_int_equal(credential_step(&credential, 1999), CREDENTIAL_USE);
 	assert_int_equal(credential_step(&credential, 2000), CREDENTIAL_RENEW);
 	assert_int_equal(credential_step(&credential, 2999), CREDENTIAL_RENEW);
-	assert_int_equal(credential_step(&credential, 3000), CREDENTIAL_ENROL);
-	assert_int_equal(credential_step(&credential, INT64_MAX), CREDENTIAL_ENROL);
+	/* The clock may be wrong; whether it ended the control unit says. */
+	assert_int_equal(credential_step(&credential, 3000), CREDENTIAL_RENEW);
+	assert_int_equal(credential_step(&credential, INT64_MAX), CREDENTIAL_RENEW);
 }
 
 static void test_what_follows_from_each_answer(void **state)
