@@ -142,60 +142,86 @@ int pause_unreachable(struct provision *p, unsigned *rounds)
 	return 0;
 }
 
+/* What the questions of one boot have led to so far. */
+struct asking {
+	unsigned rounds;      /* as pause_unreachable */
+	char said[160];       /* the reason to wait that the console said last; "": none */
+	bool mended;          /* since the last pause there is another certificate */
+};
+
+/* Waiting may take days: it is said once, not each time. */
+static unsigned wait_as_told(struct provision *p, struct asking *asking)
+{
+	unsigned seconds = p->assignment.wait_seconds;
+
+	if (strncmp(asking->said, p->assignment.reason, sizeof(asking->said) - 1) != 0)
+		console_line(&p->stages, "waiting for the control unit: %s (asking every %u s)", p->assignment.reason, seconds);
+	snprintf(asking->said, sizeof(asking->said), "%s", p->assignment.reason);
+	assignment_release(&p->assignment);
+	asking->rounds = 0;
+	return seconds;
+}
+
+/* A refusal that this machine can do something about: by the right time, or by another certificate of its own. 1 to ask again at once; 0
+ * when there is nothing to do but wait; -errno. */
+static int mend(struct provision *p, struct asking *asking)
+{
+	int r = p->tls_refused ? doubt_clock(p) : 0;
+
+	if (r != 0) {
+		if (r > 0)
+			console_line(&p->stages, "%s; trying again with that time", p->error);
+		return r;
+	}
+	/* Once: what doesn't help needs a pause. */
+	if (asking->mended || !(p->tls_refused || p->identity_refused))
+		return 0;
+	if (p->tls_refused) {
+		asking->mended = enrol_at_once(p);
+		if (asking->mended)
+			console_line(&p->stages, "%s; trying again with another certificate of this server's own", p->error);
+		return asking->mended;
+	}
+	/* The control unit may have been restored from a backup that is older than this server's key; else it says why not. */
+	console_line(&p->stages, "%s; asking to be let in again", p->error);
+	asking->mended = true;
+	r = enrol(p);
+	return r < 0 ? r : 1;
+}
+
 int ask_for_assignment(struct provision *p)
 {
-	unsigned rounds = 0;
-	const char *last_reason = NULL;
-	char reason[160] = "";
-	bool enrolled = false;
+	struct asking asking = { 0 };
 
 	for (;;) {
-		int r = ask_once(p), doubt;
-		unsigned seconds;
+		int r = ask_once(p);
 
-		if (r == 0)
+		if (r == 0 || (r == -EACCES && !p->tls_refused))
 			p->heard = uptime();
-		if (r == 0 && !p->assignment.wait)
-			return 0;
-		if (r == 0) {
-			/* Waiting may take days: say it once, not each time. */
-			if (last_reason == NULL || strncmp(reason, p->assignment.reason, sizeof(reason) - 1) != 0)
-				console_line(&p->stages, "waiting for the control unit: %s (asking every %u s)",
-					     p->assignment.reason, p->assignment.wait_seconds);
-			snprintf(reason, sizeof(reason), "%s", p->assignment.reason);
-			last_reason = reason;
-			seconds = p->assignment.wait_seconds;
-			assignment_release(&p->assignment);
-			rounds = 0;
-		} else if (r == -ENOMEM) {
+		if ((r == 0 && !p->assignment.wait) || r == -ENOMEM)
 			return r;
-		} else if (r == -EACCES && p->tls_refused && (doubt = doubt_clock(p)) != 0) {
-			if (doubt < 0)
-				return doubt;
-			console_line(&p->stages, "%s; trying again with that time", p->error);
+		if (r == 0) {
+			sleep(wait_as_told(p, &asking));
 			continue;
-		} else if (p->identity_refused && !enrolled) {
-			/* It may have been restored from a backup that is older than this server's key, or it says why not. */
-			console_line(&p->stages, "%s; asking to be let in again", p->error);
-			r = enrol(p);
-			if (r < 0)
-				return r;
-			enrolled = true;
-			continue;
-		} else if (r != -EACCES || p->tls_refused) {
-			last_reason = NULL;
-			r = pause_unreachable(p, &rounds);
-			if (r < 0)
-				return r;
-			continue;
-		} else {
-			p->heard = uptime();
-			last_reason = NULL;
-			enrolled = false;
-			seconds = REFUSED_SECONDS;
-			console_line(&p->stages, "%s; next try in %u s", p->error, seconds);
 		}
-		sleep(seconds);
+		asking.said[0] = '\0';
+		if (r == -EACCES) {
+			int mended = mend(p, &asking);
+
+			if (mended < 0)
+				return mended;
+			if (mended > 0)
+				continue;
+		}
+		asking.mended = false;
+		if (r != -EACCES || p->tls_refused) {
+			r = pause_unreachable(p, &asking.rounds);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		console_line(&p->stages, "%s; next try in %u s", p->error, REFUSED_SECONDS);
+		sleep(REFUSED_SECONDS);
 	}
 }
 

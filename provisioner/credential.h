@@ -32,6 +32,9 @@ struct credential {
 int credential_make(struct credential *ret_credential);
 void credential_wipe(struct credential *credential);
 
+/* Whether the two halves of the key belong together: what anybody may have written is to be asked before it is used in a request. Slow. */
+bool credential_sound(const struct credential *credential);
+
 /* A request for a certificate (PKCS #10, RFC 2986) for `name`, signed by the key. 0 or -EIO. */
 int credential_request(const struct credential *credential, const char *name, char ret_pem[CREDENTIAL_REQUEST_MOST]);
 

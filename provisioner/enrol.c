@@ -141,8 +141,9 @@ static int take_identity(struct provision *p, const struct reply *reply)
 /* Before it is shown to anybody: after a power cut the same question is asked again, which costs no second use of a token. */
 static int make_key(struct provision *p)
 {
-	if (p->node.key[0] != '\0')
+	if (p->node.key[0] != '\0' && credential_sound(&p->node))
 		return 0;
+	http_set_client(p->control, NULL, NULL); /* it borrows what is overwritten now */
 	if (credential_make(&p->node) < 0)
 		return sentence(p->error, -EIO, "no key can be made for this server: the kernel gives no random numbers");
 	keep_identity(p);
@@ -216,6 +217,23 @@ int enrol(struct provision *p)
 	r = ask_until_let_in(p, http);
 	http_free(http);
 	return r;
+}
+
+bool enrol_at_once(struct provision *p)
+{
+	struct http *http = NULL;
+	struct reply reply;
+	char before[SENTENCE];
+	bool done;
+
+	memcpy(before, p->error, sizeof(before));
+	done = make_key(p) == 0 && (http = open_control(p, p->config.token)) != NULL &&
+	       ask(p, http, "enrol", &p->node, &reply) == 0 &&
+	       credential_next(CREDENTIAL_ENROL, reply.status) == CREDENTIAL_HAVE && take_identity(p, &reply) == 0;
+	http_free(http);
+	memcpy(p->error, before, sizeof(before));
+	p->tls_refused = true;
+	return done;
 }
 
 int ensure_identity(struct provision *p)

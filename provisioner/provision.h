@@ -84,6 +84,9 @@ int ensure_identity(struct provision *p);
 /* enrol.c: asks by the join token for a certificate, with a new key where there is none, for as long as it takes an operator to let this
  * machine in. 0; -ENETDOWN as pause_unreachable; -EIO, -ENOMEM. */
 int enrol(struct provision *p);
+/* enrol.c: TLS failed with the certificate of STATE, which whoever was root in the OS may have written: asks once without it, by the token.
+ * Whether there is another certificate now; p->error stays as it was. */
+bool enrol_at_once(struct provision *p);
 /* enrol.c: a fresh certificate when half of the present one's life is over; best effort. */
 void renew_identity(struct provision *p);
 /* enrol.c: the agent's key and certificate, after there is an assignment. Without them the boot goes on, with a notice. */

@@ -196,6 +196,26 @@ static void test_damaged_identity_is_left_out(void **state)
 	assert_in_range(without_certificate, 100, strlen(credential.certificate) + strlen(credential.key));
 }
 
+/* The public half of one key beside the private one of another: no request with it would ever be taken. */
+static void test_key_of_two_halves_is_noticed(void **state)
+{
+	struct credential a = { 0 }, b = { 0 }, mixed = { 0 };
+	mbedtls_pk_context one, two;
+
+	(void)state;
+	make(&a);
+	make(&b);
+	assert_true(credential_sound(&a));
+	read_key(a.key, &one);
+	read_key(b.key, &two);
+	assert_int_equal(mbedtls_ecp_copy(&mbedtls_pk_ec(one)->Q, &mbedtls_pk_ec(two)->Q), 0);
+	assert_int_equal(mbedtls_pk_write_key_pem(&one, (unsigned char *)mixed.key, sizeof(mixed.key)), 0);
+	assert_false(credential_sound(&mixed));
+	assert_false(credential_sound(&(struct credential){ .key = "" }));
+	mbedtls_pk_free(&one);
+	mbedtls_pk_free(&two);
+}
+
 static void test_state_of_other_types_is_left_out(void **state)
 {
 	static const char *const texts[] = { "{}", "[]", "{\"node\":1}", "{\"node\":\"" NODE "\"}", "{\"key\":\"\"}",
@@ -273,6 +293,7 @@ int main(void)
 		cmocka_unit_test(test_certificate_of_another_key_or_node_or_kind_is_refused),
 		cmocka_unit_test(test_identity_survives_state),
 		cmocka_unit_test(test_damaged_identity_is_left_out),
+		cmocka_unit_test(test_key_of_two_halves_is_noticed),
 		cmocka_unit_test(test_state_of_other_types_is_left_out),
 		cmocka_unit_test(test_renewed_in_the_second_half_of_its_life),
 		cmocka_unit_test(test_what_follows_from_each_answer),
