@@ -181,16 +181,19 @@ static json_t *describe_repository(const struct control *control, int64_t now)
 static json_t *show_status(const struct control *control, int64_t now)
 {
 	json_t *states = json_pack("{si si si si}", "waiting", 0, "booting", 0, "booted", 0, "failed", 0);
+	uint64_t waiting = 0;
 
 	for (size_t i = 0; i < fleet_count(control->fleet); i++) {
 		json_t *count = json_object_get(states, node_state(fleet_node(control->fleet, i)));
 
 		json_integer_set(count, json_integer_value(count) + 1);
 	}
-	return json_pack("{sI sI so sI so so}", "started", (json_int_t)control->started, "nodes",
+	store_count_enrolments(control->store, &waiting);
+	return json_pack("{sI sI so sI so so sI}", "started", (json_int_t)control->started, "nodes",
 			 (json_int_t)fleet_count(control->fleet), "states", states, "images",
 			 (json_int_t)catalogue_images(control->catalogue)->count, "repository",
-			 describe_repository(control, now), "default_assignment", describe_default(control));
+			 describe_repository(control, now), "default_assignment", describe_default(control), "enrolments",
+			 (json_int_t)waiting);
 }
 
 /* Cheap: watchers ask each second. */
@@ -370,13 +373,13 @@ static void describe_change(const char *words, const char *argument, const json_
 			json_array_append_new(names, json_string(name));
 		json_object_set(shown, "config", names);
 	}
-	text = shown ? json_format(shown) : NULL;
+	text = shown ? json_dumps(shown, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) : NULL;
 	snprintf(ret_what, ERROR_TEXT, "%s%s%.64s%s%.250s", words, argument[0] ? " " : "", argument, text ? ": " : "", text ? text : "");
 	free(text);
 	json_decref(names);
 	json_decref(shown);
 	for (char *at = ret_what; *at; at++)
-		if (!text_printable(at, 1))
+		if (*at < 0x20 || *at == 0x7f) /* also what isn't ASCII */
 			*at = '?';
 }
 
