@@ -16,7 +16,7 @@
 #include "control/route.h"
 
 enum operation {
-	LIST_NODES, SHOW_NODE, SHOW_STATE, ASSIGN, LIST_IMAGES, SHOW_STATUS, SHOW_DEFAULT, SET_DEFAULT,
+	LIST_NODES, SHOW_NODE, REMOVE_NODE, SHOW_STATE, ASSIGN, LIST_IMAGES, SHOW_STATUS, SHOW_DEFAULT, SET_DEFAULT,
 	LIST_TOKENS, MAKE_TOKEN, REVOKE_TOKEN, LIST_OPERATORS, ADD_OPERATOR, REMOVE_OPERATOR,
 	LIST_ENROLMENTS, APPROVE, REJECT, LIST_ALLOWED, ALLOW, SHOW_SETTINGS, SET_SETTINGS, LIST_AUDIT, LIST_EVENTS,
 };
@@ -24,6 +24,7 @@ enum operation {
 static const struct route routes[] = {
 	{ "GET", "/v1/nodes", LIST_NODES },
 	{ "GET", "/v1/nodes/{}", SHOW_NODE },
+	{ "DELETE", "/v1/nodes/{}", REMOVE_NODE },
 	{ "GET", "/v1/nodes/{}/state", SHOW_STATE },
 	{ "PUT", "/v1/nodes/{}/assignment", ASSIGN },
 	{ "GET", "/v1/images", LIST_IMAGES },
@@ -54,6 +55,7 @@ static const struct right {
 } rights[] = {
 	[LIST_NODES] = { MAY_SEE, NULL },
 	[SHOW_NODE] = { MAY_SEE, NULL },
+	[REMOVE_NODE] = { MAY_ADMINISTER, "remove node" },
 	[SHOW_STATE] = { MAY_SEE, NULL },
 	[ASSIGN] = { MAY_OPERATE, "assign node" },
 	[LIST_IMAGES] = { MAY_SEE, NULL },
@@ -355,6 +357,7 @@ static void change(struct control *control, int operation, const char *argument,
 	case REMOVE_OPERATOR: operator_remove(control, argument, answer); break;
 	case APPROVE:
 	case REJECT: operator_judge(control, argument, body, operation == APPROVE, now, answer); break;
+	case REMOVE_NODE: operator_remove_node(control, argument, now, answer); break;
 	case ALLOW: operator_allow(control, body, now, answer); break;
 	case SET_SETTINGS: operator_set(control, body, answer); break;
 	}
