@@ -156,8 +156,7 @@ static bool enters(const struct enrol_question *q, struct enrol_decision *d)
 static void decide_same_key(const struct enrol_question *q, struct enrol_decision *d)
 {
 	char differs[ERROR_TEXT];
-	bool proven = q->entry != ENTRY_NONE || (q->allowed && !strcmp(q->known->way, "allow list")) ||
-		      !strcmp(q->known->way, "approval");
+	bool proven = q->entry != ENTRY_NONE || q->allowed || !strcmp(q->known->way, "approval");
 
 	if (!proven)
 		decide(d, ENROL_REFUSE, "this server has no join token; a certificate that ended is renewed with one");
