@@ -8,13 +8,14 @@
 #include "common/log.h"
 #include "control/secret.h"
 
-static void show_path(const char *path, char ret_path[80])
+/* What anybody may send, as the audit log may hold it. */
+static void show(const char *text, size_t room, char *ret_text)
 {
 	size_t i;
 
-	for (i = 0; path[i] && i < 79; i++)
-		ret_path[i] = path[i] > 0x20 && path[i] < 0x7f ? path[i] : '?';
-	ret_path[i] = 0;
+	for (i = 0; text[i] && i < room - 1; i++)
+		ret_text[i] = text[i] > 0x20 && text[i] < 0x7f ? text[i] : '?';
+	ret_text[i] = 0;
 }
 
 int access_identify(struct control *control, const struct http_call *call, struct caller *ret_caller)
@@ -26,7 +27,8 @@ int access_identify(struct control *control, const struct http_call *call, struc
 	int r;
 
 	*caller = (struct caller){ .who = "?", .role = "none" };
-	show_path(call->path, caller->path);
+	show(call->path, sizeof caller->path, caller->path);
+	show(call->method, sizeof caller->method, caller->method);
 	if (call->who->local) {
 		/* Its mode lets only those in who run the control unit. */
 		snprintf(caller->who, sizeof caller->who, "uid %u", call->who->uid);
@@ -51,7 +53,7 @@ struct audit_entry access_entry(const struct caller *caller, const struct http_c
 				int64_t now)
 {
 	return (struct audit_entry){ .time = now, .who = caller->who, .role = caller->role, .from = call->peer,
-				     .method = call->method, .path = caller->path, .what = what, .status = status };
+				     .method = caller->method, .path = caller->path, .what = what, .status = status };
 }
 
 void access_admit(void *context, const struct http_call *call, struct http_answer *answer)

@@ -16,7 +16,7 @@ struct caller {
 	char who[OPERATOR_NAME_MOST + 8]; /* "uid 0" on the socket, else the operator's name; "?" for nobody */
 	const char *role;                 /* name; "none" for nobody */
 	unsigned roles;                   /* a set with it alone; 0 for nobody */
-	char path[80];                    /* printable, cut */
+	char method[16], path[80];        /* printable ASCII, cut */
 };
 
 /* Who calls, by the socket's other end or by the token. Within control_lock. 0, -ENOENT (nobody known) or -EIO. */

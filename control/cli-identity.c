@@ -276,6 +276,18 @@ int cli_node_reject(const struct cli *cli, int argc, char *argv[])
 	return r == CLI_OK ? call_on(cli, "DELETE", "/v1/enrolments", argv[0], "", show_rejected) : r;
 }
 
+static void show_forgotten(const json_t *answer)
+{
+	printf("node %s is forgotten; its certificate counts no more\n", cli_text(answer, "id"));
+}
+
+int cli_node_remove(const struct cli *cli, int argc, char *argv[])
+{
+	int r = only_arguments(cli, argc, argv, 1, "the node");
+
+	return r == CLI_OK ? call_on(cli, "DELETE", "/v1/nodes", argv[0], "", show_forgotten) : r;
+}
+
 static void show_pending(const json_t *answer)
 {
 	struct cli_table table = { .columns = 7 };

@@ -86,6 +86,17 @@ static void print_inventory(const json_t *inventory)
 	puts(json_array_size(json_get_array(inventory, "disks")) ? "" : " none");
 }
 
+static void print_identity(const json_t *identity)
+{
+	char issued[32];
+
+	if (!json_is_object(identity))
+		puts("  identity     none; it has to enrol");
+	else
+		printf("  identity     key %.12s since %s (%s)%s\n", cli_text(identity, "key"), cli_time(identity, "issued", issued),
+		       cli_text(identity, "way"), json_is_true(json_object_get(identity, "agent")) ? ", its agent has a credential" : "");
+}
+
 /* Only what marks have told: starts of older images, and without a disk, aren't in these counts. */
 static void print_starts(const json_t *starts)
 {
@@ -226,6 +237,7 @@ int cli_node_show(const struct cli *cli, int argc, char *argv[])
 		printf("Node %s (%s): %s\n", cli_text(node, "id"), cli_text(node, "name"), state_of(node, state));
 		printf("  address      %s, seen %s, enrolled %s\n", cli_text(node, "address"), cli_time(node, "last_seen", seen),
 		       cli_time(node, "enrolled", enrolled));
+		print_identity(json_object_get(node, "identity"));
 		print_inventory(json_get_object(node, "inventory"));
 		print_starts(json_get_object(node, "starts"));
 		print_assignment(json_get_object(node, "assignment"));
@@ -311,6 +323,9 @@ int cli_show_status(const struct cli *cli, int argc, char *argv[])
 	printf("\n  images       %lld (timestamp version %lld)\n", (long long)json_integer_value(json_object_get(status, "images")),
 	       (long long)json_integer_value(json_object_get(repository, "timestamp_version")));
 	print_repository(repository);
+	if (json_integer_value(json_object_get(status, "enrolments")))
+		printf("  WAITING      %lld server(s) may not enrol yet; `repave node list --pending` says why\n",
+		       (long long)json_integer_value(json_object_get(status, "enrolments")));
 	if (initial)
 		printf("  new nodes    %s, application %s\n", cli_text(initial, "os"), cli_text(initial, "app"));
 	else

@@ -57,6 +57,7 @@ int cli_images(const struct cli *cli, int argc, char *argv[]);
 int cli_show_status(const struct cli *cli, int argc, char *argv[]);
 int cli_node_list(const struct cli *cli, int argc, char *argv[]);
 int cli_node_approve(const struct cli *cli, int argc, char *argv[]);
+int cli_node_remove(const struct cli *cli, int argc, char *argv[]);
 int cli_node_reject(const struct cli *cli, int argc, char *argv[]);
 int cli_node_allow(const struct cli *cli, int argc, char *argv[]);
 int cli_token_create(const struct cli *cli, int argc, char *argv[]);

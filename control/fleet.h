@@ -32,7 +32,7 @@ int fleet_find(const struct fleet *fleet, const char *text, const struct node **
 struct node *fleet_get(struct fleet *fleet, const char *id);
 /* A node that isn't stored yet. 0 or -ENOMEM. */
 int fleet_add(struct fleet *fleet, const char *id, int64_t now, struct node **ret_node);
-/* Undoes that. */
+/* Undoes that, or forgets a node that the store has forgotten. */
 void fleet_forget(struct fleet *fleet, const char *id);
 
 /* A node asks what to boot: stores its inventory, and answers as docs/protocol.md says: with a wait when

@@ -56,6 +56,9 @@ void http_answer_error(struct http_answer *answer, unsigned status, const char *
 	json_decref(answer->json);
 	answer->status = status;
 	answer->json = json_pack("{ss}", "error", sentence);
+	/* It may quote what isn't UTF-8. */
+	if (!answer->json)
+		answer->json = json_pack("{ss}", "error", "the request can't be understood");
 }
 
 static void format_peer(struct MHD_Connection *connection, char ret_peer[64])

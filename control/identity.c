@@ -70,12 +70,24 @@ static const char *show_macs(const json_t *macs, char ret_text[128])
 	return ret_text;
 }
 
+/* What firmware says of itself may be anything: for a sentence, its first bytes, and of these ASCII. */
+static const char *show_serial(const char *serial, char ret_text[81])
+{
+	size_t i;
+
+	for (i = 0; serial[i] && i < 80; i++)
+		ret_text[i] = serial[i] >= 0x20 && serial[i] < 0x7f ? serial[i] : '?';
+	ret_text[i] = 0;
+	return ret_text;
+}
+
 bool machine_fits(const struct identity *known, const struct machine *machine, char ret_differs[ERROR_TEXT])
 {
 	char was[128], is[128];
 
 	if (strcmp(known->serial, machine->serial)) {
-		snprintf(ret_differs, ERROR_TEXT, "its serial number was \"%.80s\" and is \"%.80s\"", known->serial, machine->serial);
+		snprintf(ret_differs, ERROR_TEXT, "its serial number was \"%s\" and is \"%s\"", show_serial(known->serial, was),
+			 show_serial(machine->serial, is));
 		return false;
 	}
 	if (!share_mac(known->macs, machine->macs)) {
@@ -144,8 +156,7 @@ static bool enters(const struct enrol_question *q, struct enrol_decision *d)
 static void decide_same_key(const struct enrol_question *q, struct enrol_decision *d)
 {
 	char differs[ERROR_TEXT];
-	bool proven = q->entry != ENTRY_NONE || (q->allowed && !strcmp(q->known->way, "allow list")) ||
-		      !strcmp(q->known->way, "approval");
+	bool proven = q->entry != ENTRY_NONE || q->allowed || !strcmp(q->known->way, "approval");
 
 	if (!proven)
 		decide(d, ENROL_REFUSE, "this server has no join token; a certificate that ended is renewed with one");

@@ -16,7 +16,7 @@
 #include "control/route.h"
 
 enum operation {
-	LIST_NODES, SHOW_NODE, SHOW_STATE, ASSIGN, LIST_IMAGES, SHOW_STATUS, SHOW_DEFAULT, SET_DEFAULT,
+	LIST_NODES, SHOW_NODE, REMOVE_NODE, SHOW_STATE, ASSIGN, LIST_IMAGES, SHOW_STATUS, SHOW_DEFAULT, SET_DEFAULT,
 	LIST_TOKENS, MAKE_TOKEN, REVOKE_TOKEN, LIST_OPERATORS, ADD_OPERATOR, REMOVE_OPERATOR,
 	LIST_ENROLMENTS, APPROVE, REJECT, LIST_ALLOWED, ALLOW, SHOW_SETTINGS, SET_SETTINGS, LIST_AUDIT, LIST_EVENTS,
 };
@@ -24,6 +24,7 @@ enum operation {
 static const struct route routes[] = {
 	{ "GET", "/v1/nodes", LIST_NODES },
 	{ "GET", "/v1/nodes/{}", SHOW_NODE },
+	{ "DELETE", "/v1/nodes/{}", REMOVE_NODE },
 	{ "GET", "/v1/nodes/{}/state", SHOW_STATE },
 	{ "PUT", "/v1/nodes/{}/assignment", ASSIGN },
 	{ "GET", "/v1/images", LIST_IMAGES },
@@ -54,6 +55,7 @@ static const struct right {
 } rights[] = {
 	[LIST_NODES] = { MAY_SEE, NULL },
 	[SHOW_NODE] = { MAY_SEE, NULL },
+	[REMOVE_NODE] = { MAY_ADMINISTER, "remove node" },
 	[SHOW_STATE] = { MAY_SEE, NULL },
 	[ASSIGN] = { MAY_OPERATE, "assign node" },
 	[LIST_IMAGES] = { MAY_SEE, NULL },
@@ -181,16 +183,19 @@ static json_t *describe_repository(const struct control *control, int64_t now)
 static json_t *show_status(const struct control *control, int64_t now)
 {
 	json_t *states = json_pack("{si si si si}", "waiting", 0, "booting", 0, "booted", 0, "failed", 0);
+	uint64_t waiting = 0;
 
 	for (size_t i = 0; i < fleet_count(control->fleet); i++) {
 		json_t *count = json_object_get(states, node_state(fleet_node(control->fleet, i)));
 
 		json_integer_set(count, json_integer_value(count) + 1);
 	}
-	return json_pack("{sI sI so sI so so}", "started", (json_int_t)control->started, "nodes",
+	store_count_enrolments(control->store, &waiting);
+	return json_pack("{sI sI so sI so so sI}", "started", (json_int_t)control->started, "nodes",
 			 (json_int_t)fleet_count(control->fleet), "states", states, "images",
 			 (json_int_t)catalogue_images(control->catalogue)->count, "repository",
-			 describe_repository(control, now), "default_assignment", describe_default(control));
+			 describe_repository(control, now), "default_assignment", describe_default(control), "enrolments",
+			 (json_int_t)waiting);
 }
 
 /* Cheap: watchers ask each second. */
@@ -352,6 +357,7 @@ static void change(struct control *control, int operation, const char *argument,
 	case REMOVE_OPERATOR: operator_remove(control, argument, answer); break;
 	case APPROVE:
 	case REJECT: operator_judge(control, argument, body, operation == APPROVE, now, answer); break;
+	case REMOVE_NODE: operator_remove_node(control, argument, now, answer); break;
 	case ALLOW: operator_allow(control, body, now, answer); break;
 	case SET_SETTINGS: operator_set(control, body, answer); break;
 	}
@@ -370,13 +376,13 @@ static void describe_change(const char *words, const char *argument, const json_
 			json_array_append_new(names, json_string(name));
 		json_object_set(shown, "config", names);
 	}
-	text = shown ? json_format(shown) : NULL;
+	text = shown ? json_dumps(shown, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) : NULL;
 	snprintf(ret_what, ERROR_TEXT, "%s%s%.64s%s%.250s", words, argument[0] ? " " : "", argument, text ? ": " : "", text ? text : "");
 	free(text);
 	json_decref(names);
 	json_decref(shown);
 	for (char *at = ret_what; *at; at++)
-		if (!text_printable(at, 1))
+		if (*at < 0x20 || *at == 0x7f) /* also what isn't ASCII */
 			*at = '?';
 }
 

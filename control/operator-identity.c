@@ -223,6 +223,17 @@ void operator_judge(struct control *control, const char *node, const json_t *bod
 		answer_json(answer, json_pack("{ss}", "id", id));
 }
 
+void operator_remove_node(struct control *control, const char *node, int64_t now, struct http_answer *answer)
+{
+	char id[NODE_ID_SIZE + 1], why[ERROR_TEXT] = "";
+	int r = registry_remove(control, node, now, id, why);
+
+	if (r < 0)
+		answer_failure(answer, r, why);
+	else
+		answer_json(answer, json_pack("{ss}", "id", id));
+}
+
 /* {"kind", "value", "allowed", "note"}; value in the writing that machines are compared in. */
 static int parse_allowed(const json_t *body, const char **ret_kind, char ret_value[DMI_TEXT_MOST + 1], char ret_note[NOTE_MOST + 1],
 			 char ret_error[ERROR_TEXT])

@@ -16,6 +16,7 @@ void operator_add(struct control *control, const json_t *body, int64_t now, stru
 void operator_remove(struct control *control, const char *name, struct http_answer *answer);
 /* `body` may be null, or name the key that is meant. */
 void operator_judge(struct control *control, const char *node, const json_t *body, bool approve, int64_t now, struct http_answer *answer);
+void operator_remove_node(struct control *control, const char *node, int64_t now, struct http_answer *answer);
 void operator_allow(struct control *control, const json_t *body, int64_t now, struct http_answer *answer);
 void operator_set(struct control *control, const json_t *body, struct http_answer *answer);
 

@@ -334,7 +334,14 @@ static int accept(struct asking *a, struct http_answer *answer)
 	struct buffer certificate = { 0 };
 	bool is_new = !a->node;
 	struct node changed;
-	int r = is_new ? fleet_add(a->control->fleet, a->id, a->now, &a->node) : 0;
+	int r;
+
+	/* Whoever has a token without a limit must not fill the memory with it. */
+	if (is_new && fleet_count(a->control->fleet) >= NODES_MOST) {
+		http_answer_error(answer, 403, "this control unit has as many nodes as it takes; `repave node remove` forgets one");
+		return 0;
+	}
+	r = is_new ? fleet_add(a->control->fleet, a->id, a->now, &a->node) : 0;
 
 	if (r < 0)
 		return r;
@@ -588,5 +595,32 @@ int registry_judge(struct control *control, const char *text, const char *key, b
 	if (!r && node)
 		node->alarm[0] = 0;
 	enrolment_release(&e);
+	return r;
+}
+
+int registry_remove(struct control *control, const char *text, int64_t now, char ret_id[NODE_ID_SIZE + 1], char ret_error[ERROR_TEXT])
+{
+	struct store *store = control->store;
+	const struct node *node;
+	int r = fleet_find(control->fleet, text, &node, ret_error);
+
+	if (!r)
+		r = store_begin(store);
+	if (r < 0)
+		return r;
+	strcpy(ret_id, node->id);
+	r = store_remove_node(store, node->id);
+	if (!r)
+		r = store_remove_enrolment(store, node->id);
+	if (!r)
+		r = control_event(control, now, node->id, SEVERITY_WARNING, "removed", json_pack("{ss}", "key", node->identity.key),
+				  "removed; its certificate counts no more");
+	if (r < 0) {
+		store_rollback(store);
+		return r;
+	}
+	r = store_commit(store);
+	if (!r)
+		fleet_forget(control->fleet, ret_id);
 	return r;
 }

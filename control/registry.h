@@ -8,6 +8,7 @@
 #include "control/csr.h"
 #include "control/node-request.h"
 
+#define NODES_MOST 100000u
 #define WAITING_MOST 1000u     /* machines that wait for approval */
 #define NODE_CERTIFICATE_DAYS 365u
 #define AGENT_CERTIFICATE_DAYS 1u
@@ -41,5 +42,8 @@ bool registry_fits(struct control *control, const char *id, const json_t *invent
  * meanwhile. 0; -ENOENT, -ENOTUNIQ or -EEXIST (another key) with a sentence; -EIO. */
 int registry_judge(struct control *control, const char *text, const char *key, bool approve, int64_t now, char ret_id[NODE_ID_SIZE + 1],
 		   char ret_error[ERROR_TEXT]);
+
+/* Forgets a node with all that is known of it; its certificate counts no more. 0; -ENOENT or -ENOTUNIQ with a sentence; -EIO. */
+int registry_remove(struct control *control, const char *text, int64_t now, char ret_id[NODE_ID_SIZE + 1], char ret_error[ERROR_TEXT]);
 
 #endif

@@ -43,6 +43,9 @@ static const struct command {
 	{ "node list", "[--pending] [--json]", "list the nodes, or the servers that wait to enrol",
 	  "Without an option as `repave nodes`.\n\n"
 	  "  --pending               servers that wait for `repave node approve`, or for their former identity's silence\n", cli_node_list },
+	{ "node remove", "NODE", "forget a node and its identity",
+	  "For a server that was stolen, sold or replaced: its certificate counts no more, and its assignment and boots are\n"
+	  "forgotten. It can enrol again as a new one; revoke the join tokens and the boot media that went with it.\n", cli_node_remove },
 	{ "node reject", "NODE", "forget a server that waits to enrol",
 	  "Nothing changes for a node that has this id; the server is listed again when it asks again.\n", cli_node_reject },
 	{ "node approve", "NODE [--key DIGITS]", "let a server enrol that waits",

@@ -321,10 +321,14 @@ static json_t *column_value(enum store_list which, sqlite3_stmt *row, int column
 {
 	const char *type = sqlite3_column_decltype(row, column);
 	sqlite3_int64 number;
+	json_t *text;
 
-	if (sqlite3_column_type(row, column) != SQLITE_INTEGER)
-		return type && !strcmp(type, "JSON") ? sql_json(row, column) :
+	if (sqlite3_column_type(row, column) != SQLITE_INTEGER) {
+		text = type && !strcmp(type, "JSON") ? sql_json(row, column) :
 						       json_string((const char *)sqlite3_column_text(row, column));
+		/* One that isn't UTF-8 must not hide all others. */
+		return text ? text : json_string("?");
+	}
 	number = sqlite3_column_int64(row, column);
 	if (type && !strcmp(type, "BOOLEAN"))
 		return json_boolean(number != 0);

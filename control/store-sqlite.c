@@ -189,6 +189,22 @@ int store_put_node(struct store *store, const struct node *node)
 	return r;
 }
 
+int store_remove_node(struct store *store, const char *node_id)
+{
+	static const char *const statements[] = { "DELETE FROM boots WHERE node = ?1", "DELETE FROM nodes WHERE id = ?1" };
+	sqlite3_stmt *remove;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < sizeof statements / sizeof statements[0]; i++) {
+		r = sql_prepare(store, statements[i], &remove);
+		if (r < 0)
+			return r;
+		sql_bind_text(remove, 1, node_id);
+		r = sql_finish(store, remove, "forget a node");
+	}
+	return r;
+}
+
 static int prune_boots(struct store *store, const char *node_id, unsigned keep)
 {
 	sqlite3_stmt *prune;

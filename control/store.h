@@ -38,6 +38,8 @@ bool store_audit_attached(const struct store *store);
 
 /* Adds the node or replaces what is stored of it (`last_seen`, `waiting` and `boot` aren't). 0 or -EIO. */
 int store_put_node(struct store *store, const struct node *node);
+/* Forgets the node and its boots; within a transaction. 0 or -EIO. */
+int store_remove_node(struct store *store, const char *node_id);
 /* Adds or replaces a boot (by node and nonce) and forgets all but the newest `keep` of that node. 0 or -EIO. */
 int store_put_boot(struct store *store, const char *node_id, const struct boot *boot, unsigned keep);
 /* How many of the node's boots that are kept had their system started for this assignment. 0 or -EIO. */

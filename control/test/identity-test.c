@@ -300,6 +300,12 @@ static void test_sentence_about_a_hostile_machine_stays_short(void **state)
 	a->question.entry = ENTRY_TOKEN;
 	a->question.machine = (struct machine){ long_serial, many };
 	assert_int_equal(ask(a), ENROL_WAIT);
+	/* Cut within a character it would be no UTF-8, and no JSON could hold it. */
+	memset(long_serial, 'x', DMI_TEXT_MOST);
+	memcpy(long_serial + 79, "\u00e9\u00e9", 4);
+	assert_int_equal(ask(a), ENROL_WAIT);
+	for (const char *at = a->decision.reason; *at; at++)
+		assert_true(*at >= 0x20 && *at < 0x7f);
 	json_decref(many);
 }
 
