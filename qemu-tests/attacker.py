@@ -6,10 +6,10 @@ attacker.py mirror --folder REPOSITORY --port N [--lie] [--rate BYTES]
     Serves a repository's files as they are, with byte ranges and without any check: a mirror, a cache, or the network itself.
     A liar changes bytes of every part of an image; a rate is what each connection gets in a second.
 
-attacker.py control --state DIR --port N --os TARGET [--app TARGET] [--mirror URL] --reports FILE
+attacker.py control --state DIR --port N --os TARGET [--app TARGET] [--mirror URL] [--name ID] [--no-agent] --reports FILE
     A control unit with the TLS key of DIR; with the fleet's own, no node can tell it from the real one. It lets every node in, whatever
-    that shows, with the key of DIR's authority (without one, with none), and orders it to boot these targets. What nodes report goes to
-    FILE, one JSON object a line.
+    that shows, by a certificate of DIR's authority (of another name, if one is given), and orders it to boot these targets. Agents may
+    get none. What nodes report goes to FILE, one JSON object a line.
 """
 import argparse
 import datetime
@@ -87,13 +87,16 @@ class Mirror(Handler):
 
 
 class Liar(Handler):
-    orders, reports, state = None, None, None
+    orders, reports, state, name, no_agent = None, None, None, None, False
 
     def certify(self, node, unit, request):
+        if self.no_agent and unit == "agent":
+            self.send(404, b'{"error": "no agents here"}', [("Content-Type", "application/json")])
+            return
         authority = x509.load_pem_x509_certificate((self.state / "ca.pem").read_bytes())
         key = serialization.load_pem_private_key((self.state / "ca.key").read_bytes(), None)
         now, oid = datetime.datetime.utcnow(), x509.NameOID
-        name = x509.Name([x509.NameAttribute(oid.COMMON_NAME, node), x509.NameAttribute(oid.ORGANIZATIONAL_UNIT_NAME, unit)])
+        name = x509.Name([x509.NameAttribute(oid.COMMON_NAME, self.name or node), x509.NameAttribute(oid.ORGANIZATIONAL_UNIT_NAME, unit)])
         made = (x509.CertificateBuilder().subject_name(name).issuer_name(authority.subject)
                 .public_key(x509.load_pem_x509_csr(request.encode()).public_key()).serial_number(x509.random_serial_number())
                 .not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=365))
@@ -127,6 +130,8 @@ def main():
     control.add_argument("--state", required=True, type=Path)
     control.add_argument("--os", required=True)
     control.add_argument("--app")
+    control.add_argument("--name")
+    control.add_argument("--no-agent", action="store_true")
     control.add_argument("--reports", required=True)
     for each in (mirror, control):
         each.add_argument("--port", required=True, type=int)
@@ -139,7 +144,7 @@ def main():
         Liar.orders = {"os": {"target": words.os}, "app": {"target": words.app} if words.app else None}
         if words.mirror:
             Liar.orders["mirrors"] = [words.mirror]
-        Liar.reports, Liar.state = words.reports, words.state
+        Liar.reports, Liar.state, Liar.name, Liar.no_agent = words.reports, words.state, words.name, words.no_agent
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(words.state / "server.pem", words.state / "server.key")
         server.socket = context.wrap_socket(server.socket, server_side=True)
