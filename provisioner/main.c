@@ -29,7 +29,7 @@ static const char usage[] =
 	"Run by Repave's stage 1.\n"
 	"\n"
 	"  --config FOLDER  config.json, ca.pem, root.json (default /etc/repave)\n"
-	"  --token FILE     join token (default /repave/token)\n"
+	"  --token FILE     join token, for a server without a certificate (default /repave/token)\n"
 	"  --settings       print the words of the kernel command line and of the SMBIOS table, and end\n"
 	"  --help           this text\n"
 	"\n"
