@@ -65,7 +65,7 @@ void control_note_wrong(struct control *control, const struct http_call *call)
 		return;
 	now = control_lock(control);
 	control_event(control, now, "", SEVERITY_WARNING, "wrong-tokens", json_pack("{ss}", "address", call->peer),
-		      "%s showed %u wrong tokens within a minute; none of it are looked at for the rest of that", call->peer, THROTTLE_MOST);
+		      "%s showed %u wrong tokens within a minute; tokens from there aren't looked at until that is over", call->peer, THROTTLE_MOST);
 	control_leave(control);
 }
 

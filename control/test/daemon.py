@@ -91,10 +91,10 @@ class Daemon:
         self.process = None
 
     def start(self):
+        starts = (self.log.read_text() if self.log.exists() else "").count("ready on") + 1
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self.words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         end = time.monotonic() + 20
-        starts = self.log.read_text().count("ready on") + 1
         while self.log.read_text().count("ready on") < starts:
             if self.process.poll() is not None or time.monotonic() > end:
                 sys.exit(f"repaved isn't ready: {self.log.read_text()}")
