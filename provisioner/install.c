@@ -148,6 +148,15 @@ static int write_superblock(struct installer *in)
 	return sentence(in->error, r, "slot %s can't be written at byte %" PRIu64 ": %s", in->target->name, offset, strerror(-r));
 }
 
+static int sync_target(struct installer *in)
+{
+	show(in, INSTALL_SYNC, 0, 0);
+	if (fdatasync(in->target->fd) == 0)
+		return 0;
+	in->result->slot_failed = true;
+	return sentence(in->error, -errno, "slot %s can't be written: %s", in->target->name, strerror(errno));
+}
+
 static int make_levels(struct installer *in)
 {
 	int r = 0;
@@ -157,6 +166,10 @@ static int make_levels(struct installer *in)
 		r = make_level(in, level);
 	if (r == 0)
 		r = write_superblock(in);
+	/* The tree is on the disk before any data: by it a later boot knows what a power cut left of them, and that there is something
+	 * (never_written). */
+	if (r == 0 && in->result->kept < in->layout.tree_blocks)
+		r = sync_target(in);
 	if (r < 0)
 		return r;
 	if (in->options->complete && in->options->lazy) {
@@ -165,15 +178,6 @@ static int make_levels(struct installer *in)
 	}
 	show(in, INSTALL_CHECK, 0, in->layout.data_blocks * BLOCK);
 	return make_level(in, LEVEL_DATA);
-}
-
-static int sync_target(struct installer *in)
-{
-	show(in, INSTALL_SYNC, 0, 0);
-	if (fdatasync(in->target->fd) == 0)
-		return 0;
-	in->result->slot_failed = true;
-	return sentence(in->error, -errno, "slot %s can't be written: %s", in->target->name, strerror(errno));
 }
 
 /* A sector that couldn't be read has been written, and most disks then put another one in its place. Those that don't would

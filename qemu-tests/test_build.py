@@ -35,8 +35,9 @@ def config(tmp_path):
 def test_menuconfig_opens_and_leaves_the_configuration_alone(config):
     before = config.read_text()
     environment = dict(os.environ, KCONFIG_CONFIG=str(config), TERM="xterm")
+    # Wide: its first line begins with the path of the configuration, and what doesn't fit is cut.
     screen = pexpect.spawn("make", [f"O={BUILD}", "menuconfig"], cwd=str(ROOT), env=environment, timeout=60,
-                           dimensions=(40, 120), encoding="utf-8")
+                           dimensions=(40, 250), encoding="utf-8")
     screen.expect("every reboot is a clean install")
     screen.expect("ernel")  # each entry starts with a highlighted letter
     screen.send("\x1b\x1b")
