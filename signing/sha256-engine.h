@@ -3,9 +3,9 @@
  *
  *   name      stream                    many messages at once
  *   sha-ni    SHA extensions            two interleaved: one alone leaves the unit waiting for itself
- *   avx2      mbedTLS                   eight, one per 32-bit lane
- *   lanes     mbedTLS                   four, one per 32-bit lane; any CPU with 128-bit vectors, a TCG guest's too
- *   portable  mbedTLS                   one after the other */
+ *   avx2      as scalar                 eight, one per 32-bit lane
+ *   lanes     as scalar                 four, one per 32-bit lane; any CPU with 128-bit vectors
+ *   scalar    any C                     one after the other; faster than vectors that are emulated, as in a TCG guest */
 #ifndef SIGNING_SHA256_ENGINE_H
 #define SIGNING_SHA256_ENGINE_H
 
@@ -26,7 +26,7 @@ struct sha256_engine {
 	unsigned lanes;
 };
 
-/* The fastest that this CPU can run. */
+/* The fastest that this CPU can run; the first call may take some milliseconds. */
 const struct sha256_engine *sha256_engine(void);
 /* Entry `index` of all of them, best first, usable or not; NULL after the last. */
 const struct sha256_engine *sha256_engine_at(unsigned index);
@@ -41,6 +41,7 @@ void sha256_ni_compress_two(uint32_t states[][8], const uint8_t *const *data, si
 /* sha256-lanes.c */
 bool sha256_avx2_usable(void);
 void sha256_avx2_compress_eight(uint32_t states[][8], const uint8_t *const *data, size_t blocks);
+void sha256_compress(uint32_t state[8], const uint8_t *data, size_t blocks);
 void sha256_compress_four(uint32_t states[][8], const uint8_t *const *data, size_t blocks);
 
 /* FIPS 180-4, 4.2.2 */

@@ -54,7 +54,7 @@ static void with_each_engine(void (*check)(const struct sha256_engine *))
 		assert_ptr_equal(sha256_engine(), engine);
 		check(engine);
 	}
-	assert_true(usable >= 2); /* "lanes" and "portable" run everywhere */
+	assert_true(usable >= 2); /* "lanes" and "scalar" run everywhere */
 }
 
 static void peer(const void *prefix, size_t prefix_size, const void *message, size_t size, uint8_t ret_digest[32])
