@@ -33,8 +33,4 @@ bool action_ended(struct action_job *job, enum order_result *ret_result);
 /* Starts the orderly stop of the OS by its own init (`reboot` or `poweroff`). 0 or -errno with a sentence. */
 int action_stop(const struct places *places, enum order_action action, char ret_text[RESULT_TEXT_MOST + 1]);
 
-/* Whether `value` is one of those that a line "NAME KIND" of an action's declaration allows. Pure. KIND: `number` (1 to 18 digits), `word`
- * (letters, digits, and ._- but not first), or the words themselves: `low|high`. */
-bool argument_allowed(const char *declaration, const char *name, const char *value);
-
 #endif

@@ -11,3 +11,21 @@ $(B)/obj/musl/agent/tls.o: private CFLAGS-musl += -DMBEDTLS_CONFIG_FILE='"packag
 $(B)/obj/musl/agent/tls.o: packages/config/mbedtls-agent.h
 $(B)/target/agent: $(B)/packages/mbedtls-agent.stamp
 $(B)/packages/mbedtls-agent.stamp: packages/config/mbedtls-agent.h
+
+unit-tests += agent-measure-test agent-sensors-test agent-channel-test
+agent-measure-test-src := agent/test/measure-test.c $(addprefix agent/,measure.c tcp.c session.c) $(common-core)
+agent-measure-test-libs := -ljansson
+agent-sensors-test-src := agent/test/sensors-test.c $(addprefix agent/,sensors.c login.c tcp.c) $(common-core)
+agent-sensors-test-libs := -ljansson
+agent-channel-test-src := agent/test/channel-test.c $(agent-pure) $(addprefix agent/,http.c tls.c) $(common-core)
+agent-channel-test-libs := -ljansson -lmbedtls -lmbedx509 -lmbedcrypto -lm
+
+fuzz-targets += agent-http-answer agent-control-answer agent-machine-text
+agent-http-answer-src := agent/fuzz/http-answer.c agent/http-answer.c common/bytes.c
+agent-http-answer-corpus := agent/fuzz/corpus/http-answer
+agent-control-answer-src := agent/fuzz/control-answer.c $(agent-pure) $(common-core)
+agent-control-answer-libs := -ljansson -lm
+agent-control-answer-corpus := agent/fuzz/corpus/control-answer
+agent-machine-text-src := agent/fuzz/machine-text.c $(agent-pure) $(common-core)
+agent-machine-text-libs := -ljansson -lm
+agent-machine-text-corpus := agent/fuzz/corpus/machine-text

@@ -434,7 +434,7 @@ static int print_measures(struct agent *agent)
 	}
 	gather(&agent->gatherer, &agent->options.places, &agent->measures);
 	json = measures_json(&agent->measures);
-	text = json != NULL ? json_dumps(json, JSON_INDENT(2)) : NULL;
+	text = json != NULL ? json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
 	json_decref(json);
 	if (text == NULL)
 		return log_error(-ENOMEM, "can't print the measures");

@@ -2,7 +2,6 @@
 #include "agent/order.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -134,4 +133,42 @@ int control_answer_parse(const void *text, size_t size, struct control_answer *r
 	r = answer_parse(json, ret_answer, ret_error);
 	json_decref(json);
 	return r;
+}
+
+/* ------------------------------------------------------------------ arguments of named actions */
+static bool value_is(const char *kind, size_t size, const char *value)
+{
+	static const char digits[] = "0123456789";
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	size_t length = strlen(value);
+
+	if (size == 6 && strncmp(kind, "number", 6) == 0)
+		return length >= 1 && length <= 18 && strspn(value, digits) == length;
+	if (size == 4 && strncmp(kind, "word", 4) == 0)
+		return length >= 1 && strspn(value, letters) == length && strchr("._-", value[0]) == NULL;
+	for (const char *end = kind + size; kind < end;) {
+		size_t word = strcspn(kind, "|");
+
+		if (word > (size_t)(end - kind))
+			word = (size_t)(end - kind);
+		if (word == length && length > 0 && strncmp(kind, value, word) == 0)
+			return true;
+		kind += word + 1;
+	}
+	return false;
+}
+
+bool argument_allowed(const char *declaration, const char *name, const char *value)
+{
+	size_t name_size = strlen(name);
+
+	for (const char *line = declaration; *line != '\0';) {
+		size_t size = strcspn(line, "\n"), space = strcspn(line, " \n");
+
+		if (space == name_size && space < size && strncmp(line, name, space) == 0)
+			return value_is(line + space + 1, size - space - 1, value);
+		line += size;
+		line += *line == '\n';
+	}
+	return false;
 }

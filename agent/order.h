@@ -3,6 +3,7 @@
 #ifndef AGENT_ORDER_H
 #define AGENT_ORDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,5 +45,9 @@ int control_answer_parse(const void *text, size_t size, struct control_answer *r
 
 /* 1 to 32 letters, digits and '-', not beginning with '-': names of actions and of their arguments. */
 int action_name_check(const char *name);
+
+/* Whether `value` is one of those that a line "NAME KIND" of an action's declaration allows. KIND: `number` (1 to 18 digits), `word`
+ * (letters, digits, and ._- but not first), or the words themselves: `low|high`. */
+bool argument_allowed(const char *declaration, const char *name, const char *value);
 
 #endif
