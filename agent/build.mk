@@ -29,3 +29,7 @@ agent-control-answer-corpus := agent/fuzz/corpus/control-answer
 agent-machine-text-src := agent/fuzz/machine-text.c $(agent-pure) $(common-core)
 agent-machine-text-libs := -ljansson -lm
 agent-machine-text-corpus := agent/fuzz/corpus/machine-text
+
+# The program of an image against a real TLS server, with the ssh server and the log daemon of the minimal OS.
+script-tests += agent/test/agent-works
+test-unit-needs += $(B)/target/agent $(B)/packages/busybox.stamp $(B)/packages/dropbear.stamp
