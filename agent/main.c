@@ -27,7 +27,7 @@
 #include "common/log.h"
 
 #define NOBODY 65534
-#define ANSWER_SPARE_MS 20000  /* beyond twice the time for which an answer may be held */
+#define ANSWER_SPARE_MS 10000  /* beyond twice the time for which an answer may be held */
 #define PAUSE_MS 200           /* between an answer and the next status */
 #define NEWS_MS 500            /* the next status waits so long for orders that end soon */
 #define CREDENTIAL_MS 10000    /* between two looks for one */

@@ -78,7 +78,7 @@ class ControlUnit:
         self.sticky = {}
         self.answers = {}       # order -> all its answers
         self.acknowledge = True
-        self.raw = None         # bytes instead of an answer
+        self.raw = None         # bytes instead of the next answer
         self.behaviour = "hold" # hold, silent, drip
         self.connections = 0
         self.refused = []       # TLS failures
@@ -128,6 +128,8 @@ class ControlUnit:
         return self.statuses[-1][1]
 
     def stop(self):
+        if not self.alive:
+            return
         self.alive = False
         # shutdown: only that wakes the thread that waits in accept.
         self.listener.shutdown(socket.SHUT_RDWR)
@@ -206,7 +208,7 @@ class ControlUnit:
             due = self._due()
             for order in due:
                 self.sticky[order["order"]] -= 1
-            raw = self.raw
+            raw, self.raw = self.raw, None
         if not self.alive:
             return False
         if raw is not None:
