@@ -30,6 +30,13 @@ agent-machine-text-src := agent/fuzz/machine-text.c $(agent-pure) $(common-core)
 agent-machine-text-libs := -ljansson -lm
 agent-machine-text-corpus := agent/fuzz/corpus/machine-text
 
-# The program of an image against a real TLS server, with the ssh server and the log daemon of the minimal OS.
+# The same program with sanitizers, for the script test.
+$(B)/test/agent-checked: $(addprefix $(B)/obj/test/,$(agent-src:.c=.o)) $(B)/obj/test.flags
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC-test) $(LDFLAGS-test) -o $@ $(filter %.o,$^) -lmbedtls -lmbedx509 -lmbedcrypto -ljansson -lm
+objects += $(addprefix $(B)/obj/test/,$(agent-src:.c=.o))
+
+# Against a real TLS server, with the ssh server and the log daemon of the minimal OS.
 script-tests += agent/test/agent-works
-test-unit-needs += $(B)/target/agent $(B)/packages/busybox.stamp $(B)/packages/dropbear.stamp
+test-unit-needs += $(B)/target/agent $(B)/test/agent-checked $(B)/packages/busybox.stamp $(B)/packages/dropbear.stamp
