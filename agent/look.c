@@ -19,11 +19,19 @@
 #include "agent/gather.h"
 #include "agent/tls.h"
 #include "common/file.h"
+#include "common/log.h"
 
 #define PATH_ROOM 1024u
 #define DEPTH_MOST 24
 #define ENTRIES_MOST 50000u
 #define LISTENERS_MOST 16u
+
+/* The log has it too: the control unit may be out of reach for long. */
+static void raise_alarm(struct look *look, const char *kind, const char *text)
+{
+	log_warning("%s: %s", kind, text);
+	channel_alarm(look->channel, time(NULL), kind, text);
+}
 
 /* An alarm, unless the same was told before. `subject` tells one finding of a kind from another. */
 static void __attribute__((format(printf, 4, 5))) found(struct look *look, const char *kind, const char *subject, const char *format, ...)
@@ -35,7 +43,7 @@ static void __attribute__((format(printf, 4, 5))) found(struct look *look, const
 	case FINDING_KNOWN:
 		return;
 	case FINDING_FULL:
-		channel_alarm(look->channel, time(NULL), "findings", "more findings than this agent can keep apart: further ones aren't told");
+		raise_alarm(look, "findings", "more findings than this agent can keep apart: further ones aren't told");
 		return;
 	case FINDING_NEW:
 		break;
@@ -43,7 +51,7 @@ static void __attribute__((format(printf, 4, 5))) found(struct look *look, const
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	channel_alarm(look->channel, time(NULL), kind, text);
+	raise_alarm(look, kind, text);
 }
 
 /* ------------------------------------------------------------------ files */
@@ -328,7 +336,7 @@ static void take_log_line(void *context, const char *line)
 
 	login_parse(line, &event);
 	if (event.kind != LOGIN_NONE && login_note(&look->logins, &event, steady_ms() / 1000, text))
-		channel_alarm(look->channel, time(NULL), "login", text);
+		raise_alarm(look, "login", text);
 }
 
 void look_logs(struct look *look)

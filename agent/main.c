@@ -235,6 +235,8 @@ static void post_if_due(struct agent *agent)
 	/* An order that ends in a moment brings its answer along. */
 	if (agent->job.process != 0 && steady_ms() < agent->post_at + NEWS_MS)
 		return;
+	gather(&agent->gatherer, &agent->options.places, &agent->measures);
+	look_now(&agent->look, &agent->measures);
 	if (agent->transport.process == 0 && !open_transport(agent))
 		return;
 	if (time(NULL) >= agent->transport.renew_at) {
@@ -246,8 +248,6 @@ static void post_if_due(struct agent *agent)
 		connection_failed(agent, "the network process is gone");
 		return;
 	}
-	gather(&agent->gatherer, &agent->options.places, &agent->measures);
-	look_now(&agent->look, &agent->measures);
 	post_status(agent);
 }
 

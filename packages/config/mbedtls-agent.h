@@ -56,6 +56,6 @@
 #define MBEDTLS_SSL_KEEP_PEER_CERTIFICATE
 #define MBEDTLS_KEY_EXCHANGE_ECDHE_ECDSA_ENABLED
 
-#include "mbedtls/check_config.h"
+#include <mbedtls/check_config.h>
 
 #endif
