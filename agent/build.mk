@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What runs in the OS beside the application: measures, reports, obeys.
 agent-pure := $(addprefix agent/,measure.c tcp.c session.c sensors.c login.c order.c channel.c report.c http-answer.c)
-agent-io := $(addprefix agent/,tls.c http.c transport.c verity.c gather.c logs.c look.c actions.c prober.c options.c main.c)
+agent-io := $(addprefix agent/,tls.c http.c sandbox.c transport.c verity.c gather.c logs.c look.c actions.c prober.c options.c main.c)
 
 musl-programs += agent
 agent-src := $(agent-pure) $(agent-io) common/probe.c $(common-core)
@@ -12,7 +12,8 @@ $(B)/obj/musl/agent/tls.o: packages/config/mbedtls-agent.h
 $(B)/target/agent: $(B)/packages/mbedtls-agent.stamp
 $(B)/packages/mbedtls-agent.stamp: packages/config/mbedtls-agent.h
 
-unit-tests += agent-measure-test agent-sensors-test agent-channel-test
+unit-tests += agent-measure-test agent-sensors-test agent-channel-test agent-sandbox-test
+agent-sandbox-test-src := agent/test/sandbox-test.c agent/sandbox.c
 agent-measure-test-src := agent/test/measure-test.c $(addprefix agent/,measure.c tcp.c session.c) $(common-core)
 agent-measure-test-libs := -ljansson
 agent-sensors-test-src := agent/test/sensors-test.c $(addprefix agent/,sensors.c login.c tcp.c) $(common-core)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The process that speaks with the network. It is the only one that reads what arrives there before it is verified, and it has no
- * rights: no account's, no capability, no file; it holds the key of this boot and nothing else. The main process, root, hands it
+ * rights: no account's, no capability, no program, no file to write (sandbox.h); it holds the key of this boot and nothing else. The main process, root, hands it
  * statuses over a socket pair, and gets whole answers back.
  *
  *   request  kind le32 (TRANSPORT_…) | size le32 | milliseconds to wait le32 | bytes
