@@ -106,22 +106,12 @@ static void tell_again(struct channel *channel, uint64_t number)
 		note_outcome(channel, number, RESULT_FAILED, "it isn't a new one, and how it ended isn't known");
 }
 
-static void refuse_late(struct channel *channel, const struct order *order, int64_t now)
-{
-	char text[80];
-
-	snprintf(text, sizeof(text), "it expired %" PRId64 " s ago by this server's clock", now - order->expires);
-	note_outcome(channel, order->number, RESULT_REFUSED, text);
-}
-
-static void take_order(struct channel *channel, const struct order *order, int64_t now)
+static void take_order(struct channel *channel, const struct order *order)
 {
 	if (order->number == channel->running || is_queued(channel, order->number))
 		return;
 	if (order->number <= channel->begun || outcome_of(channel, order->number) != NULL)
 		tell_again(channel, order->number);
-	else if (order->expires <= now)
-		refuse_late(channel, order, now);
 	else if (order->boot_id[0] != '\0' && strcmp(order->boot_id, channel->boot_id) != 0)
 		note_outcome(channel, order->number, RESULT_REFUSED, "it is for another boot of this server");
 	else if (order->action == ACTION_INVALID)
@@ -131,7 +121,7 @@ static void take_order(struct channel *channel, const struct order *order, int64
 	/* else it comes again, as it isn't answered */
 }
 
-void channel_status_answered(struct channel *channel, const struct control_answer *answer, int64_t now)
+void channel_status_answered(struct channel *channel, const struct control_answer *answer)
 {
 	channel->failures = 0;
 	channel->interval = answer->interval;
@@ -144,10 +134,18 @@ void channel_status_answered(struct channel *channel, const struct control_answe
 		channel->outcomes[i].in_flight = false;
 	}
 	for (size_t i = 0; i < answer->order_count; i++)
-		take_order(channel, &answer->orders[i], now);
+		take_order(channel, &answer->orders[i]);
 }
 
 /* ------------------------------------------------------------------ orders */
+static void refuse_late(struct channel *channel, const struct order *order, int64_t now)
+{
+	char text[80];
+
+	snprintf(text, sizeof(text), "it expired %" PRId64 " s ago by this server's clock", now - order->expires);
+	note_outcome(channel, order->number, RESULT_REFUSED, text);
+}
+
 bool channel_begin_order(struct channel *channel, int64_t now, struct order *ret_order)
 {
 	while (channel->running == 0 && channel->queue_count > 0) {

@@ -68,10 +68,10 @@ size_t channel_status_begin(struct channel *channel);
 /* The status didn't get through, or nobody knows whether it did: the same will be brought again. */
 void channel_status_failed(struct channel *channel);
 /* The status was answered. */
-void channel_status_answered(struct channel *channel, const struct control_answer *answer, int64_t now);
+void channel_status_answered(struct channel *channel, const struct control_answer *answer);
 
 /* The next order to carry out, when none is running; false: none. It counts as begun: store the state before anything else. Orders
- * that expired while they waited are refused here. */
+ * that have expired are refused here. */
 bool channel_begin_order(struct channel *channel, int64_t now, struct order *ret_order);
 /* How it ended. The state is to be stored. */
 void channel_end_order(struct channel *channel, uint64_t number, enum order_result result, const char *text);

@@ -269,7 +269,7 @@ static void take_status_answer(struct agent *agent, const struct transport_reply
 		if (agent->complained || agent->channel.sequence == 0)
 			log_info("connected to the control unit");
 		agent->complained = false;
-		channel_status_answered(&agent->channel, answer, time(NULL));
+		channel_status_answered(&agent->channel, answer);
 		agent->post_at = steady_ms() + PAUSE_MS;
 	}
 	free(answer);

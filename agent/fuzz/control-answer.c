@@ -35,7 +35,7 @@ static void take_twice(const uint8_t *data, size_t size)
 	for (int turn = 0; turn < 2; turn++) {
 		if (control_answer_parse(data, size, &answer, error) < 0)
 			return;
-		channel_status_answered(&channel, &answer, NOW);
+		channel_status_answered(&channel, &answer);
 		while (channel_begin_order(&channel, NOW, &order)) {
 			for (size_t i = 0; i < count; i++)
 				if (begun[i] == order.number)

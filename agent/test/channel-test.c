@@ -41,7 +41,7 @@ static void exchange(const char *text)
 {
 	channel_status_begin(&channel);
 	assert_int_equal(parse(text), 0);
-	channel_status_answered(&channel, &answer, NOW);
+	channel_status_answered(&channel, &answer);
 }
 
 static void order(uint64_t number, int64_t expires, const char *action)
@@ -412,6 +412,8 @@ static void test_http_answers_that_smuggle(void **state)
 		"HTTP/1.1 200 OK\r\nContent-Length : 1\r\n\r\na",
 		"HTTP/1.1 200 OK\r\nX: 1\r\n Content-Length: 1\r\n\r\na",
 		"HTTP/1.1 200 OK\nContent-Length: 1\r\n\r\na",
+		"HTTP/1.1 200 OK\r\nX: a\nYY: b\r\nContent-Length: 0\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nX: a\rYY: b\r\nContent-Length: 0\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nab",
 		"HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\na",
 		"HTTP/1.1 200 OK\r\nContent-Length: 0x1\r\n\r\na",
