@@ -40,6 +40,8 @@ static void __attribute__((noreturn)) execute(const char *path, char *const argu
 	static char path_variable[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", language[] = "LANG=C.UTF-8";
 	static char *const environment[] = { path_variable, language, NULL };
 
+	/* What the agent ignores, a program of others must not. */
+	signal(SIGPIPE, SIG_DFL);
 	execve(path, arguments, environment);
 	dprintf(STDOUT_FILENO, "%s can't be executed: %s\n", path, strerror(errno));
 	_exit(STATUS_NOT_RUN);
