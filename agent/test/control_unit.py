@@ -75,6 +75,7 @@ class ControlUnit:
         self.lock = threading.Condition()
         self.statuses = []      # (time, status)
         self.orders = []        # sent until answered, or `sticky` times
+        self.sent = set()       # these don't end the holding of a status again
         self.sticky = {}
         self.answers = {}       # order -> all its answers
         self.acknowledge = True
@@ -200,12 +201,13 @@ class ControlUnit:
             for answer in status["answers"]:
                 self.answers.setdefault(answer["order"], []).append(answer)
             self.lock.notify_all()
-            end = time.monotonic() + self.interval
-            while self.alive and not self._due() and time.monotonic() < end and self.raw is None:
+            end = time.monotonic() + (1 if self._due() else self.interval)
+            while self.alive and all(o["order"] in self.sent for o in self._due()) and time.monotonic() < end and self.raw is None:
                 self.lock.wait(0.05)
             while self.alive and self.behaviour == "silent":
                 self.lock.wait(0.2)
             due = self._due()
+            self.sent.update(order["order"] for order in due)
             for order in due:
                 self.sticky[order["order"]] -= 1
             raw, self.raw = self.raw, None
