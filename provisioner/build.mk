@@ -15,7 +15,7 @@ provisioner-surroundings-test-src := provisioner/test/surroundings.c $(addprefix
 provisioner-surroundings-test-libs := -ljansson
 
 unit-tests += provisioner-tries-test
-provisioner-tries-test-src := provisioner/test/tries.c provisioner/tries.c provisioner/probe.c provisioner/state.c provisioner/cmdline.c provisioner/mark.c $(sha256-src) \
+provisioner-tries-test-src := provisioner/test/tries.c provisioner/tries.c common/probe.c provisioner/state.c provisioner/cmdline.c provisioner/mark.c $(sha256-src) \
 	$(common-core)
 provisioner-tries-test-libs := -ljansson -lmbedcrypto
 
@@ -94,7 +94,7 @@ stage2-src := $(addprefix provisioner/,stage2.c stage2-start.c ram.c watchdog.c 
 stage2-libs := -lmbedcrypto
 
 musl-programs += healthy
-healthy-src := provisioner/healthy.c provisioner/probe.c provisioner/disk.c provisioner/ram.c provisioner/state.c provisioner/tries.c \
+healthy-src := provisioner/healthy.c common/probe.c provisioner/disk.c provisioner/ram.c provisioner/state.c provisioner/tries.c \
 	provisioner/watchdog.c $(provisioner-disk) $(sha256-src) $(common-core)
 healthy-libs := -ljansson -lmbedcrypto
 

@@ -17,7 +17,7 @@
 #include "common/log.h"
 #include "provisioner/cmdline.h"
 #include "provisioner/disk.h"
-#include "provisioner/probe.h"
+#include "common/probe.h"
 #include "provisioner/ram.h"
 #include "provisioner/state.h"
 #include "provisioner/tries.h"

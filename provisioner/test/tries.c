@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "common/json.h"
-#include "provisioner/probe.h"
+#include "common/probe.h"
 #include "provisioner/tries.h"
 
 /* ------------------------------------------------------------------ tries */

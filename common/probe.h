@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* An application's own health check, as its app.json declares it ("health" of docs/protocol.md). */
-#ifndef PROVISIONER_PROBE_H
-#define PROVISIONER_PROBE_H
+#ifndef COMMON_PROBE_H
+#define COMMON_PROBE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "provisioner/probe.h"
+#include "common/probe.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

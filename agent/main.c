@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* agent: in the running OS. This process, root, measures, looks for what shouldn't be there, and carries out orders; a second one,
+ * without rights, speaks with the control unit (transport.h). One loop, nothing in it waits. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/actions.h"
+#include "agent/channel.h"
+#include "agent/gather.h"
+#include "agent/look.h"
+#include "agent/options.h"
+#include "agent/prober.h"
+#include "agent/report.h"
+#include "agent/transport.h"
+#include "common/file.h"
+#include "common/json.h"
+#include "common/log.h"
+
+#define NOBODY 65534
+#define ANSWER_SPARE_MS 10000  /* beyond twice the time for which an answer may be held */
+#define PAUSE_MS 200           /* between an answer and the next status */
+#define NEWS_MS 500            /* the next status waits so long for orders that end soon */
+#define CREDENTIAL_MS 10000    /* between two looks for one */
+#define STOP_MS 15000          /* a stop waits so long until the control unit knows of it */
+#define RENEW_AGAIN_SECONDS 300
+
+static volatile sig_atomic_t ended;
+
+struct agent {
+	struct options options;
+	char node[37];
+	struct channel channel;
+	struct gatherer gatherer;
+	struct measures measures;
+	struct look look;
+	struct prober prober;
+	struct action_job job;
+	struct transport transport;
+	enum transport_kind asked;
+	int64_t post_at;         /* when the next status goes */
+	bool complained;         /* the log has the reason why there is no connection */
+	enum order_action stop;  /* to be done when its answer has got through: ACTION_REBOOT, ACTION_SHUTDOWN; else ACTION_INVALID */
+	uint64_t stop_order;
+	int64_t stop_at;
+};
+
+static void end(int number)
+{
+	(void)number;
+	ended = 1;
+}
+
+/* ------------------------------------------------------------------ start */
+static int find_node(struct agent *agent)
+{
+	struct buffer cmdline = { 0 };
+	const char *id = agent->options.node;
+	int r = 0;
+
+	if (id == NULL) {
+		r = file_load("/proc/cmdline", 1 << 16, &cmdline);
+		if (r == 0)
+			r = cmdline_word((const char *)cmdline.data, "repave.node", agent->node, sizeof(agent->node));
+		id = agent->node;
+	}
+	buffer_release(&cmdline);
+	if (r < 0)
+		return log_error(0, "the kernel command line has no repave.node=: Repave's stage 1 starts this system, or give --node ID"), r;
+	if (strlen(id) < 1 || strlen(id) > 36 || strspn(id, "0123456789abcdef-") != strlen(id))
+		return log_error(0, "\"%s\" isn't a node's id: 1 to 36 of 0-9, a-f and '-'", id), -EINVAL;
+	memmove(agent->node, id, strlen(id) + 1);
+	return 0;
+}
+
+static void store_state(struct agent *agent)
+{
+	char path[512], *text = channel_state_format(&agent->channel);
+	int r;
+
+	snprintf(path, sizeof(path), "%s/state.json", agent->options.places.state);
+	r = text != NULL ? file_store(path, text, strlen(text), 0600) : -ENOMEM;
+	if (r < 0)
+		log_error(r, "can't write %s: an order may be carried out again if this program ends now", path);
+	free(text);
+}
+
+/* True when an earlier life of this program left its state. */
+static bool load_state(struct agent *agent)
+{
+	struct buffer text = { 0 };
+	char path[512];
+	int r;
+
+	snprintf(path, sizeof(path), "%s/state.json", agent->options.places.state);
+	r = file_load(path, STATE_BYTES_MOST, &text);
+	if (r == 0 && channel_state_parse(&agent->channel, text.data, text.size) < 0)
+		log_warning("%s isn't sound: orders are taken as if there had been none", path);
+	buffer_release(&text);
+	return r == 0;
+}
+
+static int agent_open(struct agent *agent)
+{
+	char *boot_id = read_line_of("/proc/sys/kernel/random/boot_id");
+	bool again;
+	int r = find_node(agent);
+
+	if (r == 0)
+		r = make_folders(agent->options.places.state, 0700);
+	if (r < 0) {
+		free(boot_id);
+		return log_error(r, "can't start; see agent --help");
+	}
+	gather(&agent->gatherer, &agent->options.places, &agent->measures);
+	channel_init(&agent->channel, boot_id != NULL ? boot_id : "", agent->measures.uptime);
+	free(boot_id);
+	again = load_state(agent);
+	if (!again)
+		store_state(agent);
+	look_open(&agent->look, &agent->options.places, &agent->channel, again);
+	agent->transport.fd = -1;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ connection */
+static int load_credential_file(const struct agent *agent, const char *name, struct buffer *ret_text)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", agent->options.places.credential, name);
+	return file_load(path, 65536, ret_text);
+}
+
+static int load_credential(const struct agent *agent, struct credential *ret_credential, struct transport_options *ret_options)
+{
+	struct buffer addresses = { 0 };
+	int r = load_credential_file(agent, "ca.pem", &ret_credential->ca);
+
+	if (r == 0)
+		r = load_credential_file(agent, "certificate.pem", &ret_credential->certificate);
+	if (r == 0)
+		r = load_credential_file(agent, "key.pem", &ret_credential->key);
+	if (r == 0)
+		r = load_credential_file(agent, "addresses", &addresses);
+	if (r == 0)
+		r = addresses.data != NULL ? addresses_parse((char *)addresses.data, ret_options->addresses, &ret_options->address_count) :
+			-EINVAL;
+	buffer_release(&addresses);
+	return r;
+}
+
+static void release_credential(struct credential *credential)
+{
+	if (credential->key.data != NULL)
+		explicit_bzero(credential->key.data, credential->key.size);
+	buffer_release(&credential->ca);
+	buffer_release(&credential->certificate);
+	buffer_release(&credential->key);
+}
+
+/* Says a reason once, not at each try. */
+static void complain(struct agent *agent, const char *text)
+{
+	if (!agent->complained)
+		log_warning("%s; trying again", text);
+	agent->complained = true;
+}
+
+static bool open_transport(struct agent *agent)
+{
+	struct transport_options options = { .user = NOBODY };
+	struct credential credential = { 0 };
+	char error[TLS_ERROR + 64] = "";
+	int r = load_credential(agent, &credential, &options);
+
+	if (r < 0) {
+		snprintf(error, sizeof(error), "no credential in %.100s (%s): stage 1 leaves it there", agent->options.places.credential,
+			 r == -EINVAL ? "addresses isn't lines of HOST PORT" : strerror(-r));
+	} else {
+		options.credential = &credential;
+		memcpy(options.node, agent->node, sizeof(options.node));
+		r = transport_start(&agent->transport, &options, error);
+	}
+	release_credential(&credential);
+	if (r < 0) {
+		complain(agent, error);
+		agent->post_at = steady_ms() + CREDENTIAL_MS;
+	}
+	return r == 0;
+}
+
+static void connection_failed(struct agent *agent, const char *why)
+{
+	uint32_t random = 0;
+
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
+		random = (uint32_t)steady_ms();
+	complain(agent, why);
+	channel_status_failed(&agent->channel);
+	agent->post_at = steady_ms() + channel_wait_ms(agent->channel.failures, agent->channel.interval, random);
+}
+
+static void post_status(struct agent *agent)
+{
+	size_t alarms = channel_status_begin(&agent->channel);
+	char *text;
+	int r;
+
+	agent->measures.draining = access(agent->options.places.drain, F_OK) == 0;
+	text = status_format(&agent->channel, alarms, &agent->measures);
+	r = text != NULL ? transport_send(&agent->transport, TRANSPORT_STATUS, text, strlen(text),
+					  2 * agent->channel.interval * 1000 + ANSWER_SPARE_MS) : -ENOMEM;
+	free(text);
+	agent->asked = TRANSPORT_STATUS;
+	if (r < 0) {
+		transport_stop(&agent->transport);
+		connection_failed(agent, strerror(-r));
+	}
+}
+
+static void post_if_due(struct agent *agent)
+{
+	if (agent->transport.busy || steady_ms() < agent->post_at)
+		return;
+	/* An order that ends in a moment brings its answer along. */
+	if (agent->job.process != 0 && steady_ms() < agent->post_at + NEWS_MS)
+		return;
+	gather(&agent->gatherer, &agent->options.places, &agent->measures);
+	look_now(&agent->look, &agent->measures);
+	if (agent->transport.process == 0 && !open_transport(agent))
+		return;
+	if (time(NULL) >= agent->transport.renew_at) {
+		agent->transport.renew_at = time(NULL) + RENEW_AGAIN_SECONDS;
+		agent->asked = TRANSPORT_RENEW;
+		if (transport_send(&agent->transport, TRANSPORT_RENEW, "", 0, ANSWER_SPARE_MS) == 0)
+			return;
+		transport_stop(&agent->transport);
+		connection_failed(agent, "the network process is gone");
+		return;
+	}
+	post_status(agent);
+}
+
+/* ------------------------------------------------------------------ answers */
+static void take_status_answer(struct agent *agent, const struct transport_reply *reply)
+{
+	struct control_answer *answer = malloc(sizeof(*answer));
+	char error[160], text[320];
+
+	if (answer == NULL) {
+		connection_failed(agent, "out of memory");
+	} else if (reply->status != 200) {
+		snprintf(text, sizeof(text), "the control unit answers with status %u: %.200s", reply->status, reply->text);
+		connection_failed(agent, text);
+	} else if (control_answer_parse(reply->text, reply->size, answer, error) < 0) {
+		snprintf(text, sizeof(text), "the control unit's answer isn't sound: %s", error);
+		connection_failed(agent, text);
+	} else {
+		if (agent->complained || agent->channel.sequence == 0)
+			log_info("connected to the control unit");
+		agent->complained = false;
+		channel_status_answered(&agent->channel, answer);
+		agent->post_at = steady_ms() + PAUSE_MS;
+	}
+	free(answer);
+}
+
+/* A certificate that doesn't fit the key would lock this server out: the network process looks at it before it counts. */
+static int check_certificate(const struct agent *agent, const char *pem)
+{
+	struct transport_options options = { 0 };
+	struct credential credential = { 0 };
+	char error[TLS_ERROR];
+	struct tls *tls = NULL;
+	int r = load_credential(agent, &credential, &options);
+
+	buffer_release(&credential.certificate);
+	if (r == 0)
+		r = buffer_add(&credential.certificate, pem, strlen(pem));
+	if (r == 0)
+		tls = tls_new(&credential, error);
+	if (r == 0 && tls == NULL)
+		r = -EINVAL;
+	tls_free(tls);
+	release_credential(&credential);
+	return r;
+}
+
+static void take_certificate(struct agent *agent, const struct transport_reply *reply)
+{
+	char error[160], path[512];
+	json_t *json = reply->status == 200 ? json_parse(reply->text, reply->size, error) : NULL;
+	const char *pem = json_get_string(json, "certificate");
+	int r = pem != NULL ? check_certificate(agent, pem) : -EPROTO;
+
+	snprintf(path, sizeof(path), "%s/certificate.pem", agent->options.places.credential);
+	if (r == 0)
+		r = file_store(path, pem, strlen(pem), 0600);
+	if (r < 0)
+		log_error(r, "no new certificate from the control unit (status %u); trying again in %d s", reply->status, RENEW_AGAIN_SECONDS);
+	else
+		transport_stop(&agent->transport); /* the next status is sent with the new one */
+	json_decref(json);
+}
+
+static void receive(struct agent *agent)
+{
+	struct transport_reply reply;
+	int r = agent->transport.busy ? transport_receive(&agent->transport, &reply) : 0;
+
+	if (r == 0)
+		return;
+	if (r < 0) {
+		transport_stop(&agent->transport);
+		connection_failed(agent, r == -ETIMEDOUT ? "the network process doesn't answer" : "the network process ended");
+	} else if (reply.result < 0) {
+		connection_failed(agent, reply.text);
+	} else if (agent->asked == TRANSPORT_RENEW) {
+		take_certificate(agent, &reply);
+	} else {
+		take_status_answer(agent, &reply);
+	}
+}
+
+/* ------------------------------------------------------------------ orders */
+static void end_order(struct agent *agent, uint64_t number, enum order_result result, const char *text)
+{
+	log_info("order %llu: %s: %s", (unsigned long long)number, order_result_name(result), text);
+	channel_end_order(&agent->channel, number, result, text);
+	store_state(agent);
+}
+
+static void begin_order(struct agent *agent, const struct order *order)
+{
+	char text[RESULT_TEXT_MOST + 1] = "";
+	enum order_result result;
+	bool started;
+
+	/* Before anything else: it isn't begun twice, whatever happens to this program. */
+	store_state(agent);
+	if (order->action == ACTION_REBOOT || order->action == ACTION_SHUTDOWN) {
+		agent->stop = order->action;
+		agent->stop_order = order->number;
+		agent->stop_at = steady_ms() + STOP_MS;
+		end_order(agent, order->number, RESULT_DONE, order->action == ACTION_REBOOT ? "restarting" : "shutting down");
+		return;
+	}
+	result = action_start(&agent->job, &agent->options.places, order, &started, text);
+	if (!started)
+		end_order(agent, order->number, result, text);
+}
+
+static void stop_if_told(struct agent *agent)
+{
+	char text[RESULT_TEXT_MOST + 1];
+	enum order_action action = agent->stop;
+
+	if (action == ACTION_INVALID || (!channel_was_told(&agent->channel, agent->stop_order) && steady_ms() < agent->stop_at))
+		return;
+	agent->stop = ACTION_INVALID;
+	log_info("the control unit's order: %s", action == ACTION_REBOOT ? "restart" : "shutdown");
+	if (action_stop(&agent->options.places, action, text) < 0) {
+		log_error(0, "%s", text);
+		channel_alarm(&agent->channel, time(NULL), "stop", text);
+	}
+}
+
+static void obey(struct agent *agent)
+{
+	enum order_result result;
+	struct order *order;
+
+	if (agent->job.process != 0 && action_ended(&agent->job, &result))
+		end_order(agent, agent->job.order, result, agent->job.text);
+	stop_if_told(agent);
+	order = agent->job.process == 0 && agent->stop == ACTION_INVALID ? malloc(sizeof(*order)) : NULL;
+	while (order != NULL && agent->job.process == 0 && agent->stop == ACTION_INVALID &&
+	       channel_begin_order(&agent->channel, time(NULL), order))
+		begin_order(agent, order);
+	free(order);
+}
+
+/* ------------------------------------------------------------------ the loop */
+static void wait_for_news(struct agent *agent)
+{
+	struct pollfd files[] = {
+		{ .fd = agent->transport.busy ? agent->transport.fd : -1, .events = POLLIN },
+		{ .fd = agent->job.process != 0 ? agent->job.output : -1, .events = POLLIN },
+		{ .fd = agent->look.logs.socket, .events = POLLIN },
+	};
+	bool quick = agent->job.process != 0 || agent->prober.process != 0;
+	int64_t wait = agent->transport.busy ? 1000 : agent->post_at - steady_ms();
+
+	if (quick && wait > 50)
+		wait = 50;
+	if (wait > 1000)
+		wait = 1000;
+	/* The end of an order's output comes before its process is gone. */
+	if (poll(files, 3, wait > 0 ? (int)wait : 0) > 0 && (files[1].revents & POLLHUP) != 0)
+		usleep(5000);
+}
+
+static void run(struct agent *agent)
+{
+	while (!ended) {
+		prober_run(&agent->prober, &agent->options.places, agent->channel.interval, &agent->measures.health);
+		look_logs(&agent->look);
+		receive(agent);
+		obey(agent);
+		post_if_due(agent);
+		wait_for_news(agent);
+	}
+}
+
+static int print_measures(struct agent *agent)
+{
+	json_t *json;
+	char *text;
+
+	gather(&agent->gatherer, &agent->options.places, &agent->measures);
+	for (int tenth = 0; tenth < 20 && (tenth < 5 || agent->measures.health.state == HEALTH_UNKNOWN); tenth++) {
+		prober_run(&agent->prober, &agent->options.places, 60, &agent->measures.health);
+		usleep(100 * 1000);
+	}
+	gather(&agent->gatherer, &agent->options.places, &agent->measures);
+	json = measures_json(&agent->measures);
+	text = json != NULL ? json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
+	json_decref(json);
+	if (text == NULL)
+		return log_error(-ENOMEM, "can't print the measures");
+	puts(text);
+	free(text);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct agent agent;
+	struct sigaction action = { .sa_handler = end };
+
+	log_program("agent");
+	if (options_parse(argc, argv, &agent.options) < 0)
+		return 2;
+	if (agent.options.help)
+		return fputs(usage_text, stdout) < 0;
+	if (agent.options.print)
+		return print_measures(&agent) < 0;
+	umask(022);
+	signal(SIGPIPE, SIG_IGN);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	if (agent_open(&agent) < 0)
+		return 1;
+	run(&agent);
+	transport_stop(&agent.transport);
+	look_close(&agent.look);
+	return 0;
+}

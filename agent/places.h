@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where things are. The defaults are an OS image's; `agent --help` names the options that change them, for a development host. */
+#ifndef AGENT_PLACES_H
+#define AGENT_PLACES_H
+
+struct places {
+	const char *credential; /* folder: ca.pem, certificate.pem, key.pem, addresses */
+	const char *state;      /* folder in RAM, ours alone */
+	const char *app;        /* app.json */
+	const char *upper;      /* the overlay's upper layer */
+	const char *lower;      /* C:, read-only */
+	const char *actions;    /* folder of what `run` may run */
+	const char *hooks;      /* folder: drain, undrain, notice */
+	const char *drain;      /* file: there while this server drains */
+	const char *commands;   /* folder: reboot, poweroff */
+	const char *journal;    /* the socket where systemd-journald sends lines to */
+};
+
+#define PLACES_DEFAULT                                                                                                                     \
+	{                                                                                                                                  \
+		.credential = "/run/repave/agent", .state = "/run/repave/agent", .app = "/app/app.json",                                   \
+		.upper = "/run/repave/overlay/upper", .lower = "/run/repave/c", .actions = "/usr/lib/repave/actions",                      \
+		.hooks = "/usr/lib/repave/hooks", .drain = "/run/repave/drain", .commands = "/sbin",                                       \
+		.journal = "/run/systemd/journal/syslog",                                                                                  \
+	}
+
+#endif
