@@ -42,7 +42,7 @@ def ask_as_agent(fleet, server, path, key, certificate):
 
 
 def agent_has_its_own_credential(fleet, server):
-    assert fleet.ssh(server, f"cd {CREDENTIAL} && stat -c '%a %U %n' . *").split("\n")[:-1] == [
+    assert fleet.ssh(server, f"cd {CREDENTIAL} && stat -c '%a %U %n' . addresses *.pem").split("\n")[:-1] == [
         "700 root .", "600 root addresses", "600 root ca.pem", "600 root certificate.pem", "600 root key.pem"]
     assert fleet.ssh(server, f"cat {CREDENTIAL}/addresses") == f"{CONTROL_UNIT} {PORT}\n"
     key, certificate = (fleet.ssh(server, f"cat {CREDENTIAL}/{name}.pem") for name in ("key", "certificate"))
