@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-control-api := control/names.c control/starts.c control/assignment.c control/node-request.c control/resolve.c control/model.c \
+control-api := control/names.c control/life.c control/live.c control/agent-status.c control/order.c control/starts.c control/assignment.c control/node-request.c control/resolve.c control/model.c \
 	common/http-text.c
-control-store := control/store-sqlite.c control/store-schema.c control/store-backup.c control/store-records.c control/records.c
+control-store := control/store-sqlite.c control/store-schema.c control/store-backup.c control/store-records.c control/store-channel.c control/records.c
 control-state := control/state.c control/pki.c control/csr.c control/secret.c $(control-store)
 control-core := $(control-api) control/fleet.c control/identity.c control/registry.c control/throttle.c control/access.c \
-	control/operator-identity.c control/chores.c control/served.c control/catalogue.c control/renewal.c \
+	control/operator-identity.c control/operator-orders.c control/chores.c control/served.c control/catalogue.c control/renewal.c \
 	control/online-keys.c control/keeper.c control/control.c control/route.c control/node-api.c \
+	control/lifecycle.c control/holds.c control/orders.c control/agent-api.c control/monitor.c \
 	control/operator-api.c control/repository.c control/http-server.c control/listener.c
 control-pki-libs := -lmbedx509 -lmbedcrypto
 
@@ -15,7 +16,7 @@ repaved-src := control/repaved.c control/options.c control/trust.c $(control-cor
 	signing/folder.c $(signing-author) $(signing-verify)
 repaved-libs := -lmicrohttpd -lgnutls -lsqlite3 $(control-pki-libs) $(signing-author-libs) -lpthread
 repave-src := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c control/cli-watch.c control/watch.c \
-	control/cli-identity.c control/cli-journal.c $(control-api) $(control-state) \
+	control/cli-identity.c control/cli-journal.c control/cli-orders.c $(control-api) $(control-state) \
 	$(common-core) $(common-http)
 repave-libs := -lcurl -lsqlite3 $(control-pki-libs) -ljansson
 
@@ -27,9 +28,11 @@ $(B)/fleet/ca.pem: | $(B)/bin/repave
 
 all-outputs += $(B)/fleet/ca.pem
 
-script-tests += control/test/repaved-works control/test/watch-works control/test/identity-works
-test-unit-needs += $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
+script-tests += control/test/repaved-works control/test/watch-works control/test/identity-works control/test/agent-channel-works
+test-unit-needs += $(B)/target/agent $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
 
+unit-tests += control-life-test
+control-life-test-src := control/test/life-test.c control/life.c
 unit-tests += control-names-test control-fleet-test
 control-names-test-src := control/test/names-test.c control/names.c control/route.c control/repository.c \
 	control/http-server.c $(common-core)
@@ -46,6 +49,10 @@ control-identity-test-libs := -ljansson
 control-store-test-src := control/test/store-test.c control/fleet.c $(control-store) $(control-api) $(common-core)
 control-store-test-libs := -lsqlite3 -ljansson
 
+fuzz-targets += control-agent-status
+control-agent-status-src := control/fuzz/agent-status.c control/agent-status.c control/names.c $(common-core)
+control-agent-status-libs := -ljansson -lm
+control-agent-status-corpus := control/fuzz/corpus/agent-status
 fuzz-targets += control-node-request control-assignment control-enrol-request
 control-enrol-request-src := control/fuzz/enrol-request.c control/node-request.c control/csr.c control/secret.c control/starts.c \
 	control/names.c $(common-core)

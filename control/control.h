@@ -20,6 +20,7 @@
 struct settings {
 	enum enrol_policy enrol;
 	int64_t clone_seconds;
+	int64_t interval; /* seconds between two statuses of an agent */
 };
 
 struct control {
@@ -31,6 +32,9 @@ struct control {
 	struct keeper *keeper;
 	struct pki_signer *signer;
 	struct throttle *throttle;
+	struct holds *holds;
+	struct monitor *monitor;
+	int64_t round_ms; /* the monitor's clock: control/monitor.h */
 	char join_token[JOIN_TOKEN_SIZE + 1]; /* of the boot media */
 	int64_t started; /* seconds since 1970 */
 };

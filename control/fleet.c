@@ -123,6 +123,10 @@ int fleet_load(struct store *store, struct fleet **ret_fleet)
 		struct node *node = fleet->nodes[i];
 
 		r = store_each_boot(store, node->id, 1, take_last_boot, node);
+		if (!r)
+			r = store_get_channel(store, node->id, &node->channel);
+		if (node->life.state == LIFE_BOOTING)
+			node->boot_began = node->life_since;
 		if (node->booted_once)
 			node->last_seen = node->since = node->boot.updated;
 		else
@@ -381,6 +385,11 @@ struct node *fleet_get(struct fleet *fleet, const char *id)
 	return find_id(fleet, id);
 }
 
+struct node *fleet_at(struct fleet *fleet, size_t index)
+{
+	return fleet->nodes[index];
+}
+
 void fleet_forget(struct fleet *fleet, const char *id)
 {
 	remove_node(fleet, id);
@@ -393,7 +402,7 @@ int fleet_add(struct fleet *fleet, const char *id, int64_t now, struct node **re
 
 	if (!node)
 		return -ENOMEM;
-	node->enrolled = node->since = now;
+	node->enrolled = node->since = node->life_since = now;
 	r = insert_node(fleet, node);
 	if (!r)
 		*ret_node = node;

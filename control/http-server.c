@@ -40,6 +40,7 @@ struct request {
 	struct http_answer answer;
 	struct buffer body;
 	uint64_t discarded;
+	void *held;                 /* of the service; not NULL: the next call is the same one again */
 	char peer[64];
 	struct http_peer who;
 };
@@ -197,6 +198,21 @@ static void connection_changes(void *context, struct MHD_Connection *connection,
 
 /* ------------------------------------------------------------------ requests */
 
+void http_call_hold(const struct http_call *call, void *held)
+{
+	struct request *request = call->request;
+
+	/* Thousands are held at a time. */
+	buffer_release(&request->body);
+	request->held = held;
+	MHD_suspend_connection(call->connection);
+}
+
+void http_call_resume(void *connection)
+{
+	MHD_resume_connection(connection);
+}
+
 static struct http_call call_of(struct MHD_Connection *connection, const struct request *request, const char *method,
 				const char *path)
 {
@@ -210,6 +226,8 @@ static struct http_call call_of(struct MHD_Connection *connection, const struct 
 		.peer = request->peer,
 		.who = &request->who,
 		.connection = connection,
+		.request = (void *)(uintptr_t)request,
+		.held = request->held,
 		.body = request->body.data,
 		.body_size = request->body.size,
 	};
@@ -330,7 +348,11 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
 	}
 	if (!request->answer.status) {
 		call = call_of(connection, request, method, path);
+		request->held = NULL;
 		server->service.answer(server->service.context, &call, &request->answer);
+		/* From here on another thread may resume it. */
+		if (!request->answer.status)
+			return MHD_YES;
 	}
 	return send_answer(connection, &request->answer);
 }
@@ -338,13 +360,15 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
 static void completed(void *context, struct MHD_Connection *connection, void **request_context,
 		      enum MHD_RequestTerminationCode code)
 {
+	const struct http_server *server = context;
 	struct request *request = *request_context;
 
-	(void)context;
 	(void)connection;
 	(void)code;
 	if (!request)
 		return;
+	if (request->held && server->service.dropped)
+		server->service.dropped(server->service.context, request->held);
 	json_decref(request->answer.json);
 	if (request->answer.fd >= 0)
 		close(request->answer.fd);
@@ -371,7 +395,8 @@ int http_server_start(const struct http_server_options *options, const struct ht
 		      struct http_server **ret_server)
 {
 	struct http_server *server = calloc(1, sizeof *server);
-	unsigned flags = MHD_USE_AUTO_INTERNAL_THREAD | (options->certificate ? (unsigned)MHD_USE_TLS : 0u);
+	unsigned flags = MHD_USE_AUTO_INTERNAL_THREAD | (options->certificate ? (unsigned)MHD_USE_TLS : 0u) |
+			 (service->dropped ? (unsigned)MHD_ALLOW_SUSPEND_RESUME : 0u);
 	struct MHD_OptionItem tls[] = {
 		{ MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)options->certificate },
 		{ MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)options->key },
@@ -380,18 +405,21 @@ int http_server_start(const struct http_server_options *options, const struct ht
 		{ MHD_OPTION_END, 0, NULL },
 	};
 	struct MHD_OptionItem plain[] = { { MHD_OPTION_END, 0, NULL } };
+	unsigned most = options->connections_most ? options->connections_most : CONNECTIONS_MOST;
+	unsigned of_address = options->connections_of_address_most ? options->connections_of_address_most : CONNECTIONS_OF_ADDRESS_MOST;
+	size_t memory = options->memory_of_connection ? options->memory_of_connection : 32 * 1024;
 
 	if (!server)
 		return -ENOMEM;
 	server->service = *service;
 	server->asks_certificate = options->client_ca != NULL;
 	server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle, server, MHD_OPTION_LISTEN_SOCKET, options->listen_fd,
-					  MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+					  MHD_OPTION_NOTIFY_COMPLETED, completed, server, MHD_OPTION_NOTIFY_CONNECTION,
 					  connection_changes, server, MHD_OPTION_UNESCAPE_CALLBACK,
 					  unescape, NULL, MHD_OPTION_THREAD_POOL_SIZE,
 					  options->threads, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
-					  MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MOST,
-					  MHD_OPTION_PER_IP_CONNECTION_LIMIT, CONNECTIONS_OF_ADDRESS_MOST, MHD_OPTION_ARRAY,
+					  MHD_OPTION_CONNECTION_LIMIT, most, MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory,
+					  MHD_OPTION_PER_IP_CONNECTION_LIMIT, of_address, MHD_OPTION_ARRAY,
 					  options->certificate ? tls : plain, MHD_OPTION_END);
 	if (!server->daemon) {
 		free(server);

@@ -29,7 +29,9 @@ struct http_call {
 	const char *if_none_match;  /* header, or NULL */
 	const char *peer;           /* numeric address; "local" on a Unix socket */
 	const struct http_peer *who;
-	void *connection;           /* for http_argument */
+	void *connection;           /* for http_argument, http_call_hold and http_call_resume */
+	void *request;              /* for http_call_hold */
+	void *held;                 /* what http_call_hold was given: the call comes again; else NULL */
 	const uint8_t *body;
 	size_t body_size;
 };
@@ -53,11 +55,18 @@ const char *http_argument(const struct http_call *call, const char *name);
 /* Makes the answer {"error": sentence} with that status. */
 void http_answer_error(struct http_answer *answer, unsigned status, const char *sentence);
 
+/* Within a service's `answer`: the answer comes later. The same call comes again, without its body and with `held` (not NULL), once
+ * http_call_resume was called, which any other thread may do, once. Where the connection ends instead, `dropped` gets it. */
+void http_call_hold(const struct http_call *call, void *held);
+void http_call_resume(void *connection);
+
 struct http_service {
 	/* Called with the headers, before any of the body is kept: sets a status to refuse. May be NULL. */
 	void (*admit)(void *context, const struct http_call *call, struct http_answer *answer);
 	/* Called with the whole request, from any thread. Must set a status. */
 	void (*answer)(void *context, const struct http_call *call, struct http_answer *answer);
+	/* A call that was held ended without an answer. May be NULL where nothing is held. */
+	void (*dropped)(void *context, void *held);
 	void *context;
 	size_t body_most;           /* longer bodies get 413 */
 };
@@ -65,6 +74,9 @@ struct http_service {
 struct http_server_options {
 	int listen_fd;              /* bound and listening; taken over when the server starts */
 	unsigned threads;
+	unsigned connections_most;      /* 0: a number that suits a server for people */
+	unsigned connections_of_address_most;
+	size_t memory_of_connection;    /* bytes for headers and buffers; 0: the library's default */
 	const char *certificate;    /* PEM; NULL: plain HTTP */
 	const char *key;            /* PEM */
 	const char *client_ca;      /* PEM: clients are asked for a certificate, and may come without; NULL: they aren't */

@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "control/agent-api.h"
 #include "control/csr.h"
+#include "control/lifecycle.h"
 #include "control/node-request.h"
 #include "control/registry.h"
 #include "control/route.h"
 
-enum operation { BOOT, REPORT, ENROL, AGENT, RENEW_AGENT };
+enum operation { BOOT, REPORT, ENROL, AGENT, RENEW_AGENT, STATUS };
 
 static const struct route routes[] = {
 	{ "POST", "/v1/nodes/{}/boot", BOOT },
@@ -20,6 +22,7 @@ static const struct route routes[] = {
 	{ "POST", "/v1/nodes/{}/enrol", ENROL },
 	{ "POST", "/v1/nodes/{}/agent", AGENT },
 	{ "POST", "/v1/agents/{}/certificate", RENEW_AGENT },
+	{ "POST", "/v1/agents/{}/status", STATUS },
 };
 
 static int find(const struct http_call *call, char ret_id[ROUTE_ARGUMENT_MOST + 1])
@@ -71,7 +74,7 @@ void node_api_admit(void *context, const struct http_call *call, struct http_ans
 	else if (operation == ENROL)
 		admit_token(context, call, answer);
 	else
-		admit_certificate(context, id, operation == RENEW_AGENT ? CLIENT_AGENT : CLIENT_NODE, call, answer);
+		admit_certificate(context, id, operation == RENEW_AGENT || operation == STATUS ? CLIENT_AGENT : CLIENT_NODE, call, answer);
 }
 
 static void refuse(struct http_answer *answer, const struct http_call *call, const char *id, int error, const char *why)
@@ -104,6 +107,8 @@ static void boot(struct control *control, const char *id, const struct http_call
 	    registry_fits(control, id, request.inventory, call, now, answer))
 		r = fleet_boot(control->fleet, catalogue_images(control->catalogue), refusal ? why : NULL, id, &request, call->peer, now,
 			       &answer->json);
+	if (!answer->status && !r)
+		r = lifecycle_asked(control, fleet_get(control->fleet, id), now);
 	control_leave(control);
 	boot_request_release(&request);
 	if (answer->status)
@@ -129,6 +134,9 @@ static void report(struct control *control, const char *id, const struct http_ca
 	/* Again: meanwhile another key may have become the node's. */
 	if (registry_admits(control, id, CLIENT_NODE, call, answer))
 		r = fleet_report(control->fleet, id, &parsed, now);
+	if (!answer->status && !r && parsed.event == BOOT_FAILED)
+		r = lifecycle_move(control, fleet_get(control->fleet, id), LIFE_BOOT_FAILED, now, "its boot failed in stage %s: %s",
+				   parsed.stage, parsed.error);
 	control_leave(control);
 	if (!answer->status && r < 0)
 		refuse(answer, call, id, log_error(r, "report of node %s", id), "");
@@ -210,6 +218,9 @@ void node_api_answer(void *context, const struct http_call *call, struct http_an
 		break;
 	case RENEW_AGENT:
 		agent(context, id, CLIENT_AGENT, call, answer);
+		break;
+	case STATUS:
+		agent_api_status(context, id, call, answer);
 		break;
 	default:
 		http_answer_error(answer, 404, "no such address");

@@ -6,12 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/bytes.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "control/access.h"
+#include "control/monitor.h"
 #include "control/operator-identity.h"
+#include "control/operator-orders.h"
 #include "control/registry.h"
 #include "control/route.h"
 
@@ -19,6 +22,7 @@ enum operation {
 	LIST_NODES, SHOW_NODE, REMOVE_NODE, SHOW_STATE, ASSIGN, LIST_IMAGES, SHOW_STATUS, SHOW_DEFAULT, SET_DEFAULT,
 	LIST_TOKENS, MAKE_TOKEN, REVOKE_TOKEN, LIST_OPERATORS, ADD_OPERATOR, REMOVE_OPERATOR,
 	LIST_ENROLMENTS, APPROVE, REJECT, LIST_ALLOWED, ALLOW, SHOW_SETTINGS, SET_SETTINGS, LIST_AUDIT, LIST_EVENTS,
+	LIST_ORDERS, GIVE_ORDER,
 };
 
 static const struct route routes[] = {
@@ -27,6 +31,8 @@ static const struct route routes[] = {
 	{ "DELETE", "/v1/nodes/{}", REMOVE_NODE },
 	{ "GET", "/v1/nodes/{}/state", SHOW_STATE },
 	{ "PUT", "/v1/nodes/{}/assignment", ASSIGN },
+	{ "GET", "/v1/nodes/{}/orders", LIST_ORDERS },
+	{ "POST", "/v1/nodes/{}/orders", GIVE_ORDER },
 	{ "GET", "/v1/images", LIST_IMAGES },
 	{ "GET", "/v1/status", SHOW_STATUS },
 	{ "GET", "/v1/default-assignment", SHOW_DEFAULT },
@@ -77,6 +83,8 @@ static const struct right {
 	[SET_SETTINGS] = { MAY_ADMINISTER, "change settings" },
 	[LIST_AUDIT] = { MAY_AUDIT, NULL },
 	[LIST_EVENTS] = { MAY_SEE, NULL },
+	[LIST_ORDERS] = { MAY_SEE, NULL },
+	[GIVE_ORDER] = { MAY_OPERATE, "give an order to node" },
 };
 
 static void answer_json(struct http_answer *answer, json_t *json)
@@ -117,18 +125,27 @@ static json_t *describe_progress(const struct node *node)
 			 left < 0 ? json_null() : json_integer((json_int_t)left));
 }
 
+static int64_t steady_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /* What a list shows of a node. */
 static json_t *summarize(const struct node *node)
 {
 	const struct assignment *a = &node->assignment;
 
-	return json_pack("{ss so so so sI ss so so so so so so sI so}", "id", node->id, "name", text_or_null(assignment_host_name(a)),
+	return json_pack("{ss so so so sI ss so so so so so so sI so ss sI ss so}", "id", node->id, "name", text_or_null(assignment_host_name(a)),
 			 "os", text_or_null(a->os), "app", text_or_null(a->app), "assignment", (json_int_t)a->number, "state",
 			 node_state(node), "stage", text_or_null(node->booted_once ? node->boot.stage : ""), "error",
 			 text_or_null(node->waiting ? node->waiting_for : node->boot.error), "booted_at",
 			 time_or_null(node->booted_once ? node->boot.started : 0), "last_seen", time_or_null(node->last_seen),
 			 "address", text_or_null(node->address), "since", time_or_null(node->since), "boot_assignment",
-			 (json_int_t)(node->booted_once ? node->boot.assignment : 0), "progress", describe_progress(node));
+			 (json_int_t)(node->booted_once ? node->boot.assignment : 0), "progress", describe_progress(node), "life", life_name(node->life.state), "life_since", (json_int_t)node->life_since,
+			 "life_reason", node->life_reason, "agent", operator_describe_agent(node, steady_ms()));
 }
 
 static json_t *list_nodes(const struct control *control)
@@ -180,19 +197,30 @@ static json_t *describe_repository(const struct control *control, int64_t now)
 			 text_or_null(catalogue_left_out(control->catalogue)), "renewal", repository, "roles", roles);
 }
 
+static void count_life(json_t *lives, const struct node *node)
+{
+	const char *name = life_name(node->life.state);
+	json_t *count = json_object_get(lives, name);
+
+	json_object_set_new(lives, name, json_integer(json_integer_value(count) + 1));
+}
+
 static json_t *show_status(const struct control *control, int64_t now)
 {
 	json_t *states = json_pack("{si si si si}", "waiting", 0, "booting", 0, "booted", 0, "failed", 0);
+	json_t *lives = json_object();
 	uint64_t waiting = 0;
 
 	for (size_t i = 0; i < fleet_count(control->fleet); i++) {
 		json_t *count = json_object_get(states, node_state(fleet_node(control->fleet, i)));
 
 		json_integer_set(count, json_integer_value(count) + 1);
+		count_life(lives, fleet_node(control->fleet, i));
 	}
 	store_count_enrolments(control->store, &waiting);
-	return json_pack("{sI sI so sI so so sI}", "started", (json_int_t)control->started, "nodes",
-			 (json_int_t)fleet_count(control->fleet), "states", states, "images",
+	return json_pack("{sI sI so so so sI so so sI}", "started", (json_int_t)control->started, "nodes",
+			 (json_int_t)fleet_count(control->fleet), "states", states, "lives", lives, "monitor", monitor_describe(control->monitor),
+			 "images",
 			 (json_int_t)catalogue_images(control->catalogue)->count, "repository",
 			 describe_repository(control, now), "default_assignment", describe_default(control), "enrolments",
 			 (json_int_t)waiting);
@@ -247,6 +275,7 @@ static void show_node(struct control *control, const char *text, struct http_ans
 	json_object_set_new(all, "stage1_version", text_or_null(node->stage1_version));
 	json_object_set(all, "inventory", node->inventory);
 	json_object_set(all, "slots", node->slots);
+	json_object_set_new(all, "measures", operator_describe_measures(node));
 	json_object_set_new(all, "starts", describe_starts(node));
 	json_object_set_new(all, "identity", describe_identity(&node->identity));
 	json_object_set_new(all, "assignment", node->assignment.os[0] ? assignment_describe(&node->assignment) : json_null());
@@ -342,6 +371,7 @@ static void look(struct control *control, int operation, const char *argument, c
 	case SHOW_SETTINGS: answer_json(answer, registry_describe_settings(control)); break;
 	case LIST_AUDIT: operator_list_log(control, STORE_AUDIT, "audit", call, answer); break;
 	case LIST_EVENTS: operator_list_log(control, STORE_EVENTS, "events", call, answer); break;
+	case LIST_ORDERS: operator_list_orders(control, argument, call, answer); break;
 	}
 }
 
@@ -360,6 +390,7 @@ static void change(struct control *control, int operation, const char *argument,
 	case REMOVE_NODE: operator_remove_node(control, argument, now, answer); break;
 	case ALLOW: operator_allow(control, body, now, answer); break;
 	case SET_SETTINGS: operator_set(control, body, answer); break;
+	case GIVE_ORDER: operator_order(control, argument, body, now, answer); break;
 	}
 }
 

@@ -8,6 +8,8 @@
 #include "control/cli.h"
 #include "control/state.h"
 
+#define WAIT_HELP "  --wait SECONDS          how long to wait for its answer (default 15; 0: not at all)\n" \
+	"Exit status 1 when it was refused or failed, 4 when there is no answer yet.\n"
 #define ASSIGNMENT_HELP                                                                                          \
 	"  --os NAME[@VERSION]     OS image; without a version, the newest at each boot\n"                      \
 	"  --app NAME[@VERSION]    application image, adapted to that OS\n"                                     \
@@ -59,6 +61,15 @@ static const struct command {
 	  "  --mac ADDRESS           one of its network addresses\n"
 	  "  --note TEXT             for people\n"
 	  "  --remove                take it off the list; a server that has enrolled stays\n", cli_node_allow },
+	{ "node notice", "NODE TEXT... [--wait SECONDS]", "write to who is logged in on a node",
+	  "Writes TEXT to every terminal of NODE, and runs its notice hook.\n\n" WAIT_HELP, cli_node_notice },
+	{ "node logout", "NODE [--user USER] [--wait SECONDS]", "end log-ins on a node",
+	  "Ends the sessions of USER, or of everybody, on NODE.\n\n" WAIT_HELP, cli_node_logout },
+	{ "node run", "NODE ACTION [option]...", "run an action that the OS image offers",
+	  "Runs /usr/lib/repave/actions/ACTION on NODE, and prints the last line that it wrote.\n\n"
+	  "  --argument NAME=VALUE   one that the action declares; may be repeated\n" WAIT_HELP, cli_node_run },
+	{ "node orders", "NODE [--json]", "list the orders that a node was given", "Shows the newest 50, with the agent's answers.\n",
+	  cli_node_orders },
 	{ "token create", "[option]...", "make a join token",
 	  "Prints a new join token, once: the control unit keeps only its SHA-256. The token of the boot media, join-token in\n"
 	  "the state folder, isn't among these.\n\n"
@@ -80,7 +91,8 @@ static const struct command {
 	  "  enrol=token             a good join token is enough to enrol (default)\n"
 	  "  enrol=approve           every server waits for `repave node approve`, unless it is on the allow list\n"
 	  "  clone_seconds=N         a known server gets another identity once its former one was silent for so long\n"
-	  "                          (default 60)\n", cli_settings },
+	  "                          (default 60)\n"
+	  "  interval=N              seconds between two statuses of an agent, 1 to 300 (default 5)\n", cli_settings },
 	{ "event list", "[option]...", "show what happened",
 	  "Shows the last 50 events.\n\n"
 	  "  --follow                go on with new ones; ends with ^C\n"

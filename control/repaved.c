@@ -13,19 +13,29 @@
 #include "common/bytes.h"
 #include "common/log.h"
 #include "control/access.h"
+#include "control/agent-api.h"
 #include "control/chores.h"
 #include "control/control.h"
+#include "control/holds.h"
 #include "control/http-server.h"
 #include "control/listener.h"
 #include "control/keeper.h"
+#include "control/monitor.h"
 #include "control/node-api.h"
 #include "control/operator-api.h"
 #include "control/options.h"
+#include "control/orders.h"
 #include "control/registry.h"
 #include "control/repository.h"
 #include "control/state.h"
 #include "control/trust.h"
 #include "signing/key-file.h"
+
+#define NODE_CONNECTIONS_MOST 30000u
+/* Nodes behind one address translator share it, so this bounds a fault, not a user. */
+#define NODE_CONNECTIONS_OF_ADDRESS_MOST 2000u
+#define NODE_CONNECTION_BYTES 6144u
+#define FILES_MOST 65536u
 
 /* Bound sockets that no server has taken over; else -1. */
 struct sockets {
@@ -101,6 +111,8 @@ static int load_store(struct daemon *daemon, const struct options *options)
 		r = fleet_load(daemon->control.store, &daemon->control.fleet);
 	if (!r)
 		r = registry_load_settings(&daemon->control);
+	if (!r)
+		r = orders_load(&daemon->control);
 	if (!r)
 		r = chores_start(path, &daemon->chores);
 	free(path);
@@ -205,6 +217,13 @@ static int start(int *fd, unsigned threads, const struct tls *tls, bool asks_cer
 		 struct http_server **ret_server)
 {
 	struct http_server_options options = { .listen_fd = *fd, .threads = threads };
+
+	/* Each server of the fleet holds one connection; a small one, for there are thousands. */
+	if (asks_certificate) {
+		options.connections_most = NODE_CONNECTIONS_MOST;
+		options.connections_of_address_most = NODE_CONNECTIONS_OF_ADDRESS_MOST;
+		options.memory_of_connection = NODE_CONNECTION_BYTES;
+	}
 	int r;
 
 	if (tls) {
@@ -223,8 +242,8 @@ static int start(int *fd, unsigned threads, const struct tls *tls, bool asks_cer
 
 static int start_servers(struct daemon *daemon, const struct options *options)
 {
-	struct http_service nodes = { .admit = node_api_admit, .answer = node_api_answer, .context = &daemon->control,
-				      .body_most = NODE_BODY_MOST };
+	struct http_service nodes = { .admit = node_api_admit, .answer = node_api_answer, .dropped = agent_api_dropped,
+				      .context = &daemon->control, .body_most = NODE_BODY_MOST };
 	struct http_service files = { .admit = repository_admit, .answer = repository_answer,
 				      .context = &daemon->repository };
 	struct http_service operator = { .answer = operator_api_answer, .context = &daemon->control,
@@ -258,7 +277,10 @@ static void stop(struct daemon *daemon)
 	http_server_stop(daemon->operator);
 	http_server_stop(daemon->remote);
 	http_server_stop(daemon->files);
+	monitor_stop(daemon->control.monitor);
+	holds_end(daemon->control.holds);
 	http_server_stop(daemon->nodes);
+	holds_free(daemon->control.holds);
 	if (daemon->operator || daemon->sockets.operator >= 0)
 		unlink(daemon->socket_path);
 	close_socket(daemon->sockets.operator);
@@ -292,7 +314,7 @@ static void allow_many_files(void)
 	struct rlimit files;
 
 	if (!getrlimit(RLIMIT_NOFILE, &files) && files.rlim_cur < files.rlim_max) {
-		files.rlim_cur = files.rlim_max < 16384 ? files.rlim_max : 16384;
+		files.rlim_cur = files.rlim_max < FILES_MOST ? files.rlim_max : FILES_MOST;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
 }
@@ -325,7 +347,11 @@ int main(int argc, char *argv[])
 		r = watch_repository(&daemon, &options);
 	daemon.control.started = time(NULL);
 	if (!r)
+		r = holds_start(&daemon.control.holds);
+	if (!r)
 		r = start_servers(&daemon, &options);
+	if (!r)
+		r = monitor_start(&daemon.control, &daemon.control.monitor);
 	if (!r)
 		r = keeper_start(daemon.control.keeper);
 	if (!r) {

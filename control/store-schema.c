@@ -8,7 +8,7 @@
 #include "common/log.h"
 #include "control/store-sqlite.h"
 
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 
 /* As version 2 had them. */
 static const char schema_2[] =
@@ -50,6 +50,18 @@ static const char from_2[] =
 	"CREATE TABLE events (sequence INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, node TEXT NOT NULL,"
 	" severity INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, data JSON NOT NULL);"
 	"CREATE INDEX events_by_node ON events (node, sequence);";
+
+static const char from_3_channel[] =
+	"ALTER TABLE nodes ADD COLUMN life TEXT NOT NULL DEFAULT 'enrolled';"
+	"ALTER TABLE nodes ADD COLUMN life_before TEXT NOT NULL DEFAULT 'enrolled';"
+	"ALTER TABLE nodes ADD COLUMN life_since INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE nodes ADD COLUMN life_reason TEXT NOT NULL DEFAULT '';"
+	"CREATE TABLE channels (node TEXT PRIMARY KEY, boot_id TEXT NOT NULL, alarms INTEGER NOT NULL, lost INTEGER NOT NULL)"
+	" WITHOUT ROWID;"
+	"CREATE TABLE orders (node TEXT NOT NULL, number INTEGER NOT NULL, action TEXT NOT NULL, arguments JSON NOT NULL,"
+	" boot_id TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL, state TEXT NOT NULL, ended INTEGER NOT NULL,"
+	" text TEXT NOT NULL, PRIMARY KEY (node, number)) WITHOUT ROWID;"
+	"CREATE INDEX orders_by_state ON orders (state);";
 
 static int read_version(struct store *store, int *ret_version)
 {
@@ -93,7 +105,9 @@ static int migrate(struct store *store, int version)
 	if (!r && version == 1)
 		r = sql_run(store, from_1, "make its tables");
 	if (!r)
-		r = sql_run(store, from_2, "make its tables");
+		r = version < 3 ? sql_run(store, from_2, "make its tables") : 0;
+	if (!r)
+		r = sql_run(store, from_3_channel, "make its tables");
 	if (!r)
 		r = sql_run(store, set_version, "make its tables");
 	if (!r)

@@ -191,7 +191,8 @@ int store_put_node(struct store *store, const struct node *node)
 
 int store_remove_node(struct store *store, const char *node_id)
 {
-	static const char *const statements[] = { "DELETE FROM boots WHERE node = ?1", "DELETE FROM nodes WHERE id = ?1" };
+	static const char *const statements[] = { "DELETE FROM boots WHERE node = ?1", "DELETE FROM channels WHERE node = ?1",
+						    "DELETE FROM orders WHERE node = ?1", "DELETE FROM nodes WHERE id = ?1" };
 	sqlite3_stmt *remove;
 	int r = 0;
 
@@ -342,6 +343,20 @@ static int identity_of_row(sqlite3_stmt *row, int first, struct identity *identi
 	return 0;
 }
 
+/* Its columns from `first` on. */
+static int life_of_row(sqlite3_stmt *row, int first, struct node *node)
+{
+	char state[16], before[16];
+
+	if (sql_text(row, first, state, sizeof state - 1) < 0 || life_parse(state, &node->life.state) < 0 ||
+	    sql_text(row, first + 1, before, sizeof before - 1) < 0 || life_parse(before, &node->life.before) < 0)
+		return -EIO;
+	node->life_since = sqlite3_column_int64(row, first + 2);
+	if (!node->life_since)
+		node->life_since = node->enrolled;
+	return sql_text(row, first + 3, node->life_reason, LIFE_REASON_MOST);
+}
+
 static struct node *node_of_row(sqlite3_stmt *row)
 {
 	char id[NODE_ID_SIZE + 1];
@@ -351,7 +366,7 @@ static struct node *node_of_row(sqlite3_stmt *row)
 	if (sql_text(row, 0, id, NODE_ID_SIZE) < 0 || !node_id_valid(id) || !(node = node_new(id)))
 		goto damaged;
 	node->enrolled = sqlite3_column_int64(row, 1);
-	if (identity_of_row(row, 8, &node->identity) < 0)
+	if (identity_of_row(row, 8, &node->identity) < 0 || life_of_row(row, 15, node) < 0)
 		goto damaged;
 	json_decref(node->inventory);
 	json_decref(node->slots);
@@ -377,7 +392,8 @@ int store_each_node(struct store *store, int (*each)(void *context, struct node 
 	sqlite3_stmt *all;
 	int step, r = sql_prepare(store,
 			      "SELECT id, enrolled, address, stage1_version, inventory, slots, assignment, starts,"
-			      " key, issued, way, serial, macs, agent_key, agent_nonce FROM nodes ORDER BY id",
+			      " key, issued, way, serial, macs, agent_key, agent_nonce, life, life_before, life_since, life_reason"
+			      " FROM nodes ORDER BY id",
 			      &all);
 
 	if (r < 0)

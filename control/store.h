@@ -44,6 +44,23 @@ int store_remove_node(struct store *store, const char *node_id);
 int store_put_boot(struct store *store, const char *node_id, const struct boot *boot, unsigned keep);
 /* How many of the node's boots that are kept had their system started for this assignment. 0 or -EIO. */
 int store_count_starts(struct store *store, const char *node_id, uint64_t assignment, uint64_t *ret_count);
+/* Of a node that is stored: its life. 0 or -EIO. */
+int store_put_life(struct store *store, const struct node *node);
+/* What its agent was acknowledged; all 0 when nothing was. 0 or -EIO. */
+int store_put_channel(struct store *store, const char *node_id, const struct channel *channel);
+int store_get_channel(struct store *store, const char *node_id, struct channel *ret_channel);
+
+/* Adds an order, and forgets all but the newest `keep` of that node which ended. 0 or -EIO. */
+int store_add_order(struct store *store, const char *node_id, const struct order *order, unsigned keep);
+/* 0; -ENOENT: no such order, or it was answered before; -EIO. */
+int store_end_order(struct store *store, const char *node_id, uint64_t number, enum order_state state, const char *text, int64_t now);
+/* Calls `each`, which takes the order over, for every one that didn't end, ordered by node and number. */
+int store_each_order(struct store *store, int (*each)(void *context, const char *node_id, struct order *order), void *context);
+/* 0 for a node without any. 0 or -EIO. */
+int store_last_order(struct store *store, const char *node_id, uint64_t *ret_number);
+/* The newest `most` of a node, or only `number` unless that is 0: JSON objects as in docs/openapi.yaml; a new reference. 0 or -EIO. */
+int store_list_orders(struct store *store, const char *node_id, uint64_t number, unsigned most, json_t **ret_list);
+
 /* A named JSON object; NULL removes it. 0 or -EIO. */
 int store_put_setting(struct store *store, const char *name, const json_t *value);
 /* A new reference; `*ret_value` NULL when there is none. 0 or -EIO. */
