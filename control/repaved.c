@@ -21,6 +21,7 @@
 #include "control/node-api.h"
 #include "control/operator-api.h"
 #include "control/options.h"
+#include "control/power.h"
 #include "control/registry.h"
 #include "control/repository.h"
 #include "control/state.h"
@@ -266,6 +267,7 @@ static void stop(struct daemon *daemon)
 	close_socket(daemon->sockets.files);
 	close_socket(daemon->sockets.nodes);
 	free(daemon->socket_path);
+	power_free(daemon->control.power);
 	keeper_free(daemon->control.keeper);
 	catalogue_free(daemon->control.catalogue);
 	chores_stop(daemon->chores);
@@ -324,6 +326,8 @@ int main(int argc, char *argv[])
 	if (!r)
 		r = watch_repository(&daemon, &options);
 	daemon.control.started = time(NULL);
+	if (!r)
+		r = power_new(&daemon.control, options.state, "ipmitool", &daemon.control.power);
 	if (!r)
 		r = start_servers(&daemon, &options);
 	if (!r)

@@ -8,7 +8,7 @@
 #include "common/log.h"
 #include "control/store-sqlite.h"
 
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 
 /* As version 2 had them. */
 static const char schema_2[] =
@@ -51,6 +51,16 @@ static const char from_2[] =
 	" severity INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, data JSON NOT NULL);"
 	"CREATE INDEX events_by_node ON events (node, sequence);";
 
+/* The password is in `sealed`, as control/sealed.h draws it. */
+static const char from_3_power[] =
+	"CREATE TABLE power (node TEXT PRIMARY KEY REFERENCES nodes(id), driver TEXT NOT NULL, host TEXT NOT NULL, port INTEGER NOT NULL,"
+	" user TEXT NOT NULL, cipher INTEGER NOT NULL, system TEXT NOT NULL, fingerprint TEXT NOT NULL, ca TEXT NOT NULL,"
+	" timeout INTEGER NOT NULL, changed INTEGER NOT NULL, refused INTEGER NOT NULL, sealed TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE power_jobs (job INTEGER PRIMARY KEY, node TEXT NOT NULL REFERENCES nodes(id), action TEXT NOT NULL,"
+	" started INTEGER NOT NULL, ended INTEGER NOT NULL, state TEXT NOT NULL, failed BOOLEAN NOT NULL, text TEXT NOT NULL);"
+	"CREATE INDEX power_jobs_by_node ON power_jobs (node, job);"
+	"CREATE INDEX power_jobs_open ON power_jobs (ended) WHERE ended = 0;";
+
 static int read_version(struct store *store, int *ret_version)
 {
 	sqlite3_stmt *query;
@@ -92,8 +102,10 @@ static int migrate(struct store *store, int version)
 		r = sql_run(store, schema_2, "make its tables");
 	if (!r && version == 1)
 		r = sql_run(store, from_1, "make its tables");
-	if (!r)
+	if (!r && version < 3)
 		r = sql_run(store, from_2, "make its tables");
+	if (!r)
+		r = sql_run(store, from_3_power, "make its tables");
 	if (!r)
 		r = sql_run(store, set_version, "make its tables");
 	if (!r)
