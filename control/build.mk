@@ -64,3 +64,15 @@ unit-tests += control-renewal-test
 control-renewal-test-src := control/test/renewal-test.c control/renewal.c control/names.c $(signing-verify) $(common-core)
 control-renewal-test-libs := $(signing-verify-libs)
 script-tests += control/test/repository-kept
+
+unit-tests += control-power-test
+control-power-test-src := control/test/power-test.c control/power-job.c control/power-text.c control/power-record.c control/sealed.c \
+	control/names.c $(common-core)
+control-power-test-libs := -lsodium -ljansson
+fuzz-targets += control-power-text control-power-config
+control-power-text-src := control/fuzz/power-text.c control/power-text.c control/power-record.c control/names.c $(common-core)
+control-power-text-libs := -ljansson
+control-power-text-corpus := control/fuzz/corpus/power-text
+control-power-config-src := control/fuzz/power-config.c control/power-record.c control/names.c $(common-core)
+control-power-config-libs := -ljansson
+control-power-config-corpus := control/fuzz/corpus/power-config

@@ -14,7 +14,8 @@
 #include "control/cli.h"
 #include "control/power-record.h"
 
-#define ASK_EVERY_MS 300
+#define ASK_FIRST_MS 50 /* twice as long each time, up to */
+#define ASK_MOST_MS 800
 
 /* Calls for a node; the answer is the caller's. */
 static int call_node(const struct cli *cli, const char *method, const char *node, const char *rest, const json_t *body, json_t **ret_answer)
@@ -158,7 +159,7 @@ static int forget(const struct cli *cli, int argc, char *argv[])
 /* Asks until the job is over; `job` is replaced. */
 static int wait_for(const struct cli *cli, json_t **job)
 {
-	const struct timespec pause = { .tv_nsec = ASK_EVERY_MS * 1000000L };
+	long pause = ASK_FIRST_MS;
 	char path[64];
 	int r = CLI_OK;
 
@@ -166,7 +167,8 @@ static int wait_for(const struct cli *cli, json_t **job)
 	while (r == CLI_OK && !strcmp(cli_text(*job, "result"), "running")) {
 		json_t *next = NULL;
 
-		nanosleep(&pause, NULL);
+		nanosleep(&(struct timespec){ .tv_nsec = pause * 1000000L }, NULL);
+		pause = pause < ASK_MOST_MS ? 2 * pause : pause;
 		r = cli_call(cli, "GET", path, NULL, &next);
 		if (r == CLI_OK) {
 			json_decref(*job);

@@ -50,12 +50,14 @@ static bool may_pass(int error)
 /* Looks until the state is `wanted`. */
 static int wait_for(struct progress *p, enum power_state wanted)
 {
+	bool seen = false; /* the last look may have had no time */
 	int r;
 
 	for (;;) {
 		r = p->driver->look(p->line, &p->state);
 		if (!r && p->state == wanted)
 			return 0;
+		seen |= r == 0;
 		if (r < 0 && !may_pass(r))
 			return r;
 		if (!power_pause(p->work, LOOK_EVERY))
@@ -63,7 +65,7 @@ static int wait_for(struct progress *p, enum power_state wanted)
 	}
 	if (atomic_load(p->work->ending))
 		return -ECANCELED;
-	if (!r)
+	if (seen)
 		refused(p->work->error, "the BMC took the command, and still says that the server is %s after %u s", power_state_name(p->state),
 			p->work->config->timeout);
 	return -ETIMEDOUT;

@@ -8,7 +8,7 @@
 
 #include "common/json.h"
 
-#define TIMEOUT_LEAST 5u
+#define TIMEOUT_LEAST 3u
 #define TIMEOUT_MOST 600u
 #define TIMEOUT_DEFAULT 60u
 #define HOST_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-"

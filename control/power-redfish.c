@@ -19,6 +19,7 @@
 #define ANSWER_MOST (256u * 1024)
 #define CONNECT_MS 10000L
 #define CALL_MS 20000
+#define CLOSE_MS 3000 /* must not hold up the work's end for long */
 #define TOKEN_MOST 1024u
 
 struct line {
@@ -26,6 +27,7 @@ struct line {
 	CURL *curl;
 	int ca;                          /* memfd; -1 without */
 	char url[POWER_HOST_MOST + 32];  /* https://HOST:PORT */
+	bool closing;                    /* the work's time may be over */
 	bool basic;                      /* sends user and password with each request */
 	char token[TOKEN_MOST + 20];     /* "X-Auth-Token: …"; "" without a session */
 	struct redfish_path session, systems, system;
@@ -64,7 +66,7 @@ static int check_end(void *context, curl_off_t a, curl_off_t b, curl_off_t c, cu
 	const struct line *line = context;
 
 	(void)a, (void)b, (void)c, (void)d;
-	return power_left(line->work) == 0;
+	return line->closing ? atomic_load(line->work->ending) : power_left(line->work) == 0;
 }
 
 /* Whether the certificate is the pinned one. */
@@ -187,7 +189,7 @@ static int explain(struct line *line, CURLcode code)
 /* `body` NULL: GET, or DELETE. The status, or -errno with a sentence when no answer came. */
 static int perform(struct line *line, const char *method, const char *path, const char *body, int64_t most, bool authenticate)
 {
-	int64_t left = power_left(line->work);
+	int64_t left = line->closing ? CLOSE_MS : power_left(line->work);
 	struct curl_slist *headers = NULL;
 	char url[sizeof line->url + sizeof line->system.text];
 	long status = 0;
@@ -265,9 +267,10 @@ static void close_line(void *context)
 {
 	struct line *line = context;
 
-	/* BMCs have few sessions. This must not hold up the work's end for long; an old one ends by itself. */
-	if (line->session.text[0] && line->token[0])
-		perform(line, "DELETE", line->session.text, NULL, 3000, true);
+	/* BMCs have few sessions. One that can't be closed ends by itself, after half an hour or so. */
+	line->closing = true;
+	if (line->session.text[0] && line->token[0] && !atomic_load(line->work->ending))
+		perform(line, "DELETE", line->session.text, NULL, CLOSE_MS, true);
 	curl_easy_cleanup(line->curl);
 	if (line->ca >= 0)
 		close(line->ca);

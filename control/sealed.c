@@ -61,9 +61,10 @@ int sealing_key_load(const char *path, struct sealing_key *ret_key)
 
 	if (r < 0)
 		return log_error(r, "can't read %s", path);
-	if (info.st_mode & 077)
-		return log_error(-EACCES, "%s may be read by others; whoever did knows the passwords that it seals: set those anew, and chmod 600 it",
-				 path);
+	if (info.st_mode & 077) {
+		log_error(0, "%s may be read by others; set the passwords that it seals anew if somebody did, and chmod 600 it", path);
+		return -EACCES;
+	}
 	if (sodium_init() < 0)
 		return log_error(-EIO, "can't start libsodium");
 	r = file_load(path, 4096, &text);
@@ -72,7 +73,7 @@ int sealing_key_load(const char *path, struct sealing_key *ret_key)
 	if (text.size && text.data[text.size - 1] == '\n')
 		text.data[--text.size] = 0;
 	if (text.size != 2 * KEY_BYTES || hex_parse((const char *)text.data, ret_key->bytes, KEY_BYTES) < 0)
-		r = log_error(-EINVAL, "%s must hold %u hexadecimal digits; put it back from a backup", path, 2 * KEY_BYTES);
+		r = (log_error(0, "%s must hold %u hexadecimal digits; put it back from a backup", path, 2 * KEY_BYTES), -EINVAL);
 	else
 		name_key(ret_key);
 	explicit_bzero(text.data, text.size);

@@ -287,12 +287,12 @@ class RedfishHandler(http.server.BaseHTTPRequestHandler):
         """True when the fault of the day was shown in place of an answer."""
         mode = self.bmc.mode
         if mode == "slow":
-            time.sleep(0.4)
+            time.sleep(0.2)
         elif mode == "hang":
             time.sleep(30)
         elif mode == "redirect":
             self.send(307, {}, [("Location", f"https://127.0.0.1:{self.bmc.elsewhere}{self.path}")])
-        elif mode == "malformed" and self.path != "/redfish/v1/":
+        elif mode == "malformed" and self.command == "GET":
             self.send_response(200)
             self.send_header("Content-Length", "9")
             self.end_headers()
@@ -304,7 +304,7 @@ class RedfishHandler(http.server.BaseHTTPRequestHandler):
                 self.wfile.write(b" " * 65536)
         elif mode == "error":
             self.send(500, {"error": {"@Message.ExtendedInfo": [{"Message": "fan\nforged: line \u001b[31m"}]}})
-        return mode in ("redirect", "oversized", "error") or (mode == "malformed" and self.path != "/redfish/v1/")
+        return mode in ("redirect", "oversized", "error") or (mode == "malformed" and self.command == "GET")
 
     def handle_one(self, method, body):
         bmc = self.bmc
