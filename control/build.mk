@@ -1,24 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-control-api := control/names.c control/life.c control/live.c control/agent-status.c control/order.c control/starts.c control/assignment.c control/node-request.c control/resolve.c control/model.c \
-	common/http-text.c
-control-store := control/store-sqlite.c control/store-schema.c control/store-backup.c control/store-records.c control/store-channel.c control/records.c
-control-state := control/state.c control/pki.c control/csr.c control/secret.c $(control-store)
+control-api := control/names.c control/life.c control/live.c control/agent-status.c control/order.c control/starts.c \
+	control/assignment.c control/node-request.c control/resolve.c control/model.c common/http-text.c
+control-store := control/store-sqlite.c control/store-schema.c control/store-backup.c control/store-records.c \
+	control/store-channel.c control/records.c
 control-core := $(control-api) control/fleet.c control/identity.c control/registry.c control/throttle.c control/access.c \
-	control/operator-identity.c control/operator-orders.c control/chores.c control/served.c control/catalogue.c control/renewal.c \
-	control/online-keys.c control/keeper.c control/control.c control/route.c control/node-api.c \
+	control/operator-identity.c control/operator-orders.c control/chores.c control/served.c control/catalogue.c \
+	control/renewal.c control/online-keys.c control/keeper.c control/control.c control/route.c control/node-api.c \
 	control/lifecycle.c control/holds.c control/orders.c control/agent-api.c control/monitor.c \
 	control/operator-api.c control/repository.c control/http-server.c control/listener.c
+control-cli := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c control/cli-watch.c control/watch.c \
+	control/cli-identity.c control/cli-journal.c control/cli-orders.c
+
+# Power
+control-store += control/store-power.c control/power-record.c
+control-core += control/operator-power.c
+control-power := control/power.c control/power-job.c control/power-ipmi.c control/power-redfish.c control/power-text.c
+control-cli += control/cli-power.c
+
+control-state := control/state.c control/pki.c control/csr.c control/secret.c control/sealed.c $(control-store)
 control-pki-libs := -lmbedx509 -lmbedcrypto
 
 host-programs += repaved repave
 # The signing side for snapshot and timestamp; the keys of the other roles are elsewhere.
-repaved-src := control/repaved.c control/options.c control/trust.c $(control-core) $(control-state) common/seekable.c $(common-core) \
+repaved-src := control/repaved.c control/options.c control/trust.c $(control-core) $(control-power) $(control-state) common/seekable.c $(common-core) \
 	signing/folder.c $(signing-author) $(signing-verify)
-repaved-libs := -lmicrohttpd -lgnutls -lsqlite3 $(control-pki-libs) $(signing-author-libs) -lpthread
-repave-src := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c control/cli-watch.c control/watch.c \
-	control/cli-identity.c control/cli-journal.c control/cli-orders.c $(control-api) $(control-state) \
-	$(common-core) $(common-http)
-repave-libs := -lcurl -lsqlite3 $(control-pki-libs) -ljansson
+repaved-libs := -lmicrohttpd -lgnutls -lcurl -lsqlite3 $(control-pki-libs) $(signing-author-libs) -lpthread
+repave-src := $(control-cli) $(control-api) $(control-state) $(common-core) $(common-http)
+repave-libs := -lcurl -lsqlite3 $(control-pki-libs) -lsodium -ljansson
 
 # The developer's fleet: made once, kept until clean. Boot media carry its CA and token, so a newer program must not
 # make it anew: order-only.
@@ -30,6 +38,7 @@ all-outputs += $(B)/fleet/ca.pem
 
 script-tests += control/test/repaved-works control/test/watch-works control/test/identity-works control/test/agent-channel-works
 test-unit-needs += $(B)/target/agent $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
+script-tests += control/test/power-works
 
 unit-tests += control-life-test
 control-life-test-src := control/test/life-test.c control/life.c
@@ -69,3 +78,15 @@ unit-tests += control-renewal-test
 control-renewal-test-src := control/test/renewal-test.c control/renewal.c control/names.c $(signing-verify) $(common-core)
 control-renewal-test-libs := $(signing-verify-libs)
 script-tests += control/test/repository-kept
+
+unit-tests += control-power-test
+control-power-test-src := control/test/power-test.c control/power-job.c control/power-text.c control/power-record.c control/sealed.c \
+	control/names.c $(common-core)
+control-power-test-libs := -lsodium -ljansson
+fuzz-targets += control-power-text control-power-config
+control-power-text-src := control/fuzz/power-text.c control/power-text.c control/power-record.c control/names.c $(common-core)
+control-power-text-libs := -ljansson
+control-power-text-corpus := control/fuzz/corpus/power-text
+control-power-config-src := control/fuzz/power-config.c control/power-record.c control/names.c $(common-core)
+control-power-config-libs := -ljansson
+control-power-config-corpus := control/fuzz/corpus/power-config

@@ -60,6 +60,7 @@ int cli_node_approve(const struct cli *cli, int argc, char *argv[]);
 int cli_node_remove(const struct cli *cli, int argc, char *argv[]);
 int cli_node_reject(const struct cli *cli, int argc, char *argv[]);
 int cli_node_allow(const struct cli *cli, int argc, char *argv[]);
+int cli_node_power(const struct cli *cli, int argc, char *argv[]);
 int cli_token_create(const struct cli *cli, int argc, char *argv[]);
 int cli_token_list(const struct cli *cli, int argc, char *argv[]);
 int cli_token_revoke(const struct cli *cli, int argc, char *argv[]);

@@ -23,6 +23,8 @@ struct settings {
 	int64_t interval; /* seconds between two statuses of an agent */
 };
 
+struct power;
+
 struct control {
 	pthread_mutex_t lock; /* of fleet, store, settings and catalogue */
 	struct fleet *fleet;
@@ -35,6 +37,7 @@ struct control {
 	struct holds *holds;
 	struct monitor *monitor;
 	int64_t round_ms; /* the monitor's clock: control/monitor.h */
+	struct power *power;
 	char join_token[JOIN_TOKEN_SIZE + 1]; /* of the boot media */
 	int64_t started; /* seconds since 1970 */
 };

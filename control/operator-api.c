@@ -15,6 +15,7 @@
 #include "control/monitor.h"
 #include "control/operator-identity.h"
 #include "control/operator-orders.h"
+#include "control/operator-power.h"
 #include "control/registry.h"
 #include "control/route.h"
 
@@ -23,6 +24,7 @@ enum operation {
 	LIST_TOKENS, MAKE_TOKEN, REVOKE_TOKEN, LIST_OPERATORS, ADD_OPERATOR, REMOVE_OPERATOR,
 	LIST_ENROLMENTS, APPROVE, REJECT, LIST_ALLOWED, ALLOW, SHOW_SETTINGS, SET_SETTINGS, LIST_AUDIT, LIST_EVENTS,
 	LIST_ORDERS, GIVE_ORDER,
+	SHOW_POWER, SET_POWER, REMOVE_POWER, START_POWER, SHOW_POWER_JOB,
 };
 
 static const struct route routes[] = {
@@ -52,6 +54,11 @@ static const struct route routes[] = {
 	{ "PUT", "/v1/settings", SET_SETTINGS },
 	{ "GET", "/v1/audit", LIST_AUDIT },
 	{ "GET", "/v1/events", LIST_EVENTS },
+	{ "GET", "/v1/nodes/{}/power", SHOW_POWER },
+	{ "PUT", "/v1/nodes/{}/power", SET_POWER },
+	{ "DELETE", "/v1/nodes/{}/power", REMOVE_POWER },
+	{ "POST", "/v1/nodes/{}/power-jobs", START_POWER },
+	{ "GET", "/v1/power-jobs/{}", SHOW_POWER_JOB },
 };
 
 /* Who may; and in words what a change is, for the audit log. Without words it changes nothing. */
@@ -85,6 +92,11 @@ static const struct right {
 	[LIST_EVENTS] = { MAY_SEE, NULL },
 	[LIST_ORDERS] = { MAY_SEE, NULL },
 	[GIVE_ORDER] = { MAY_OPERATE, "give an order to node" },
+	[SHOW_POWER] = { MAY_SEE, NULL },
+	[SET_POWER] = { MAY_ADMINISTER, "set the power control of node" },
+	[REMOVE_POWER] = { MAY_ADMINISTER, "remove the power control of node" },
+	[START_POWER] = { MAY_OPERATE, "power of node" },
+	[SHOW_POWER_JOB] = { MAY_SEE, NULL },
 };
 
 static void answer_json(struct http_answer *answer, json_t *json)
@@ -372,6 +384,8 @@ static void look(struct control *control, int operation, const char *argument, c
 	case LIST_AUDIT: operator_list_log(control, STORE_AUDIT, "audit", call, answer); break;
 	case LIST_EVENTS: operator_list_log(control, STORE_EVENTS, "events", call, answer); break;
 	case LIST_ORDERS: operator_list_orders(control, argument, call, answer); break;
+	case SHOW_POWER: operator_show_power(control, argument, answer); break;
+	case SHOW_POWER_JOB: operator_show_power_job(control, argument, answer); break;
 	}
 }
 
@@ -391,10 +405,14 @@ static void change(struct control *control, int operation, const char *argument,
 	case ALLOW: operator_allow(control, body, now, answer); break;
 	case SET_SETTINGS: operator_set(control, body, answer); break;
 	case GIVE_ORDER: operator_order(control, argument, body, now, answer); break;
+	case SET_POWER: operator_set_power(control, argument, body, now, answer); break;
+	case REMOVE_POWER: operator_remove_power(control, argument, answer); break;
+	case START_POWER: operator_start_power(control, argument, body, answer); break;
 	}
 }
 
-/* "assign node web1: {…}": of a configuration only the members' names, which hold no secrets. Cut to `ret_what`. */
+/* "assign node web1: {…}": of a configuration only the members' names, which hold no secrets; of a BMC no password, and no certificate,
+ * which is long. Cut to `ret_what`. */
 static void describe_change(const char *words, const char *argument, const json_t *body, char ret_what[ERROR_TEXT])
 {
 	json_t *shown = json_is_object(body) ? json_copy(json_iterable(body)) : NULL, *config = json_object_get(shown, "config");
@@ -407,6 +425,8 @@ static void describe_change(const char *words, const char *argument, const json_
 			json_array_append_new(names, json_string(name));
 		json_object_set(shown, "config", names);
 	}
+	json_object_del(shown, "password");
+	json_object_del(shown, "ca");
 	text = shown ? json_dumps(shown, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) : NULL;
 	snprintf(ret_what, ERROR_TEXT, "%s%s%.64s%s%.250s", words, argument[0] ? " " : "", argument, text ? ": " : "", text ? text : "");
 	free(text);

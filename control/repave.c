@@ -70,6 +70,25 @@ static const struct command {
 	  "  --argument NAME=VALUE   one that the action declares; may be repeated\n" WAIT_HELP, cli_node_run },
 	{ "node orders", "NODE [--json]", "list the orders that a node was given", "Shows the newest 50, with the agent's answers.\n",
 	  cli_node_orders },
+	{ "node power", "ACTION NODE [option]...", "switch a server by its BMC",
+	  "ACTION is one of\n\n"
+	  "  status                  asks whether the server is on\n"
+	  "  on, off                 switches it, and waits until the BMC says so; off is at once, nobody is asked\n"
+	  "  reset                   starts it anew at once (off and on where the BMC has no reset; on if it was off)\n"
+	  "  cycle                   off, and on again after two seconds\n"
+	  "  shutdown                presses the power button, and waits until the system has switched itself off\n"
+	  "  show                    shows how the server's power is controlled, and the last job\n"
+	  "  remove                  forgets that, and the BMC's password\n"
+	  "  set                     says how, with\n\n"
+	  "  --driver ipmi|redfish\n"
+	  "  --address HOST[:PORT]   of the BMC\n"
+	  "  --user NAME             who may switch the server there, better nobody who may do more\n"
+	  "  --password-file FILE    the first line is the password; - reads standard input\n"
+	  "  --bmc-ca FILE           redfish: the CA that signed the BMC's certificate for HOST, in PEM\n"
+	  "  --fingerprint SHA256    redfish: or that certificate's own fingerprint\n"
+	  "  --system PATH           redfish: the system, where the BMC has several\n"
+	  "  --cipher 17|3           ipmi: cipher suite (default 17; 3 for old BMCs)\n"
+	  "  --timeout SECONDS       as long may a job take (default 60)\n", cli_node_power },
 	{ "token create", "[option]...", "make a join token",
 	  "Prints a new join token, once: the control unit keeps only its SHA-256. The token of the boot media, join-token in\n"
 	  "the state folder, isn't among these.\n\n"

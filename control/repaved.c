@@ -25,6 +25,7 @@
 #include "control/operator-api.h"
 #include "control/options.h"
 #include "control/orders.h"
+#include "control/power.h"
 #include "control/registry.h"
 #include "control/repository.h"
 #include "control/state.h"
@@ -288,6 +289,7 @@ static void stop(struct daemon *daemon)
 	close_socket(daemon->sockets.files);
 	close_socket(daemon->sockets.nodes);
 	free(daemon->socket_path);
+	power_free(daemon->control.power);
 	keeper_free(daemon->control.keeper);
 	catalogue_free(daemon->control.catalogue);
 	chores_stop(daemon->chores);
@@ -348,6 +350,8 @@ int main(int argc, char *argv[])
 	daemon.control.started = time(NULL);
 	if (!r)
 		r = holds_start(&daemon.control.holds);
+	if (!r)
+		r = power_new(&daemon.control, options.state, "ipmitool", &daemon.control.power);
 	if (!r)
 		r = start_servers(&daemon, &options);
 	if (!r)

@@ -17,6 +17,7 @@
 #include "common/log.h"
 #include "control/names.h"
 #include "control/pki.h"
+#include "control/sealed.h"
 #include "control/secret.h"
 #include "control/store.h"
 
@@ -24,7 +25,7 @@
 #define YEARS_10 3653u
 #define DAY 86400
 
-static const char *const made_files[] = { "ca.pem", "ca.key", "server.pem", "server.key", "join-token", "repave.db",
+static const char *const made_files[] = { "ca.pem", "ca.key", "server.pem", "server.key", "join-token", SEALING_KEY_FILE, "repave.db",
 					  "repave.db-wal", "repave.db-shm" };
 
 static int path_of(const char *state, const char *name, char **ret_path)
@@ -82,6 +83,18 @@ static int make_token(const char *state)
 	strcpy(text + JOIN_TOKEN_SIZE, "\n");
 	r = store_file(state, "join-token", &data, 0600);
 	explicit_bzero(text, sizeof text);
+	return r;
+}
+
+static int make_sealing_key(const char *state)
+{
+	char *path;
+	int r = path_of(state, SEALING_KEY_FILE, &path);
+
+	if (r < 0)
+		return r;
+	r = sealing_key_make(path);
+	free(path);
 	return r;
 }
 
@@ -164,6 +177,8 @@ int state_make(const char *path, const char *name)
 	r = make_identities(path, name);
 	if (!r)
 		r = make_token(path);
+	if (!r)
+		r = make_sealing_key(path);
 	if (!r)
 		r = make_database(path);
 	if (r < 0)

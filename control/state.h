@@ -4,6 +4,7 @@
  *   ca.pem  ca.key            the fleet's authority
  *   server.pem  server.key    this control unit's identity for the nodes
  *   join-token                what a node shows to enrol
+ *   secret.key                seals the secrets in the database (control/sealed.h)
  *   repave.db                 the fleet
  *   root.json  tuf/           the trusted root of the repository, and what descends from it
  *   control.sock  lock        while repaved runs */
