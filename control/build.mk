@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-control-api := control/names.c control/starts.c control/assignment.c control/node-request.c control/resolve.c control/model.c \
+control-api := control/names.c control/starts.c control/assignment.c control/node-request.c control/resolve.c control/model.c control/groups.c \
 	common/http-text.c
-control-store := control/store-sqlite.c control/store-schema.c control/store-backup.c control/store-records.c control/records.c
+control-store := control/store-sqlite.c control/store-schema.c control/store-backup.c control/store-records.c \
+	control/store-groups.c control/records.c
 control-state := control/state.c control/pki.c control/csr.c control/secret.c $(control-store)
-control-core := $(control-api) control/fleet.c control/identity.c control/registry.c control/throttle.c control/access.c \
+control-core = $(control-api) control/fleet.c control/identity.c control/registry.c control/throttle.c control/access.c \
 	control/operator-identity.c control/chores.c control/served.c control/catalogue.c control/renewal.c \
 	control/online-keys.c control/keeper.c control/control.c control/route.c control/node-api.c \
-	control/operator-api.c control/repository.c control/http-server.c control/listener.c
+	control/operator-api.c control/repository.c control/http-server.c control/listener.c $(control-balancer)
+control-haproxy := control/haproxy.c control/haproxy-config.c
+control-balancer := $(control-haproxy) control/haproxy-socket.c control/balancer.c control/fleet-plan.c \
+	control/operator-balancer.c
 control-pki-libs := -lmbedx509 -lmbedcrypto
 
 host-programs += repaved repave
@@ -15,9 +19,9 @@ repaved-src := control/repaved.c control/options.c control/trust.c $(control-cor
 	signing/folder.c $(signing-author) $(signing-verify)
 repaved-libs := -lmicrohttpd -lgnutls -lsqlite3 $(control-pki-libs) $(signing-author-libs) -lpthread
 repave-src := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c control/cli-watch.c control/watch.c \
-	control/cli-identity.c control/cli-journal.c $(control-api) $(control-state) \
+	control/cli-identity.c control/cli-journal.c control/cli-apply.c control/cli-balancer.c control/fleet-file.c $(control-api) $(control-state) \
 	$(common-core) $(common-http)
-repave-libs := -lcurl -lsqlite3 $(control-pki-libs) -ljansson
+repave-libs := -lcurl -lyaml -lsqlite3 $(control-pki-libs) -ljansson
 
 # The developer's fleet: made once, kept until clean. Boot media carry its CA and token, so a newer program must not
 # make it anew: order-only.
@@ -27,7 +31,7 @@ $(B)/fleet/ca.pem: | $(B)/bin/repave
 
 all-outputs += $(B)/fleet/ca.pem
 
-script-tests += control/test/repaved-works control/test/watch-works control/test/identity-works
+script-tests += control/test/balancer-works control/test/repaved-works control/test/watch-works control/test/identity-works
 test-unit-needs += $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
 
 unit-tests += control-names-test control-fleet-test

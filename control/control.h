@@ -22,6 +22,8 @@ struct settings {
 	int64_t clone_seconds;
 };
 
+struct balancer;
+
 struct control {
 	pthread_mutex_t lock; /* of fleet, store, settings and catalogue */
 	struct fleet *fleet;
@@ -31,6 +33,7 @@ struct control {
 	struct keeper *keeper;
 	struct pki_signer *signer;
 	struct throttle *throttle;
+	struct balancer *balancer;
 	char join_token[JOIN_TOKEN_SIZE + 1]; /* of the boot media */
 	int64_t started; /* seconds since 1970 */
 };

@@ -13,6 +13,7 @@
 #include "common/bytes.h"
 #include "common/log.h"
 #include "control/access.h"
+#include "control/balancer.h"
 #include "control/chores.h"
 #include "control/control.h"
 #include "control/http-server.h"
@@ -101,6 +102,8 @@ static int load_store(struct daemon *daemon, const struct options *options)
 		r = fleet_load(daemon->control.store, &daemon->control.fleet);
 	if (!r)
 		r = registry_load_settings(&daemon->control);
+	if (!r)
+		r = balancer_new(&daemon->control, &daemon->control.balancer);
 	if (!r)
 		r = chores_start(path, &daemon->chores);
 	free(path);
@@ -266,6 +269,7 @@ static void stop(struct daemon *daemon)
 	close_socket(daemon->sockets.files);
 	close_socket(daemon->sockets.nodes);
 	free(daemon->socket_path);
+	balancer_free(daemon->control.balancer);
 	keeper_free(daemon->control.keeper);
 	catalogue_free(daemon->control.catalogue);
 	chores_stop(daemon->chores);
@@ -328,6 +332,8 @@ int main(int argc, char *argv[])
 		r = start_servers(&daemon, &options);
 	if (!r)
 		r = keeper_start(daemon.control.keeper);
+	if (!r)
+		r = balancer_start(daemon.control.balancer);
 	if (!r) {
 		log_info("ready on %s: nodes on port %u, repository on port %u, operators on port %u", options.address ? options.address :
 			 "all addresses", options.port, options.repository_port, options.operator_port);
