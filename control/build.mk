@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 control-api := control/names.c control/life.c control/live.c control/agent-status.c control/order.c control/starts.c \
-	control/assignment.c control/node-request.c control/resolve.c control/model.c common/http-text.c
+	control/assignment.c control/node-request.c control/resolve.c control/model.c control/groups.c common/http-text.c
 control-store := control/store-sqlite.c control/store-schema.c control/store-backup.c control/store-records.c \
 	control/store-channel.c control/records.c
 control-core := $(control-api) control/fleet.c control/identity.c control/registry.c control/throttle.c control/access.c \
@@ -17,6 +17,14 @@ control-core += control/operator-power.c
 control-power := control/power.c control/power-job.c control/power-ipmi.c control/power-redfish.c control/power-text.c
 control-cli += control/cli-power.c
 
+# Groups and balancer
+control-store += control/store-groups.c
+control-haproxy := control/haproxy.c control/haproxy-config.c
+control-balancer := $(control-haproxy) control/haproxy-socket.c control/balancer.c control/fleet-plan.c \
+	control/operator-balancer.c
+control-core += $(control-balancer)
+control-cli += control/cli-apply.c control/cli-balancer.c control/fleet-file.c
+
 control-state := control/state.c control/pki.c control/csr.c control/secret.c control/sealed.c $(control-store)
 control-pki-libs := -lmbedx509 -lmbedcrypto
 
@@ -26,7 +34,7 @@ repaved-src := control/repaved.c control/options.c control/trust.c $(control-cor
 	signing/folder.c $(signing-author) $(signing-verify)
 repaved-libs := -lmicrohttpd -lgnutls -lcurl -lsqlite3 $(control-pki-libs) $(signing-author-libs) -lpthread
 repave-src := $(control-cli) $(control-api) $(control-state) $(common-core) $(common-http)
-repave-libs := -lcurl -lsqlite3 $(control-pki-libs) -lsodium -ljansson
+repave-libs := -lcurl -lyaml -lsqlite3 $(control-pki-libs) -lsodium -ljansson
 
 # The developer's fleet: made once, kept until clean. Boot media carry its CA and token, so a newer program must not
 # make it anew: order-only.
@@ -38,7 +46,7 @@ all-outputs += $(B)/fleet/ca.pem
 
 script-tests += control/test/repaved-works control/test/watch-works control/test/identity-works control/test/agent-channel-works
 test-unit-needs += $(B)/target/agent $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
-script-tests += control/test/power-works
+script-tests += control/test/power-works control/test/balancer-works
 
 unit-tests += control-life-test
 control-life-test-src := control/test/life-test.c control/life.c

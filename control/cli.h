@@ -73,6 +73,14 @@ int cli_node_run(const struct cli *cli, int argc, char *argv[]);
 int cli_node_orders(const struct cli *cli, int argc, char *argv[]);
 int cli_settings(const struct cli *cli, int argc, char *argv[]);
 int cli_audit_list(const struct cli *cli, int argc, char *argv[]);
+int cli_apply(const struct cli *cli, int argc, char *argv[]);
+int cli_fleet_export(const struct cli *cli, int argc, char *argv[]);
+int cli_group_list(const struct cli *cli, int argc, char *argv[]);
+int cli_group_deny(const struct cli *cli, int argc, char *argv[]);
+int cli_group_admit(const struct cli *cli, int argc, char *argv[]);
+int cli_balancer_show(const struct cli *cli, int argc, char *argv[]);
+int cli_balancer_config(const struct cli *cli, int argc, char *argv[]);
+int cli_balancer_set(const struct cli *cli, int argc, char *argv[]);
 int cli_event_list(const struct cli *cli, int argc, char *argv[]);
 
 #endif

@@ -24,6 +24,7 @@ struct settings {
 };
 
 struct power;
+struct balancer;
 
 struct control {
 	pthread_mutex_t lock; /* of fleet, store, settings and catalogue */
@@ -38,6 +39,7 @@ struct control {
 	struct monitor *monitor;
 	int64_t round_ms; /* the monitor's clock: control/monitor.h */
 	struct power *power;
+	struct balancer *balancer;
 	char join_token[JOIN_TOKEN_SIZE + 1]; /* of the boot media */
 	int64_t started; /* seconds since 1970 */
 };

@@ -8,6 +8,7 @@
 
 #include "common/json.h"
 #include "common/log.h"
+#include "control/store-groups.h"
 
 #define DEFAULT_SETTING "default_assignment"
 #define NUMBER_SETTING "assignment_number"
@@ -17,6 +18,7 @@ struct fleet {
 	struct node **nodes; /* ordered by id */
 	size_t count, room;
 	uint64_t last_number; /* of all assignments ever given */
+	struct group_list groups;
 	struct assignment initial; /* what nodes get when they enrol; initial.os is "" for nothing */
 };
 
@@ -106,6 +108,33 @@ static int load_settings(struct fleet *fleet)
 	return r;
 }
 
+static struct node *find_member(void *context, const char *id)
+{
+	return find_id(context, id);
+}
+
+static int load_groups(struct fleet *fleet)
+{
+	json_t *groups = NULL, *denied = NULL, *name;
+	char why[ERROR_TEXT] = "";
+	size_t i;
+	int r = store_load_groups(fleet->store, &groups, &denied);
+
+	if (!r)
+		r = group_list_parse(groups, &fleet->groups, why);
+	if (r == -EINVAL)
+		log_error(0, "a group in the database is damaged: %s", why);
+	json_array_foreach(denied, i, name) {
+		struct group *group = r < 0 ? NULL : group_list_find(&fleet->groups, json_string_value(name));
+
+		if (group)
+			group->denied = true;
+	}
+	json_decref(groups);
+	json_decref(denied);
+	return r < 0 ? r : store_each_member(fleet->store, find_member, fleet);
+}
+
 int fleet_load(struct store *store, struct fleet **ret_fleet)
 {
 	struct fleet *fleet = calloc(1, sizeof *fleet);
@@ -119,6 +148,8 @@ int fleet_load(struct store *store, struct fleet **ret_fleet)
 		r = load_settings(fleet);
 	if (!r)
 		r = store_each_node(store, insert_node, fleet);
+	if (!r)
+		r = load_groups(fleet);
 	for (size_t i = 0; !r && i < fleet->count; i++) {
 		struct node *node = fleet->nodes[i];
 
@@ -147,6 +178,7 @@ void fleet_free(struct fleet *fleet)
 	for (size_t i = 0; i < fleet->count; i++)
 		node_free(fleet->nodes[i]);
 	free(fleet->nodes);
+	group_list_release(&fleet->groups);
 	assignment_release(&fleet->initial);
 	free(fleet);
 }
@@ -262,6 +294,48 @@ int fleet_boots(struct fleet *fleet, const struct node *node, json_t **ret_boots
 	return r;
 }
 
+/* ------------------------------------------------------------------ groups */
+
+const struct group_list *fleet_groups(const struct fleet *fleet)
+{
+	return &fleet->groups;
+}
+
+const struct group *group_of(const struct fleet *fleet, const struct node *node)
+{
+	return node->group[0] ? group_list_find(&fleet->groups, node->group) : NULL;
+}
+
+int fleet_deny(struct fleet *fleet, const char *name, bool denied, char ret_error[ERROR_TEXT])
+{
+	struct group *group = group_list_find(&fleet->groups, name), changed;
+	int r;
+
+	if (!group) {
+		snprintf(ret_error, ERROR_TEXT, "no group \"%.63s\"; `repave group list` shows them",
+			 text_printable(name, strlen(name)) ? name : "?");
+		return -ENOENT;
+	}
+	changed = *group;
+	changed.denied = denied;
+	r = store_put_group(fleet->store, &changed);
+	if (!r)
+		group->denied = denied;
+	return r;
+}
+
+int fleet_want(struct fleet *fleet, struct node *node, enum balancer_want want)
+{
+	enum balancer_want was = node->balancer_want;
+	int r;
+
+	node->balancer_want = want;
+	r = store_put_member(fleet->store, node);
+	if (r < 0)
+		node->balancer_want = was;
+	return r;
+}
+
 /* ------------------------------------------------------------------ changing */
 
 static int resolve_assignment(const struct image_list *images, const struct assignment *assignment,
@@ -306,45 +380,149 @@ static bool renumber(struct fleet *fleet, struct assignment *assignment, const s
 	return true;
 }
 
+/* ------------------------------------------------------------------ several nodes at once */
+
+int fleet_draft_init(struct node *node, struct fleet_draft *ret_draft)
+{
+	*ret_draft = (struct fleet_draft){ .node = node, .to = *node };
+	return assignment_copy(&node->assignment, &ret_draft->to.assignment);
+}
+
+void fleet_draft_release(struct fleet_draft *draft)
+{
+	assignment_release(&draft->to.assignment);
+}
+
+int fleet_draft_assign(struct fleet_draft *draft, const struct image_list *images, const json_t *change, char ret_error[ERROR_TEXT])
+{
+	struct assignment *a = &draft->to.assignment;
+	const struct assignment *was = &draft->node->assignment;
+	const struct image *os, *app;
+	int r = assignment_change(a, change, ret_error);
+
+	if (!r)
+		r = resolve_assignment(images, a, &os, &app, ret_error);
+	if (r < 0)
+		return r;
+	if (strcmp(a->os, was->os) || strcmp(a->app, was->app) || a->wipe != was->wipe || !json_equal(a->config, was->config))
+		draft->assigns = true;
+	strcpy(a->os_target, os->target);
+	strcpy(a->app_target, app ? app->target : "");
+	return 0;
+}
+
+/* Notes whose a host name is. -EEXIST when it was noted already. */
+static int note_name(json_t *names, const struct node *node, char error[ERROR_TEXT])
+{
+	const char *name = assignment_host_name(&node->assignment), *other;
+
+	if (!name)
+		return 0;
+	other = json_get_string(names, name);
+	if (other) {
+		snprintf(error, ERROR_TEXT, "host name %s belongs to node %s; choose another", name, other);
+		return -EEXIST;
+	}
+	return json_object_set_new(names, name, json_string(node->id)) < 0 ? -ENOMEM : 0;
+}
+
+int fleet_drafts_check(const struct fleet *fleet, const struct fleet_draft *drafts, size_t count, char ret_error[ERROR_TEXT])
+{
+	json_t *names = json_object(), *drafted = json_object();
+	int r = names && drafted ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !r && i < count; i++)
+		if (json_object_set_new(drafted, drafts[i].to.id, json_true()) < 0)
+			r = -ENOMEM;
+	for (size_t i = 0; !r && i < fleet->count; i++)
+		if (!json_object_get(drafted, fleet->nodes[i]->id))
+			r = note_name(names, fleet->nodes[i], ret_error);
+	for (size_t i = 0; !r && i < count; i++)
+		r = note_name(names, &drafts[i].to, ret_error);
+	json_decref(names);
+	json_decref(drafted);
+	return r;
+}
+
+int fleet_drafts_store(struct fleet *fleet, struct fleet_draft *drafts, size_t count)
+{
+	uint64_t last = fleet->last_number;
+	json_t *number;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < count; i++) {
+		if (drafts[i].assigns) {
+			drafts[i].to.assignment.number = ++last;
+			r = store_put_node(fleet->store, &drafts[i].to);
+		}
+		if (!r && drafts[i].joins)
+			r = store_put_member(fleet->store, &drafts[i].to);
+	}
+	if (r < 0 || last == fleet->last_number)
+		return r;
+	number = json_pack("{sI}", "last", (json_int_t)last);
+	r = store_put_setting(fleet->store, NUMBER_SETTING, number);
+	json_decref(number);
+	return r;
+}
+
+void fleet_drafts_adopt(struct fleet *fleet, struct fleet_draft *drafts, size_t count, struct group_list *groups)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct node *node = drafts[i].node, *to = &drafts[i].to;
+
+		if (drafts[i].assigns) {
+			assignment_release(&node->assignment);
+			node->assignment = to->assignment;
+			fleet->last_number = node->assignment.number;
+		} else {
+			assignment_release(&to->assignment);
+		}
+		strcpy(node->group, to->group);
+		strcpy(node->service_address, to->service_address);
+		node->spare = to->spare;
+		node->weight = to->weight;
+	}
+	if (groups) {
+		group_list_release(&fleet->groups);
+		fleet->groups = *groups;
+		*groups = (struct group_list){ 0 };
+	}
+}
+
 int fleet_assign(struct fleet *fleet, const struct image_list *images, const char *text, const json_t *change,
 		 const struct node **ret_node, char ret_error[ERROR_TEXT])
 {
-	const struct image *os, *app;
-	const struct node *found, *namesake;
-	struct node *node, changed;
-	const char *name;
+	struct fleet_draft draft;
+	const struct node *found;
 	int r = fleet_find(fleet, text, &found, ret_error);
 
-	if (r < 0)
-		return r;
-	node = find_id(fleet, found->id);
-	changed = *node;
-	r = assignment_copy(&node->assignment, &changed.assignment);
-	if (r < 0)
-		return r;
-	r = assignment_change(&changed.assignment, change, ret_error);
 	if (!r)
-		r = resolve_assignment(images, &changed.assignment, &os, &app, ret_error);
-	name = assignment_host_name(&changed.assignment);
-	namesake = !r && name ? find_host_name(fleet, name) : NULL;
-	if (namesake && namesake != node) {
-		snprintf(ret_error, ERROR_TEXT, "host name %s belongs to node %s; choose another", name, namesake->id);
-		r = -EEXIST;
-	}
-	if (!r) {
-		changed.assignment.number = 0; /* every change by the operator is a new assignment */
-		renumber(fleet, &changed.assignment, os, app);
-		r = store_change(fleet, &changed, true, NULL);
-	}
-	if (r < 0) {
-		assignment_release(&changed.assignment);
+		r = fleet_draft_init(find_id(fleet, found->id), &draft);
+	if (r < 0)
 		return r;
+	r = fleet_draft_assign(&draft, images, change, ret_error);
+	/* Every change by the operator is a new assignment, also one that says the same: it may allow a disk to be wiped. */
+	draft.assigns = true;
+	if (!r)
+		r = fleet_drafts_check(fleet, &draft, 1, ret_error);
+	if (!r)
+		r = store_begin(fleet->store);
+	if (r < 0)
+		goto out;
+	r = fleet_drafts_store(fleet, &draft, 1);
+	if (!r)
+		r = store_commit(fleet->store);
+	else
+		store_rollback(fleet->store);
+	if (!r) {
+		fleet_drafts_adopt(fleet, &draft, 1, NULL);
+		*ret_node = draft.node;
+		return 0;
 	}
-	assignment_release(&node->assignment);
-	node->assignment = changed.assignment;
-	fleet->last_number = node->assignment.number;
-	*ret_node = node;
-	return 0;
+out:
+	fleet_draft_release(&draft);
+	return r;
 }
 
 int fleet_set_default(struct fleet *fleet, const struct image_list *images, const json_t *change, char ret_error[ERROR_TEXT])

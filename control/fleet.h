@@ -5,9 +5,11 @@
 #define CONTROL_FLEET_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "control/groups.h"
 #include "control/model.h"
 #include "control/resolve.h"
 #include "control/store.h"
@@ -43,6 +45,34 @@ int fleet_boot(struct fleet *fleet, const struct image_list *images, const char 
 	       const struct boot_request *request, const char *address, int64_t now, json_t **ret_answer);
 /* A node reports on a boot. What only says how far a stage is stays in memory: many nodes say so every few seconds. 0; -ENOENT when there is no such node; -errno. */
 int fleet_report(struct fleet *fleet, const char *id, const struct boot_report *report, int64_t now);
+
+/* Groups, ordered by name. Borrowed, valid until the next change. */
+const struct group_list *fleet_groups(const struct fleet *fleet);
+/* The group of a node; NULL without. */
+const struct group *group_of(const struct fleet *fleet, const struct node *node);
+/* Whether new users of the group's service get 503. 0; -ENOENT without such a group, with a sentence; -EIO. */
+int fleet_deny(struct fleet *fleet, const char *group, bool denied, char ret_error[ERROR_TEXT]);
+/* Stores a node's balancer_want. 0 or -EIO. */
+int fleet_want(struct fleet *fleet, struct node *node, enum balancer_want want);
+
+/* A node that is to change, with others at once: what is stored, and adopted after that, of `to`. */
+struct fleet_draft {
+	struct node *node;            /* borrowed; as it is */
+	struct node to;               /* its copy, which owns its assignment and nothing else */
+	bool assigns, joins;          /* its assignment changes; what store_put_member stores does */
+};
+
+/* Begins one; 0 or -ENOMEM. fleet_draft_release is for those that weren't adopted. */
+int fleet_draft_init(struct node *node, struct fleet_draft *ret_draft);
+void fleet_draft_release(struct fleet_draft *draft);
+/* Changes its assignment, unless it says the same already. 0 or the errors of fleet_assign, but for host names. */
+int fleet_draft_assign(struct fleet_draft *draft, const struct image_list *images, const json_t *change, char ret_error[ERROR_TEXT]);
+/* Whether host names would be unique. 0; -EEXIST with a sentence; -ENOMEM. */
+int fleet_drafts_check(const struct fleet *fleet, const struct fleet_draft *drafts, size_t count, char ret_error[ERROR_TEXT]);
+/* Gives numbers and stores, within the caller's transaction. 0 or -errno: then the caller rolls back. */
+int fleet_drafts_store(struct fleet *fleet, struct fleet_draft *drafts, size_t count);
+/* Makes it so in memory, after the commit; `groups` (or NULL for as they are) is taken over. */
+void fleet_drafts_adopt(struct fleet *fleet, struct fleet_draft *drafts, size_t count, struct group_list *groups);
 
 /* Changes a node's assignment (see assignment_change) after checking it against the images and the other nodes' host
  * names. 0 or -errno with a sentence; see resolve_images and assignment_change; -EEXIST for a host name in use. */

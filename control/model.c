@@ -18,6 +18,7 @@ struct node *node_new(const char *id)
 	if (!node)
 		return NULL;
 	memcpy(node->id, id, NODE_ID_SIZE);
+	node->weight = WEIGHT_DEFAULT;
 	node->inventory = json_object();
 	node->slots = json_object();
 	node->identity.macs = json_array();

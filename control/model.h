@@ -18,6 +18,25 @@
 #define DIGEST_TEXT 64u /* lower-case hexadecimal digits of a SHA-256 */
 #define WAY_MOST 24u
 #define LIFE_REASON_MOST 159u
+#define GROUP_NAME_MOST 63u
+#define SERVICE_ADDRESS_MOST 79u /* "[IPv6]:port" */
+#define INET_TEXT_MOST 45u          /* numeric IPv4 or IPv6 */
+#define WEIGHT_MOST 256u         /* HAProxy's */
+#define WEIGHT_DEFAULT 100u
+
+/* What an operator or a restart wants of the balancer. */
+enum balancer_want { BALANCER_READY, BALANCER_DRAIN, BALANCER_MAINT };
+
+/* What the balancers last said of a node: of several the sum of sessions and queue, and the state of the one that is furthest behind. */
+struct balancer_view {
+	bool known;              /* one of them has it in the backend of its group */
+	enum balancer_want state;
+	bool up;                 /* its check, at all of them */
+	char check[16];          /* as HAProxy writes it: "L7OK"; "" before the first */
+	uint64_t sessions, queue;
+	uint64_t response_ms;    /* average over the last 1024 requests; the slowest of them */
+	uint64_t seconds;        /* since it was looked at; of several the oldest */
+};
 
 /* Who may speak for a node. */
 struct identity {
@@ -72,6 +91,11 @@ struct node {
 	struct order *orders;                     /* owned; those that aren't answered, numbers ascend */
 	struct starts starts;                     /* what it survived */
 	struct assignment assignment;             /* assignment.os is "" while nothing is assigned */
+	char group[GROUP_NAME_MOST + 1];          /* "" for none */
+	bool spare;                               /* kept free for what comes; then without a group */
+	char service_address[SERVICE_ADDRESS_MOST + 1]; /* where the balancer finds it, with or without a port; "": where it asked to boot from */
+	unsigned weight;                          /* its share of new users, 1 to WEIGHT_MOST */
+	enum balancer_want balancer_want;
 	bool waiting;                             /* its last request was answered with "wait"; in memory only */
 	char waiting_for[ERROR_TEXT];
 	int64_t since;                            /* when its state or stage became what it is; in memory only */

@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "control/access.h"
 #include "control/monitor.h"
+#include "control/operator-balancer.h"
 #include "control/operator-identity.h"
 #include "control/operator-orders.h"
 #include "control/operator-power.h"
@@ -25,6 +26,7 @@ enum operation {
 	LIST_ENROLMENTS, APPROVE, REJECT, LIST_ALLOWED, ALLOW, SHOW_SETTINGS, SET_SETTINGS, LIST_AUDIT, LIST_EVENTS,
 	LIST_ORDERS, GIVE_ORDER,
 	SHOW_POWER, SET_POWER, REMOVE_POWER, START_POWER, SHOW_POWER_JOB,
+	EXPORT_FLEET, PLAN_FLEET, APPLY_FLEET, LIST_GROUPS, DENY_GROUP, SHOW_BALANCER, PRINT_BALANCER, BALANCE_NODE,
 };
 
 static const struct route routes[] = {
@@ -59,6 +61,14 @@ static const struct route routes[] = {
 	{ "DELETE", "/v1/nodes/{}/power", REMOVE_POWER },
 	{ "POST", "/v1/nodes/{}/power-jobs", START_POWER },
 	{ "GET", "/v1/power-jobs/{}", SHOW_POWER_JOB },
+	{ "GET", "/v1/fleet", EXPORT_FLEET },
+	{ "POST", "/v1/fleet/plan", PLAN_FLEET },
+	{ "PUT", "/v1/fleet", APPLY_FLEET },
+	{ "GET", "/v1/groups", LIST_GROUPS },
+	{ "PUT", "/v1/groups/{}/denied", DENY_GROUP },
+	{ "GET", "/v1/balancer", SHOW_BALANCER },
+	{ "GET", "/v1/balancer/config", PRINT_BALANCER },
+	{ "PUT", "/v1/nodes/{}/balancer", BALANCE_NODE },
 };
 
 /* Who may; and in words what a change is, for the audit log. Without words it changes nothing. */
@@ -97,6 +107,14 @@ static const struct right {
 	[REMOVE_POWER] = { MAY_ADMINISTER, "remove the power control of node" },
 	[START_POWER] = { MAY_OPERATE, "power of node" },
 	[SHOW_POWER_JOB] = { MAY_SEE, NULL },
+	[EXPORT_FLEET] = { MAY_SEE, NULL },
+	[PLAN_FLEET] = { MAY_SEE, NULL },
+	[APPLY_FLEET] = { MAY_ADMINISTER, "apply a fleet file" },
+	[LIST_GROUPS] = { MAY_SEE, NULL },
+	[DENY_GROUP] = { MAY_OPERATE, "deny or admit new users of group" },
+	[SHOW_BALANCER] = { MAY_SEE, NULL },
+	[PRINT_BALANCER] = { MAY_OPERATE, NULL },
+	[BALANCE_NODE] = { MAY_OPERATE, "set the balancer for node" },
 };
 
 static void answer_json(struct http_answer *answer, json_t *json)
@@ -146,11 +164,12 @@ static int64_t steady_ms(void)
 }
 
 /* What a list shows of a node. */
-static json_t *summarize(const struct node *node)
+static json_t *summarize(const struct control *control, const struct node *node)
 {
 	const struct assignment *a = &node->assignment;
 
 	return json_pack("{ss so so so sI ss so so so so so so sI so ss sI ss so}", "id", node->id, "name", text_or_null(assignment_host_name(a)),
+	return json_pack("{ss so so so sI ss so so so so so so sI so so sb so so}", "id", node->id, "name", text_or_null(assignment_host_name(a)),
 			 "os", text_or_null(a->os), "app", text_or_null(a->app), "assignment", (json_int_t)a->number, "state",
 			 node_state(node), "stage", text_or_null(node->booted_once ? node->boot.stage : ""), "error",
 			 text_or_null(node->waiting ? node->waiting_for : node->boot.error), "booted_at",
@@ -158,6 +177,9 @@ static json_t *summarize(const struct node *node)
 			 "address", text_or_null(node->address), "since", time_or_null(node->since), "boot_assignment",
 			 (json_int_t)(node->booted_once ? node->boot.assignment : 0), "progress", describe_progress(node), "life", life_name(node->life.state), "life_since", (json_int_t)node->life_since,
 			 "life_reason", node->life_reason, "agent", operator_describe_agent(node, steady_ms()));
+			 (json_int_t)(node->booted_once ? node->boot.assignment : 0), "progress", describe_progress(node), "group",
+			 text_or_null(node->group), "spare", (int)node->spare, "service_address", text_or_null(node->service_address),
+			 "balancer", operator_describe_balancing(control, node));
 }
 
 static json_t *list_nodes(const struct control *control)
@@ -165,7 +187,7 @@ static json_t *list_nodes(const struct control *control)
 	json_t *nodes = json_array();
 
 	for (size_t i = 0; i < fleet_count(control->fleet); i++)
-		json_array_append_new(nodes, summarize(fleet_node(control->fleet, i)));
+		json_array_append_new(nodes, summarize(control, fleet_node(control->fleet, i)));
 	return json_pack("{so}", "nodes", nodes);
 }
 
@@ -248,7 +270,7 @@ static void show_state(const struct control *control, const char *text, struct h
 	if (r < 0)
 		answer_failure(answer, r, why);
 	else
-		answer_json(answer, summarize(node));
+		answer_json(answer, summarize(control, node));
 }
 
 /* Without the nonce, which is between the node and the control unit. */
@@ -282,7 +304,7 @@ static void show_node(struct control *control, const char *text, struct http_ans
 		answer_failure(answer, r, why);
 		return;
 	}
-	all = summarize(node);
+	all = summarize(control, node);
 	json_object_set_new(all, "enrolled", time_or_null(node->enrolled));
 	json_object_set_new(all, "stage1_version", text_or_null(node->stage1_version));
 	json_object_set(all, "inventory", node->inventory);
@@ -366,6 +388,15 @@ static void put(struct control *control, int operation, const char *argument, co
 		set_default(control, body, answer);
 }
 
+static void plan_fleet(struct control *control, const struct http_call *call, struct http_answer *answer)
+{
+	json_t *body = parse_body(call, answer);
+
+	if (body)
+		operator_plan_fleet(control, body, answer);
+	json_decref(body);
+}
+
 static void look(struct control *control, int operation, const char *argument, const struct http_call *call, int64_t now,
 		 struct http_answer *answer)
 {
@@ -386,6 +417,11 @@ static void look(struct control *control, int operation, const char *argument, c
 	case LIST_ORDERS: operator_list_orders(control, argument, call, answer); break;
 	case SHOW_POWER: operator_show_power(control, argument, answer); break;
 	case SHOW_POWER_JOB: operator_show_power_job(control, argument, answer); break;
+	case EXPORT_FLEET: operator_export_fleet(control, answer); break;
+	case PLAN_FLEET: plan_fleet(control, call, answer); break;
+	case LIST_GROUPS: operator_list_groups(control, answer); break;
+	case SHOW_BALANCER: operator_show_balancer(control, answer); break;
+	case PRINT_BALANCER: operator_print_balancer(control, call, answer); break;
 	}
 }
 
@@ -408,6 +444,9 @@ static void change(struct control *control, int operation, const char *argument,
 	case SET_POWER: operator_set_power(control, argument, body, now, answer); break;
 	case REMOVE_POWER: operator_remove_power(control, argument, answer); break;
 	case START_POWER: operator_start_power(control, argument, body, answer); break;
+	case APPLY_FLEET: operator_apply_fleet(control, body, now, answer); break;
+	case DENY_GROUP: operator_deny_group(control, argument, body, now, answer); break;
+	case BALANCE_NODE: operator_balance_node(control, argument, body, now, answer); break;
 	}
 }
 

@@ -63,17 +63,28 @@ json_t *registry_describe_settings(const struct control *control)
 	return format_settings(&control->settings);
 }
 
+int registry_check_settings(const struct control *control, const json_t *change, struct settings *ret_settings, char ret_error[ERROR_TEXT])
+{
+	*ret_settings = control->settings;
+	return parse_settings(change, ret_settings, ret_error);
+}
+
+int registry_store_settings(struct control *control, const struct settings *settings)
+{
+	json_t *stored = format_settings(settings);
+	int r = stored ? store_put_setting(control->store, ENROL_SETTING, stored) : -ENOMEM;
+
+	json_decref(stored);
+	return r;
+}
+
 int registry_change_settings(struct control *control, const json_t *change, char ret_error[ERROR_TEXT])
 {
-	struct settings changed = control->settings;
-	json_t *stored;
-	int r = parse_settings(change, &changed, ret_error);
+	struct settings changed;
+	int r = registry_check_settings(control, change, &changed, ret_error);
 
-	if (r < 0)
-		return r;
-	stored = format_settings(&changed);
-	r = stored ? store_put_setting(control->store, ENROL_SETTING, stored) : -ENOMEM;
-	json_decref(stored);
+	if (!r)
+		r = registry_store_settings(control, &changed);
 	if (!r)
 		control->settings = changed;
 	return r;

@@ -19,6 +19,9 @@
 int registry_load_settings(struct control *control);
 /* Changes those that are members of `change`. 0; -EINVAL with a sentence; -EIO. */
 int registry_change_settings(struct control *control, const json_t *change, char ret_error[ERROR_TEXT]);
+/* The same in two steps: what they would be, and storing them, which the caller then makes control->settings. */
+int registry_check_settings(const struct control *control, const json_t *change, struct settings *ret_settings, char ret_error[ERROR_TEXT]);
+int registry_store_settings(struct control *control, const struct settings *settings);
 /* A new reference; NULL when out of memory. */
 json_t *registry_describe_settings(const struct control *control);
 

@@ -127,6 +127,27 @@ static const struct command {
 	{ "default", "[--none | option...]", "say what nodes without an assignment boot",
 	  "Replaces the assignment that nodes get which have none; without options, shows it.\n\n" ASSIGNMENT_HELP
 	  "  --none                  nothing: such nodes wait for `repave assign`\n", cli_default },
+	{ "apply", "-f FILE [--dry-run] [--yes]", "make the fleet as a file says",
+	  "Shows what a fleet file (YAML; repave-fleet(5) and docs/examples/fleet.yaml) would change, and changes it, all or\n"
+	  "nothing. Without a terminal to ask at, --yes is needed. Groups that the file leaves out go, if it names any; nodes\n"
+	  "that it leaves out stay as they are.\n\n"
+	  "  -f, --file FILE         the file; \"-\" for standard input\n"
+	  "  --dry-run               show only\n"
+	  "  --yes                   don't ask\n\n"
+	  "Exit status 0 also when there is nothing to do.\n", cli_apply },
+	{ "fleet export", "[--json]", "print the fleet as a file for apply", "Applying what it prints changes nothing.\n", cli_fleet_export },
+	{ "group list", "[--json]", "list the groups", "Shows each group's images, service, servers and sessions.\n", cli_group_list },
+	{ "group deny", "GROUP", "send a group's new users away",
+	  "The balancer answers them with 503 and Retry-After; users who have a session go on. `repave group admit` ends it.\n", cli_group_deny },
+	{ "group admit", "GROUP", "let a group have new users again", "Ends `repave group deny`.\n", cli_group_admit },
+	{ "balancer show", "[--json]", "show what the balancers see", "Shows each HAProxy and its servers.\n", cli_balancer_show },
+	{ "balancer config", "[option]...", "print HAProxy's configuration",
+	  "Prints a haproxy.cfg for the groups' services. Write it anew and reload HAProxy when groups or services change;\n"
+	  "servers come and go without that.\n\n"
+	  "  --socket SOCKET         for the HAProxy whose stats socket that is (default: the first of the fleet file)\n"
+	  "  --unprivileged          for one that isn't started by root\n", cli_balancer_config },
+	{ "balancer set", "NODE ready|drain|maint", "say whether a node gets users",
+	  "ready: new users too, as soon as it serves; drain: only those who have a session there; maint: nobody.\n", cli_balancer_set },
 	{ "images", "[--json]", "list the images in the repository",
 	  "Lists what the repository's signed metadata offers.\n", cli_images },
 	{ "status", "[--json]", "show the control unit's state", "Counts nodes and images.\n", cli_show_status },

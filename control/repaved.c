@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "control/access.h"
 #include "control/agent-api.h"
+#include "control/balancer.h"
 #include "control/chores.h"
 #include "control/control.h"
 #include "control/holds.h"
@@ -114,6 +115,8 @@ static int load_store(struct daemon *daemon, const struct options *options)
 		r = registry_load_settings(&daemon->control);
 	if (!r)
 		r = orders_load(&daemon->control);
+	if (!r)
+		r = balancer_new(&daemon->control, &daemon->control.balancer);
 	if (!r)
 		r = chores_start(path, &daemon->chores);
 	free(path);
@@ -290,6 +293,7 @@ static void stop(struct daemon *daemon)
 	close_socket(daemon->sockets.nodes);
 	free(daemon->socket_path);
 	power_free(daemon->control.power);
+	balancer_free(daemon->control.balancer);
 	keeper_free(daemon->control.keeper);
 	catalogue_free(daemon->control.catalogue);
 	chores_stop(daemon->chores);
@@ -358,6 +362,8 @@ int main(int argc, char *argv[])
 		r = monitor_start(&daemon.control, &daemon.control.monitor);
 	if (!r)
 		r = keeper_start(daemon.control.keeper);
+	if (!r)
+		r = balancer_start(daemon.control.balancer);
 	if (!r) {
 		log_info("ready on %s: nodes on port %u, repository on port %u, operators on port %u", options.address ? options.address :
 			 "all addresses", options.port, options.repository_port, options.operator_port);
