@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,6 +146,22 @@ static int make_parent(const char *path)
 	return r;
 }
 
+/* Root makes the files of a folder that was made for another user as that user, who is going to run the daemon. */
+static int become_owner(const char *path)
+{
+	struct stat info;
+
+	if (geteuid() != 0)
+		return 0;
+	if (lstat(path, &info) < 0)
+		return -errno;
+	if (info.st_uid == 0)
+		return 0;
+	if (setgroups(0, NULL) < 0 || setegid(info.st_gid) < 0 || seteuid(info.st_uid) < 0)
+		return -errno;
+	return 0;
+}
+
 int state_make(const char *path, const char *name)
 {
 	int r = make_parent(path);
@@ -160,6 +177,9 @@ int state_make(const char *path, const char *name)
 		}
 		if (chmod(path, 0700) < 0)
 			return log_error(-errno, "can't close %s to others", path);
+		r = become_owner(path);
+		if (r < 0)
+			return log_error(r, "can't write %s as its owner", path);
 	}
 	r = make_identities(path, name);
 	if (!r)
