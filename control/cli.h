@@ -69,5 +69,6 @@ int cli_operator_remove(const struct cli *cli, int argc, char *argv[]);
 int cli_settings(const struct cli *cli, int argc, char *argv[]);
 int cli_audit_list(const struct cli *cli, int argc, char *argv[]);
 int cli_event_list(const struct cli *cli, int argc, char *argv[]);
+int cli_netboot_config(const struct cli *cli, int argc, char *argv[]);
 
 #endif

@@ -96,6 +96,15 @@ static const struct command {
 	{ "default", "[--none | option...]", "say what nodes without an assignment boot",
 	  "Replaces the assignment that nodes get which have none; without options, shows it.\n\n" ASSIGNMENT_HELP
 	  "  --none                  nothing: such nodes wait for `repave assign`\n", cli_default },
+	{ "netboot config", "--range FIRST,LAST | --proxy NETWORK/LENGTH [option]...", "print a dnsmasq configuration for network boot",
+	  "Prints what dnsmasq needs so that servers boot stage 1 over the network, by BIOS or UEFI. Nothing is changed.\n\n"
+	  "  --range FIRST,LAST      a DHCP server with these addresses\n"
+	  "  --proxy NETWORK/LENGTH  proxy-DHCP in this network, beside a DHCP server that says nothing of booting\n"
+	  "  --interface NAME        only there (default: every interface that has an address of that network)\n"
+	  "  --tftp-root DIR         where build/boot/tftp was copied to (default /srv/repave/boot)\n"
+	  "  --http URL              UEFI HTTP boot: where a web server has the same folder\n"
+	  "  --control-unit ADDRESS[,ADDRESS]...  by DHCP option 224: asked before the one that the boot medium names\n"
+	  "  --router ADDRESS        by DHCP (default: this machine)\n", cli_netboot_config },
 	{ "images", "[--json]", "list the images in the repository",
 	  "Lists what the repository's signed metadata offers.\n", cli_images },
 	{ "status", "[--json]", "show the control unit's state", "Counts nodes and images.\n", cli_show_status },

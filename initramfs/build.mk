@@ -54,9 +54,9 @@ $(B)/boot/vmlinuz: $(B)/kernel/kernel.stamp
 	$(Q)mkdir -p $(@D) && install -m 644 $(B)/kernel/vmlinuz $@
 
 # ------------------------------------------------------------------ media
-$(B)/boot/tftp.stamp: $(boot-payload-files)
+$(B)/boot/tftp.stamp: $(boot-payload-files) $(if $(CONFIG_MEDIA_UKI),$(B)/boot/repave.efi) $(B)/config/MEDIA_UKI
 	$(call say,MEDIA,$(B)/boot/tftp/)
-	$(Q)initramfs/build-media tftp $(boot-payload) --output $(B)/boot/tftp
+	$(Q)initramfs/build-media tftp $(boot-payload) $(if $(CONFIG_MEDIA_UKI),--uki $(B)/boot/repave.efi) --output $(B)/boot/tftp
 	$(Q)touch $@
 
 $(B)/boot/repave.iso: $(boot-payload-files)
