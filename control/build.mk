@@ -27,7 +27,7 @@ $(B)/fleet/ca.pem: | $(B)/bin/repave
 
 all-outputs += $(B)/fleet/ca.pem
 
-script-tests += control/test/repaved-works control/test/watch-works control/test/identity-works
+script-tests += control/test/repaved-works control/test/watch-works control/test/identity-works control/test/openapi-works
 test-unit-needs += $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
 
 unit-tests += control-names-test control-fleet-test
