@@ -15,7 +15,8 @@ repaved-src := control/repaved.c control/notify.c control/options.c control/trus
 	signing/folder.c $(signing-author) $(signing-verify)
 repaved-libs := -lmicrohttpd -lgnutls -lsqlite3 $(control-pki-libs) $(signing-author-libs) -lpthread
 repave-src := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c control/cli-watch.c control/watch.c \
-	control/cli-identity.c control/cli-journal.c control/cli-netboot.c $(control-api) $(control-state) \
+	control/cli-identity.c control/cli-journal.c control/cli-netboot.c \
+	control/cli-complete.c control/complete.c $(control-api) $(control-state) \
 	$(common-core) $(common-http)
 repave-libs := -lcurl -lsqlite3 $(control-pki-libs) -ljansson
 
