@@ -27,6 +27,10 @@ $(B)/fleet/ca.pem: | $(B)/bin/repave
 	$(Q)$(B)/bin/repave init --state $(B)/fleet >/dev/null
 
 all-outputs += $(B)/fleet/ca.pem
+ifneq ($(call cfg,FLEET_FOLDER),)
+$(call cfg,FLEET_FOLDER)/ca.pem:
+	$(Q)echo "There is no fleet in $(@D): make one with 'repave init --state $(@D)', or choose another folder (make menuconfig)" >&2; exit 1
+endif
 
 script-tests += control/test/repaved-works control/test/watch-works control/test/identity-works control/test/openapi-works
 test-unit-needs += $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign

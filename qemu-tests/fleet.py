@@ -35,6 +35,9 @@ def check_address():
     if configured != CONTROL_UNIT:
         raise Failure(f"the boot media ask for a control unit at {configured}, and QEMU's network has it at "
                       f"{CONTROL_UNIT}; set the control unit's address with 'make menuconfig'")
+    if os.environ.get("FLEET_FOLDER"):
+        raise Failure(f"the boot media belong to the fleet in {os.environ['FLEET_FOLDER']}, and this control unit has another one; "
+                      "empty FLEET_FOLDER with 'make menuconfig'")
 
 
 class Failure(Exception):
