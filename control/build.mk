@@ -25,12 +25,15 @@ control-balancer := $(control-haproxy) control/haproxy-socket.c control/balancer
 control-core += $(control-balancer)
 control-cli += control/cli-apply.c control/cli-balancer.c control/fleet-file.c
 
+# Installing
+control-cli += control/cli-netboot.c control/cli-complete.c control/complete.c
+
 control-state := control/state.c control/pki.c control/csr.c control/secret.c control/sealed.c $(control-store)
 control-pki-libs := -lmbedx509 -lmbedcrypto
 
 host-programs += repaved repave
 # The signing side for snapshot and timestamp; the keys of the other roles are elsewhere.
-repaved-src := control/repaved.c control/options.c control/trust.c $(control-core) $(control-power) $(control-state) common/seekable.c $(common-core) \
+repaved-src := control/repaved.c control/notify.c control/options.c control/trust.c $(control-core) $(control-power) $(control-state) common/seekable.c $(common-core) \
 	signing/folder.c $(signing-author) $(signing-verify)
 repaved-libs := -lmicrohttpd -lgnutls -lcurl -lsqlite3 $(control-pki-libs) $(signing-author-libs) -lpthread
 repave-src := $(control-cli) $(control-api) $(control-state) $(common-core) $(common-http)
@@ -43,10 +46,14 @@ $(B)/fleet/ca.pem: | $(B)/bin/repave
 	$(Q)$(B)/bin/repave init --state $(B)/fleet >/dev/null
 
 all-outputs += $(B)/fleet/ca.pem
+ifneq ($(call cfg,FLEET_FOLDER),)
+$(call cfg,FLEET_FOLDER)/ca.pem:
+	$(Q)echo "There is no fleet in $(@D): make one with 'repave init --state $(@D)', or choose another folder (make menuconfig)" >&2; exit 1
+endif
 
 script-tests += control/test/repaved-works control/test/watch-works control/test/identity-works control/test/agent-channel-works
 test-unit-needs += $(B)/target/agent $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
-script-tests += control/test/power-works control/test/balancer-works
+script-tests += control/test/power-works control/test/balancer-works control/test/openapi-works
 
 unit-tests += control-life-test
 control-life-test-src := control/test/life-test.c control/life.c

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "control/complete.h"
+
 enum cli_status { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_UNREACHABLE = 3, CLI_TIMEOUT = 4 };
 
 struct cli {
@@ -82,5 +84,10 @@ int cli_balancer_show(const struct cli *cli, int argc, char *argv[]);
 int cli_balancer_config(const struct cli *cli, int argc, char *argv[]);
 int cli_balancer_set(const struct cli *cli, int argc, char *argv[]);
 int cli_event_list(const struct cli *cli, int argc, char *argv[]);
+int cli_completion(const struct cli *cli, int argc, char *argv[]);
+int cli_netboot_config(const struct cli *cli, int argc, char *argv[]);
+
+/* Prints what may stand in place of the last argument, for a shell. Errors print nothing that a shell would take. */
+int cli_complete(const struct cli *cli, const struct command_text *commands, size_t count, int argc, char *argv[]);
 
 #endif

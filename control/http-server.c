@@ -7,6 +7,7 @@
 #include <gnutls/x509.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,8 @@
 #define CONNECTIONS_OF_ADDRESS_MOST 500u
 /* A refused body is still read up to here: closing with unread data would reset the connection and lose the answer. */
 #define DISCARD_MOST (8u * 1024 * 1024)
+/* How long requests under way may take once the server is told to stop. Who fetches an image goes on at another range later. */
+#define FINISH_SECONDS 5
 
 /* TLS 1.2 is what stage 1 speaks, and ChaCha20 is several times faster than AES on a CPU without AES instructions. */
 #define TLS_PRIORITIES \
@@ -33,6 +36,7 @@ struct http_server {
 	struct MHD_Daemon *daemon;
 	bool asks_certificate;
 	struct http_service service;
+	atomic_uint under_way;      /* requests */
 };
 
 /* One request under way. */
@@ -307,6 +311,7 @@ static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *
 		return MHD_NO;
 	request->answer.fd = -1;
 	*ret_request = request;
+	server->under_way++;
 	format_peer(connection, request->peer);
 	request->who = who_is(server, connection);
 	call = call_of(connection, request, method, path);
@@ -360,7 +365,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
 static void completed(void *context, struct MHD_Connection *connection, void **request_context,
 		      enum MHD_RequestTerminationCode code)
 {
-	const struct http_server *server = context;
+	struct http_server *server = context;
 	struct request *request = *request_context;
 
 	(void)connection;
@@ -369,6 +374,7 @@ static void completed(void *context, struct MHD_Connection *connection, void **r
 		return;
 	if (request->held && server->service.dropped)
 		server->service.dropped(server->service.context, request->held);
+	server->under_way--;
 	json_decref(request->answer.json);
 	if (request->answer.fd >= 0)
 		close(request->answer.fd);
@@ -431,8 +437,17 @@ int http_server_start(const struct http_server_options *options, const struct ht
 
 void http_server_stop(struct http_server *server)
 {
+	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+	int fd;
+
 	if (!server)
 		return;
+	/* Nobody new, but who is being answered gets the whole answer. */
+	fd = MHD_quiesce_daemon(server->daemon);
+	for (int i = 0; server->under_way && i < FINISH_SECONDS * 100; i++)
+		nanosleep(&pause, NULL);
 	MHD_stop_daemon(server->daemon);
+	if (fd >= 0)
+		close(fd);
 	free(server);
 }

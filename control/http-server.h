@@ -87,7 +87,7 @@ struct http_server;
 /* The service is copied; its context must outlive the server. 0 or -EIO; -EINVAL when key or certificate is unusable. */
 int http_server_start(const struct http_server_options *options, const struct http_service *service,
 		      struct http_server **ret_server);
-/* Ends the listener and waits for the answers under way. */
+/* Ends the listener, waits up to 5 s for the requests under way, and closes all connections. */
 void http_server_stop(struct http_server *server);
 
 #endif

@@ -168,18 +168,22 @@ static json_t *summarize(const struct control *control, const struct node *node)
 {
 	const struct assignment *a = &node->assignment;
 
-	return json_pack("{ss so so so sI ss so so so so so so sI so ss sI ss so}", "id", node->id, "name", text_or_null(assignment_host_name(a)),
-	return json_pack("{ss so so so sI ss so so so so so so sI so so sb so so}", "id", node->id, "name", text_or_null(assignment_host_name(a)),
-			 "os", text_or_null(a->os), "app", text_or_null(a->app), "assignment", (json_int_t)a->number, "state",
-			 node_state(node), "stage", text_or_null(node->booted_once ? node->boot.stage : ""), "error",
-			 text_or_null(node->waiting ? node->waiting_for : node->boot.error), "booted_at",
-			 time_or_null(node->booted_once ? node->boot.started : 0), "last_seen", time_or_null(node->last_seen),
-			 "address", text_or_null(node->address), "since", time_or_null(node->since), "boot_assignment",
-			 (json_int_t)(node->booted_once ? node->boot.assignment : 0), "progress", describe_progress(node), "life", life_name(node->life.state), "life_since", (json_int_t)node->life_since,
-			 "life_reason", node->life_reason, "agent", operator_describe_agent(node, steady_ms()));
-			 (json_int_t)(node->booted_once ? node->boot.assignment : 0), "progress", describe_progress(node), "group",
-			 text_or_null(node->group), "spare", (int)node->spare, "service_address", text_or_null(node->service_address),
-			 "balancer", operator_describe_balancing(control, node));
+	json_t *all = json_pack("{ss so so so sI ss so so so so so so sI so}", "id", node->id, "name", text_or_null(assignment_host_name(a)),
+				"os", text_or_null(a->os), "app", text_or_null(a->app), "assignment", (json_int_t)a->number, "state",
+				node_state(node), "stage", text_or_null(node->booted_once ? node->boot.stage : ""), "error",
+				text_or_null(node->waiting ? node->waiting_for : node->boot.error), "booted_at",
+				time_or_null(node->booted_once ? node->boot.started : 0), "last_seen", time_or_null(node->last_seen),
+				"address", text_or_null(node->address), "since", time_or_null(node->since), "boot_assignment",
+				(json_int_t)(node->booted_once ? node->boot.assignment : 0), "progress", describe_progress(node));
+	json_t *now = json_pack("{ss sI ss so so sb so so}", "life", life_name(node->life.state), "life_since",
+				(json_int_t)node->life_since, "life_reason", node->life_reason, "agent",
+				operator_describe_agent(node, steady_ms()), "group", text_or_null(node->group), "spare", (int)node->spare,
+				"service_address", text_or_null(node->service_address), "balancer",
+				operator_describe_balancing(control, node));
+
+	json_object_update(all, now);
+	json_decref(now);
+	return all;
 }
 
 static json_t *list_nodes(const struct control *control)

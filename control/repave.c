@@ -98,8 +98,8 @@ static const struct command {
 	{ "token list", "[--json]", "list the join tokens", "Shows every join token that was made, without the secret.\n", cli_token_list },
 	{ "token revoke", "TOKEN", "end a join token", "TOKEN is its id in `repave token list`. Servers that enrolled with it stay.\n",
 	  cli_token_revoke },
-	{ "operator add", "NAME --role ROLE", "let somebody operate this control unit over the network",
-	  "Prints the operator's token, once. ROLE is one of\n\n"
+	{ "operator add", "NAME --role viewer|auditor|operator|admin", "let somebody operate this control unit over the network",
+	  "Prints the operator's token, once. The roles:\n\n"
 	  "  viewer                  sees everything but tokens, operators and the audit log\n"
 	  "  auditor                 sees that and the audit log\n"
 	  "  operator                a viewer who assigns images and approves servers\n"
@@ -116,7 +116,7 @@ static const struct command {
 	  "Shows the last 50 events.\n\n"
 	  "  --follow                go on with new ones; ends with ^C\n"
 	  "  --node NODE             of that node only\n"
-	  "  --severity LEAST        info, notice, warning or alarm: these and worse\n"
+	  "  --severity info|notice|warning|alarm  these and worse\n"
 	  "  --most N                the last N, 1 to 1000\n", cli_event_list },
 	{ "audit list", "[option]...", "show who changed what",
 	  "Shows the last 50 entries of the audit log: every call that changed something, and every refusal.\n\n"
@@ -148,6 +148,18 @@ static const struct command {
 	  "  --unprivileged          for one that isn't started by root\n", cli_balancer_config },
 	{ "balancer set", "NODE ready|drain|maint", "say whether a node gets users",
 	  "ready: new users too, as soon as it serves; drain: only those who have a session there; maint: nobody.\n", cli_balancer_set },
+	{ "netboot config", "--range FIRST,LAST | --proxy NETWORK/LENGTH [option]...", "print a dnsmasq configuration for network boot",
+	  "Prints what dnsmasq needs so that servers boot stage 1 over the network, by BIOS or UEFI. Nothing is changed.\n\n"
+	  "  --range FIRST,LAST      a DHCP server with these addresses\n"
+	  "  --proxy NETWORK/LENGTH  proxy-DHCP in this network, beside a DHCP server that says nothing of booting\n"
+	  "  --interface NAME        only there (default: every interface that has an address of that network)\n"
+	  "  --tftp-root DIR         where build/boot/tftp was copied to (default /srv/repave/boot)\n"
+	  "  --http URL              UEFI HTTP boot: where a web server has the same folder\n"
+	  "  --control-unit ADDRESS[,ADDRESS]...  by DHCP option 224: asked before the one that the boot medium names\n"
+	  "  --router ADDRESS        by DHCP (default: this machine)\n", cli_netboot_config },
+	{ "completion", "bash|zsh", "print what a shell needs to complete this command line",
+	  "For bash: `repave completion bash >/etc/bash_completion.d/repave`, or source it in ~/.bashrc. `make install` puts it in\n"
+	  "place. Names of nodes and images come from the control unit.\n", cli_completion },
 	{ "images", "[--json]", "list the images in the repository",
 	  "Lists what the repository's signed metadata offers.\n", cli_images },
 	{ "status", "[--json]", "show the control unit's state", "Counts nodes and images.\n", cli_show_status },
@@ -229,6 +241,27 @@ static const struct command *find_command(int argc, char *argv[], int *ret_words
 	return NULL;
 }
 
+/* For `repave complete WORD...`: whose words are what somebody typed so far, so that nothing in them is an option of this run. */
+static int complete_words(struct cli *cli, int argc, char *argv[])
+{
+	struct command_text texts[COMMANDS];
+	char **copy = calloc((size_t)argc + 2, sizeof *copy);
+	int count = argc;
+	bool help;
+
+	for (size_t i = 0; i < COMMANDS; i++)
+		texts[i] = (struct command_text){ commands[i].words, commands[i].arguments, commands[i].help };
+	if (!copy || !freopen("/dev/null", "w", stderr)) {
+		free(copy);
+		return CLI_FAILED;
+	}
+	/* Only to know whom to ask. */
+	memcpy(copy, argv, (size_t)argc * sizeof *copy);
+	take_common(&count, copy, cli, &help);
+	free(copy);
+	return cli_complete(cli, texts, COMMANDS, argc - 1, argv + 1);
+}
+
 /* NULL for what is unset or empty. */
 static const char *environment(const char *name)
 {
@@ -247,6 +280,8 @@ int main(int argc, char *argv[])
 	int words = 0, r;
 
 	log_program("repave");
+	if (argc > 1 && !strcmp(argv[1], "complete"))
+		return complete_words(&cli, argc - 1, argv + 1);
 	r = take_common(&argc, argv, &cli, &help);
 	if (r)
 		return r;

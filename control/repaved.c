@@ -23,6 +23,7 @@
 #include "control/keeper.h"
 #include "control/monitor.h"
 #include "control/node-api.h"
+#include "control/notify.h"
 #include "control/operator-api.h"
 #include "control/options.h"
 #include "control/orders.h"
@@ -315,6 +316,23 @@ static void block_signals(sigset_t *ret_signals)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* Until a signal ends it. Whoever watches this service hears of it as long as the lock of all can be had. */
+static void serve(struct daemon *daemon, const sigset_t *signals)
+{
+	int64_t every = notify_watchdog();
+	const struct timespec wait = { .tv_sec = every / 1000000000, .tv_nsec = every % 1000000000 };
+	int number;
+
+	notify_manager("READY=1");
+	while ((number = every ? sigtimedwait(signals, NULL, &wait) : sigwaitinfo(signals, NULL)) < 0) {
+		control_lock(&daemon->control);
+		control_leave(&daemon->control);
+		notify_manager("WATCHDOG=1");
+	}
+	notify_manager("STOPPING=1");
+	log_info("%s: stopping", number == SIGINT ? "interrupted" : "terminated");
+}
+
 static void allow_many_files(void)
 {
 	struct rlimit files;
@@ -330,7 +348,7 @@ int main(int argc, char *argv[])
 	struct daemon daemon = { .lock = -1, .sockets = { -1, -1, -1, -1 }, .control.lock = PTHREAD_MUTEX_INITIALIZER };
 	struct options options;
 	sigset_t signals;
-	int signal_number, r;
+	int r;
 
 	log_program("repaved");
 	key_file_setup();
@@ -367,8 +385,7 @@ int main(int argc, char *argv[])
 	if (!r) {
 		log_info("ready on %s: nodes on port %u, repository on port %u, operators on port %u", options.address ? options.address :
 			 "all addresses", options.port, options.repository_port, options.operator_port);
-		sigwait(&signals, &signal_number);
-		log_info("%s: stopping", signal_number == SIGINT ? "interrupted" : "terminated");
+		serve(&daemon, &signals);
 	}
 	stop(&daemon);
 	return r ? 1 : 0;

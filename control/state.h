@@ -14,7 +14,7 @@
 #include <stddef.h>
 
 #include "common/bytes.h"
-#include "control/control.h"
+#include "control/records.h"
 
 #define STATE_DEFAULT "/var/lib/repave"
 
@@ -29,6 +29,6 @@ int state_lock(const char *path, int *ret_fd);
 /* One of its files, at most 64 KiB. 0 or -errno; logs the cause. */
 int state_load(const char *path, const char *name, struct buffer *ret_data);
 /* The join token. 0 or -errno; logs the cause. */
-int state_load_token(const char *path, char ret_token[JOIN_TOKEN_SIZE + 1]);
+int state_load_token(const char *path, char ret_token[TOKEN_SIZE + 1]);
 
 #endif

@@ -72,6 +72,11 @@ static const char from_3_power[] =
 	"CREATE INDEX power_jobs_by_node ON power_jobs (node, job);"
 	"CREATE INDEX power_jobs_open ON power_jobs (ended) WHERE ended = 0;";
 
+static const char from_3_balancer[] =
+	"CREATE TABLE groups (name TEXT PRIMARY KEY, definition JSON NOT NULL, denied BOOLEAN NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE members (node TEXT PRIMARY KEY REFERENCES nodes(id) ON DELETE CASCADE, team TEXT NOT NULL, spare BOOLEAN NOT NULL,"
+	" address TEXT NOT NULL, weight INTEGER NOT NULL, want INTEGER NOT NULL) WITHOUT ROWID;";
+
 /* In this order; each for the databases of those versions. */
 static const struct step {
 	int first, last;
@@ -80,10 +85,6 @@ static const struct step {
 	{ 0, 0, schema_2 }, { 1, 1, from_1 }, { 0, 2, from_2 }, { 0, 3, from_3_channel }, { 0, 3, from_3_power },
 	{ 0, 3, from_3_balancer },
 };
-static const char from_3_balancer[] =
-	"CREATE TABLE groups (name TEXT PRIMARY KEY, definition JSON NOT NULL, denied BOOLEAN NOT NULL) WITHOUT ROWID;"
-	"CREATE TABLE members (node TEXT PRIMARY KEY REFERENCES nodes(id) ON DELETE CASCADE, team TEXT NOT NULL, spare BOOLEAN NOT NULL,"
-	" address TEXT NOT NULL, weight INTEGER NOT NULL, want INTEGER NOT NULL) WITHOUT ROWID;";
 
 static int read_version(struct store *store, int *ret_version)
 {

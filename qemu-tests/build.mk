@@ -3,6 +3,7 @@
 PYTHON := /usr/bin/python3
 qemu-environment = B=$(abspath $(B)) CONTROL_UNIT_PORT=$(call cfg,CONTROL_UNIT_PORT) \
 	REPOSITORY_PORT=$(call cfg,REPOSITORY_PORT) CONTROL_UNIT_ADDRESS=$(call cfg,CONTROL_UNIT_ADDRESS) \
+	FLEET_FOLDER=$(call cfg,FLEET_FOLDER) \
 	PYTHONDONTWRITEBYTECODE=1
 
 OS ?=

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import openapi
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -21,6 +22,7 @@ BUILD = Path(os.environ["B"]).resolve()
 NODE = "5e70a7e0-0000-4000-8000-0000000000{:02x}"
 failures = []
 checked = []
+complaints = set()
 
 
 def check(what, ok, got=""):
@@ -118,7 +120,12 @@ class Daemon:
         answer = connection.getresponse()
         data = answer.read()
         connection.close()
-        return answer.status, json.loads(data) if data else None, dict(answer.getheaders())
+        told = json.loads(data) if data else None
+        wrong = openapi.complaint(method, path, body, answer.status, told)
+        if wrong and wrong not in complaints:
+            complaints.add(wrong)
+            check("docs/openapi.yaml", False, wrong)
+        return answer.status, told, dict(answer.getheaders())
 
     def enrol(self, node, token, key=None, identity=None, source="127.0.0.1", **more):
         """(status, answer) of an enrolment; a certificate that came is kept as the node's."""
