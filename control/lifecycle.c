@@ -119,8 +119,9 @@ int lifecycle_heard(struct control *control, struct node *node, int64_t now)
 /* Seconds, by the monitor's clock; -1 of a node that nobody waits for. */
 static int64_t silence_of(const struct node *node, int64_t round_ms)
 {
+	/* While its status waits for an answer it can't speak. */
 	if (node->live)
-		return (round_ms - node->live->heard_round_ms) / 1000;
+		return node->live->held ? 0 : (round_ms - node->live->heard_round_ms) / 1000;
 	/* Heard by an earlier life of the control unit: its agent needs time to come back. */
 	if (node->life.state == LIFE_SERVING || node->life.state == LIFE_DRAINING || node->life.state == LIFE_SUSPECT)
 		return round_ms / 1000 - RETURN_SECONDS;
