@@ -33,6 +33,10 @@ test-unit-needs += $(B)/target/agent $(B)/bin/repaved $(B)/bin/repave $(B)/bin/r
 
 unit-tests += control-life-test
 control-life-test-src := control/test/life-test.c control/life.c
+unit-tests += control-channel-test
+control-channel-test-src := control/test/channel-test.c $(control-core) $(control-state) common/seekable.c $(common-core) \
+	signing/folder.c $(signing-author) $(signing-verify)
+control-channel-test-libs = $(repaved-libs)
 unit-tests += control-names-test control-fleet-test
 control-names-test-src := control/test/names-test.c control/names.c control/route.c control/repository.c \
 	control/http-server.c control/http-peer.c $(common-core)
