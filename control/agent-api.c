@@ -120,11 +120,37 @@ static int take(struct control *control, struct node *node, struct agent_status 
 	return r ? r : take_figures(control, node, status, now);
 }
 
+/* A node's first status changes several things: together they cost one write to the disk. */
+static int take_together(struct control *control, struct node *node, struct agent_status *status, int64_t now)
+{
+	bool first = strcmp(node->channel.boot_id, status->boot_id) != 0;
+	struct channel channel = node->channel;
+	int r = first ? store_begin(control->store) : 0;
+
+	if (r < 0)
+		return r;
+	r = take(control, node, status, now);
+	if (!first)
+		return r;
+	if (r < 0)
+		store_rollback(control->store);
+	else
+		r = store_commit(control->store);
+	/* Nothing is acknowledged that isn't stored; all of it is told again by the same agent. */
+	if (r < 0)
+		node->channel = channel;
+	return r;
+}
+
 static void reply(struct control *control, struct node *node, int64_t now, struct http_answer *answer)
 {
 	json_t *orders = orders_send(node, now);
+	struct live *live = node->live;
 
-	node->live->interval = (unsigned)control->settings.interval;
+	live->interval = (unsigned)control->settings.interval;
+	/* It had to wait for this: that was no silence of its own. */
+	if (live->heard_round_ms < control->round_ms - (int64_t)live->interval * 1000)
+		live->heard_round_ms = control->round_ms - (int64_t)live->interval * 1000;
 	answer->json = !orders ? NULL : json_pack("{si sI sI so}", "format", 1, "acknowledged", (json_int_t)node->channel.alarms, "interval",
 						   (json_int_t)control->settings.interval, "orders", orders);
 	if (answer->json)
@@ -168,7 +194,7 @@ static void first_time(struct control *control, const char *id, const struct htt
 	/* Again: meanwhile another boot may have begun. */
 	if (registry_admits(control, id, CLIENT_AGENT, call, answer)) {
 		node = fleet_get(control->fleet, id);
-		r = take(control, node, &status, now);
+		r = take_together(control, node, &status, now);
 		if (r < 0 || !node->live)
 			http_answer_error(answer, 500, "the control unit failed; its log says more");
 		else

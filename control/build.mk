@@ -7,7 +7,7 @@ control-core := $(control-api) control/fleet.c control/identity.c control/regist
 	control/operator-identity.c control/operator-orders.c control/chores.c control/served.c control/catalogue.c \
 	control/renewal.c control/online-keys.c control/keeper.c control/control.c control/route.c control/node-api.c \
 	control/lifecycle.c control/holds.c control/orders.c control/agent-api.c control/monitor.c \
-	control/operator-api.c control/repository.c control/http-server.c control/listener.c
+	control/operator-api.c control/repository.c control/http-server.c control/http-peer.c control/listener.c
 control-cli := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c control/cli-watch.c control/watch.c \
 	control/cli-identity.c control/cli-journal.c control/cli-orders.c
 
@@ -57,9 +57,13 @@ script-tests += control/test/power-works control/test/balancer-works control/tes
 
 unit-tests += control-life-test
 control-life-test-src := control/test/life-test.c control/life.c
+unit-tests += control-channel-test
+control-channel-test-src := control/test/channel-test.c $(control-core) $(control-state) common/seekable.c $(common-core) \
+	signing/folder.c $(signing-author) $(signing-verify)
+control-channel-test-libs = $(repaved-libs)
 unit-tests += control-names-test control-fleet-test
 control-names-test-src := control/test/names-test.c control/names.c control/route.c control/repository.c \
-	control/http-server.c $(common-core)
+	control/http-server.c control/http-peer.c $(common-core)
 control-names-test-libs := -lmicrohttpd -lgnutls -ljansson
 control-fleet-test-src := control/test/fleet-test.c control/fleet.c $(control-store) $(control-api) $(common-core)
 control-fleet-test-libs := -lsqlite3 -ljansson

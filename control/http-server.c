@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
@@ -18,6 +17,7 @@
 #include "common/bytes.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "control/http-peer.h"
 
 #define IDLE_SECONDS 30u
 #define CONNECTIONS_MOST 2000u
@@ -34,7 +34,7 @@
 
 struct http_server {
 	struct MHD_Daemon *daemon;
-	bool asks_certificate;
+	struct peer_cache *peers;   /* NULL where nobody is asked for a certificate */
 	struct http_service service;
 	atomic_uint under_way;      /* requests */
 };
@@ -47,13 +47,6 @@ struct request {
 	void *held;                 /* of the service; not NULL: the next call is the same one again */
 	char peer[64];
 	struct http_peer who;
-};
-
-/* A connection's, which outlives its requests: a signature is checked once. */
-struct link {
-	bool known;
-	struct http_peer who;
-	time_t from, until;         /* of the certificate */
 };
 
 void http_answer_error(struct http_answer *answer, unsigned status, const char *sentence)
@@ -93,64 +86,6 @@ const char *http_argument(const struct http_call *call, const char *name)
 
 /* ------------------------------------------------------------------ who is there */
 
-static bool take_name(gnutls_x509_crt_t certificate, const char *oid, char *ret_text, size_t room)
-{
-	size_t size = room;
-
-	/* Of several, none would be the one that was meant. */
-	if (gnutls_x509_crt_get_dn_by_oid(certificate, oid, 0, 0, ret_text, &size) < 0 || strlen(ret_text) != size) {
-		ret_text[0] = 0;
-		return false;
-	}
-	size = 0;
-	return gnutls_x509_crt_get_dn_by_oid(certificate, oid, 1, 0, NULL, &size) == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
-}
-
-static bool take_subject(const gnutls_datum_t *der, struct link *link)
-{
-	gnutls_x509_crt_t certificate;
-	uint8_t digest[32];
-	size_t size = sizeof digest;
-	bool sound;
-
-	if (gnutls_x509_crt_init(&certificate) < 0)
-		return false;
-	sound = gnutls_x509_crt_import(certificate, der, GNUTLS_X509_FMT_DER) >= 0 &&
-		take_name(certificate, GNUTLS_OID_X520_COMMON_NAME, link->who.name, sizeof link->who.name) &&
-		take_name(certificate, GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME, link->who.unit, sizeof link->who.unit) &&
-		gnutls_x509_crt_get_key_id(certificate, GNUTLS_KEYID_USE_SHA256, digest, &size) >= 0 && size == sizeof digest;
-	link->from = gnutls_x509_crt_get_activation_time(certificate);
-	link->until = gnutls_x509_crt_get_expiration_time(certificate);
-	gnutls_x509_crt_deinit(certificate);
-	if (sound)
-		hex_format(digest, sizeof digest, link->who.key);
-	return sound;
-}
-
-/* Chain, validity, and that it may be a client's. */
-static void verify_certificate(gnutls_session_t session, struct link *link)
-{
-	gnutls_typed_vdata_st purpose = { .type = GNUTLS_DT_KEY_PURPOSE_OID,
-					  .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT };
-	unsigned count = 0, status = 0;
-	const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &count);
-
-	if (!chain || !count)
-		link->who.refused = "this address needs a certificate of the fleet; enrol first";
-	else if (gnutls_certificate_verify_peers(session, &purpose, 1, &status) < 0)
-		link->who.refused = "the certificate can't be checked";
-	else if (status & GNUTLS_CERT_EXPIRED)
-		link->who.refused = "the certificate has expired; enrol again";
-	else if (status & GNUTLS_CERT_NOT_ACTIVATED)
-		link->who.refused = "the certificate isn't valid yet; the control unit's clock may be wrong";
-	else if (status)
-		link->who.refused = "the certificate isn't one that this fleet's authority gave to a node";
-	else if (!take_subject(&chain[0], link))
-		link->who.refused = "the certificate has no usable name";
-	if (link->who.refused)
-		link->who.name[0] = link->who.unit[0] = link->who.key[0] = 0;
-}
-
 static void look_at_socket(struct MHD_Connection *connection, struct http_peer *who)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -166,7 +101,7 @@ static void look_at_socket(struct MHD_Connection *connection, struct http_peer *
 static struct http_peer who_is(const struct http_server *server, struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	struct link *link = info ? info->socket_context : NULL;
+	struct peer_link *link = info ? info->socket_context : NULL;
 	struct http_peer who = { .refused = "this address knows no certificates" };
 	time_t now = time(NULL);
 
@@ -175,9 +110,9 @@ static struct http_peer who_is(const struct http_server *server, struct MHD_Conn
 		return who;
 	}
 	if (!link->known) {
-		info = server->asks_certificate ? MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION) : NULL;
+		info = server->peers ? MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION) : NULL;
 		if (info && info->tls_session)
-			verify_certificate(info->tls_session, link);
+			peer_verify(server->peers, info->tls_session, link);
 		link->known = true;
 	}
 	/* A connection may outlast its certificate. */
@@ -192,8 +127,8 @@ static void connection_changes(void *context, struct MHD_Connection *connection,
 	const struct http_server *server = context;
 
 	(void)connection;
-	if (what == MHD_CONNECTION_NOTIFY_STARTED && server->asks_certificate) {
-		*link = calloc(1, sizeof(struct link));
+	if (what == MHD_CONNECTION_NOTIFY_STARTED && server->peers) {
+		*link = calloc(1, sizeof(struct peer_link));
 	} else if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
 		free(*link);
 		*link = NULL;
@@ -418,7 +353,10 @@ int http_server_start(const struct http_server_options *options, const struct ht
 	if (!server)
 		return -ENOMEM;
 	server->service = *service;
-	server->asks_certificate = options->client_ca != NULL;
+	if (options->client_ca && peer_cache_new(&server->peers) < 0) {
+		free(server);
+		return -ENOMEM;
+	}
 	server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle, server, MHD_OPTION_LISTEN_SOCKET, options->listen_fd,
 					  MHD_OPTION_NOTIFY_COMPLETED, completed, server, MHD_OPTION_NOTIFY_CONNECTION,
 					  connection_changes, server, MHD_OPTION_UNESCAPE_CALLBACK,
@@ -428,6 +366,7 @@ int http_server_start(const struct http_server_options *options, const struct ht
 					  MHD_OPTION_PER_IP_CONNECTION_LIMIT, of_address, MHD_OPTION_ARRAY,
 					  options->certificate ? tls : plain, MHD_OPTION_END);
 	if (!server->daemon) {
+		peer_cache_free(server->peers);
 		free(server);
 		return options->certificate ? -EINVAL : -EIO;
 	}
@@ -449,5 +388,6 @@ void http_server_stop(struct http_server *server)
 	MHD_stop_daemon(server->daemon);
 	if (fd >= 0)
 		close(fd);
+	peer_cache_free(server->peers);
 	free(server);
 }

@@ -117,41 +117,48 @@ int lifecycle_heard(struct control *control, struct node *node, int64_t now)
 }
 
 /* Seconds, by the monitor's clock; -1 of a node that nobody waits for. */
-static int64_t silence_of(const struct node *node, int64_t round_ms)
+static int64_t silent_seconds(const struct control *control, const struct node *node)
 {
+	/* While its status waits for an answer it can't speak. */
 	if (node->live)
-		return (round_ms - node->live->heard_round_ms) / 1000;
+		return node->live->held ? 0 : (control->round_ms - node->live->heard_round_ms) / 1000;
 	/* Heard by an earlier life of the control unit: its agent needs time to come back. */
 	if (node->life.state == LIFE_SERVING || node->life.state == LIFE_DRAINING || node->life.state == LIFE_SUSPECT)
-		return round_ms / 1000 - RETURN_SECONDS;
+		return control->round_ms < RETURN_SECONDS * 1000 ? 0 : control->round_ms / 1000 - RETURN_SECONDS;
 	return -1;
 }
 
-static int fall_silent(struct control *control, struct node *node, int64_t silent, int64_t interval, int64_t now)
+int64_t lifecycle_silence(const struct control *control, const struct node *node)
 {
-	bool lost = silent >= LOST_INTERVALS * interval;
+	int64_t seconds = silent_seconds(control, node);
 
-	/* An unhealthy one is suspect already; its time isn't reset by that. */
-	return lifecycle_move(control, node, lost ? LIFE_LOST : LIFE_SILENT, now, node->live ? "its agent is silent for %" PRId64 " s" :
-			      "its agent hasn't come back since the control unit started; silent for more than %" PRId64 " s", silent);
+	return seconds < 0 ? -1 : seconds / (node->live ? node->live->interval : control->settings.interval);
 }
 
-bool lifecycle_watch(struct control *control, struct node *node, int64_t round_ms, int64_t now)
+static void fall_silent(struct control *control, struct node *node, bool is_lost, int64_t now)
 {
-	int64_t interval = node->live ? node->live->interval : control->settings.interval, silent = silence_of(node, round_ms);
+	int64_t seconds = silent_seconds(control, node);
+
+	if (node->live) {
+		node->live->in_row = 0;
+		lifecycle_move(control, node, is_lost ? LIFE_LOST : LIFE_SILENT, now, "its agent is silent for %" PRId64 " s", seconds);
+	} else {
+		lifecycle_move(control, node, is_lost ? LIFE_LOST : LIFE_SILENT, now,
+			       "its agent hasn't come back since the control unit started, %" PRId64 " s ago", seconds + RETURN_SECONDS);
+	}
+}
+
+bool lifecycle_watch(struct control *control, struct node *node, bool held_back, int64_t now)
+{
+	int64_t silence = lifecycle_silence(control, node);
 	enum life_state before = node->life.state;
 
-	if (silent >= SILENT_INTERVALS * interval) {
-		if (node->live)
-			node->live->in_row = 0;
-		fall_silent(control, node, silent, interval, now);
+	if (silence >= SILENT_INTERVALS)
+		fall_silent(control, node, silence >= LOST_INTERVALS && !held_back, now);
+	if (before != LIFE_BOOTING || node->live || !node->boot_began || now - node->boot_began < BOOT_LONG_SECONDS)
 		return node->life.state != before;
-	}
-	if (node->life.state == LIFE_BOOTING && !node->live && node->boot_began > 0 && now - node->boot_began >= BOOT_LONG_SECONDS) {
-		node->boot_began = 0;
-		control_event(control, now, node->id, SEVERITY_WARNING, "boot-slow", NULL,
-			      "it has been booting for %d minutes, and no agent of that boot was heard", BOOT_LONG_SECONDS / 60);
-		return true;
-	}
-	return false;
+	node->boot_began = 0;
+	control_event(control, now, node->id, SEVERITY_WARNING, "boot-slow", NULL,
+		      "it has been booting for %d minutes, and no agent of that boot was heard", BOOT_LONG_SECONDS / 60);
+	return true;
 }

@@ -22,6 +22,7 @@ struct monitor {
 	size_t next;                   /* the node that the last round left off at */
 	/* Of the control lock: */
 	int64_t last_ms, round_took_ms;
+	int64_t mass_since;            /* by the monitor's clock; 0: not now */
 	unsigned stalls;
 	int64_t longest_stall_ms;
 };
@@ -36,8 +37,40 @@ static int64_t steady_ms(void)
 
 /* ------------------------------------------------------------------ a round */
 
+/* More than half of those that were heard: the network's fault, or the control unit's own, sooner than that of each. */
+static bool is_mass(unsigned silent, unsigned heard)
+{
+	return silent >= MONITOR_MASS_LEAST && silent > heard;
+}
+
+/* Whether none is to become failed now. */
+static bool judge_mass(struct monitor *monitor, int64_t now)
+{
+	struct control *control = monitor->control;
+	unsigned silent = 0, heard = 0;
+	bool mass;
+
+	for (size_t i = 0; i < fleet_count(control->fleet); i++) {
+		int64_t silence = lifecycle_silence(control, fleet_node(control->fleet, i));
+
+		silent += silence >= SILENT_INTERVALS;
+		heard += silence >= 0 && silence < SILENT_INTERVALS;
+	}
+	mass = is_mass(silent, heard);
+	if (mass && !monitor->mass_since) {
+		monitor->mass_since = control->round_ms;
+		control_event(control, now, "", SEVERITY_ALARM, "silence", json_pack("{si si}", "silent", (int)silent, "heard", (int)heard),
+			      "%u of %u agents are silent at once: look at the network and at the control unit first; for %d s none counts as failed",
+			      silent, silent + heard, MONITOR_MASS_SECONDS);
+	}
+	if (!mass)
+		monitor->mass_since = 0;
+	return mass && control->round_ms - monitor->mass_since < MONITOR_MASS_SECONDS * 1000;
+}
+
 static void look_at_nodes(struct monitor *monitor, int64_t now)
 {
+	bool held_back = judge_mass(monitor, now);
 	struct control *control = monitor->control;
 	size_t count = fleet_count(control->fleet);
 	unsigned changes = 0;
@@ -45,7 +78,7 @@ static void look_at_nodes(struct monitor *monitor, int64_t now)
 	for (size_t i = 0; i < count && changes < MONITOR_CHANGES_MOST; i++, monitor->next++) {
 		struct node *node = fleet_at(control->fleet, monitor->next % count);
 
-		changes += lifecycle_watch(control, node, control->round_ms, now);
+		changes += lifecycle_watch(control, node, held_back, now);
 		if (node->orders && orders_expire(control, node, now) < 0)
 			return;
 	}

@@ -13,6 +13,9 @@
 #define MONITOR_STALL_SECONDS 5    /* without a round: an alarm */
 #define MONITOR_CHANGES_MOST 200u  /* stored in one round: who waits for the lock isn't held up long when a whole fleet goes silent */
 
+#define MONITOR_MASS_LEAST 5u      /* agents; fewer that fall silent are no mass */
+#define MONITOR_MASS_SECONDS 300   /* so long none of a mass counts as failed */
+
 struct monitor;
 
 /* Starts the threads. 0 or -errno; logs the cause. */

@@ -63,7 +63,7 @@ int store_get_channel(struct store *store, const char *node_id, struct channel *
 
 /* ------------------------------------------------------------------ orders */
 
-int store_add_order(struct store *store, const char *node_id, const struct order *order, unsigned keep)
+static int insert_order(struct store *store, const char *node_id, const struct order *order)
 {
 	sqlite3_stmt *add;
 	int r = sql_prepare(store, "INSERT INTO orders (node, number, action, arguments, boot_id, created, expires, state, ended, text)"
@@ -79,15 +79,35 @@ int store_add_order(struct store *store, const char *node_id, const struct order
 	sqlite3_bind_int64(add, 6, order->created);
 	sqlite3_bind_int64(add, 7, order->expires);
 	sql_bind_text(add, 8, order_state_name(ORDER_WAITING));
-	r = sql_finish(store, add, "store an order");
-	if (!r)
-		r = sql_prepare(store, "DELETE FROM orders WHERE node = ?1 AND state != 'waiting' AND number <="
-				       " (SELECT number FROM orders WHERE node = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)", &add);
+	return sql_finish(store, add, "store an order");
+}
+
+static int prune_orders(struct store *store, const char *node_id, unsigned keep)
+{
+	sqlite3_stmt *prune;
+	int r = sql_prepare(store, "DELETE FROM orders WHERE node = ?1 AND state != 'waiting' AND number <="
+				   " (SELECT number FROM orders WHERE node = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)", &prune);
+
 	if (r < 0)
 		return r;
-	sql_bind_text(add, 1, node_id);
-	sqlite3_bind_int64(add, 2, keep);
-	return sql_finish(store, add, "forget old orders");
+	sql_bind_text(prune, 1, node_id);
+	sqlite3_bind_int64(prune, 2, keep);
+	return sql_finish(store, prune, "forget old orders");
+}
+
+int store_add_order(struct store *store, const char *node_id, const struct order *order, unsigned keep)
+{
+	int r = store_begin(store);
+
+	if (r < 0)
+		return r;
+	r = insert_order(store, node_id, order);
+	if (!r)
+		r = prune_orders(store, node_id, keep);
+	if (!r)
+		return store_commit(store);
+	store_rollback(store);
+	return r;
 }
 
 int store_end_order(struct store *store, const char *node_id, uint64_t number, enum order_state state, const char *text, int64_t now)

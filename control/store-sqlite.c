@@ -68,19 +68,29 @@ void store_close(struct store *store)
 
 int store_begin(struct store *store)
 {
-	int r = sql_run(store, "BEGIN IMMEDIATE", "begin a change");
+	int r;
 
-	store->in_transaction = r == 0;
+	if (store->depth) {
+		store->depth++;
+		return 0;
+	}
+	r = sql_run(store, "BEGIN IMMEDIATE", "begin a change");
+	store->depth = r == 0;
+	store->is_doomed = false;
 	return r;
 }
 
 int store_commit(struct store *store)
 {
 	const struct audit_entry *audit = store->audit;
-	int r = 0;
+	int r = store->is_doomed ? -EIO : 0;
 
+	if (store->depth > 1) {
+		store->depth--;
+		return r;
+	}
 	store->audit = NULL;
-	if (audit)
+	if (audit && !r)
 		r = store_add_audit(store, audit);
 	if (!r)
 		r = sql_run(store, "COMMIT", "make a change durable");
@@ -88,14 +98,19 @@ int store_commit(struct store *store)
 		store->audit = audit;
 		store_rollback(store);
 	}
-	store->in_transaction = false;
+	store->depth = 0;
 	return r;
 }
 
 void store_rollback(struct store *store)
 {
+	if (store->depth > 1) {
+		store->depth--;
+		store->is_doomed = true;
+		return;
+	}
 	sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
-	store->in_transaction = false;
+	store->depth = 0;
 }
 
 void store_attach_audit(struct store *store, const struct audit_entry *entry)
@@ -121,7 +136,7 @@ void sql_bind_text(sqlite3_stmt *statement, int at, const char *text)
 
 int sql_finish(struct store *store, sqlite3_stmt *statement, const char *what)
 {
-	bool wrap = store->audit && !store->in_transaction;
+	bool wrap = store->audit && !store->depth;
 	int r = wrap ? store_begin(store) : 0;
 
 	if (!r)
@@ -136,7 +151,7 @@ int sql_finish(struct store *store, sqlite3_stmt *statement, const char *what)
 		store->changed = changed;
 		return r;
 	}
-	if (wrap && store->in_transaction)
+	if (wrap && store->depth)
 		store_rollback(store);
 	return r;
 }

@@ -26,7 +26,7 @@ int store_backup(const char *path, const char *label, int64_t now);
 /* When the newest backup was made, in seconds since 1970; 0 without one. */
 int64_t store_backup_time(const char *path);
 
-/* Changes between begin and commit become durable together, or not at all. 0 or -EIO; logs the cause. */
+/* Changes between begin and commit become durable together, or not at all. Within another one, with that one: then 0 isn't durable yet. 0 or -EIO; logs the cause. */
 int store_begin(struct store *store);
 int store_commit(struct store *store);
 void store_rollback(struct store *store);
