@@ -17,7 +17,8 @@ repaved-src := control/repaved.c control/options.c control/trust.c $(control-cor
 	signing/folder.c $(signing-author) $(signing-verify)
 repaved-libs := -lmicrohttpd -lgnutls -lcurl -lsqlite3 $(control-pki-libs) $(signing-author-libs) -lpthread
 repave-src := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c control/cli-watch.c control/watch.c \
-	control/cli-identity.c control/cli-journal.c control/cli-power.c $(control-api) $(control-state) \
+	control/cli-identity.c control/cli-journal.c control/cli-power.c \
+	control/cli-backup.c control/backup.c control/restore.c control/backup-format.c $(control-api) $(control-state) \
 	$(common-core) $(common-http)
 repave-libs := -lcurl -lsqlite3 $(control-pki-libs) -lsodium -ljansson
 
@@ -76,3 +77,9 @@ control-power-text-corpus := control/fuzz/corpus/power-text
 control-power-config-src := control/fuzz/power-config.c control/power-record.c control/names.c $(common-core)
 control-power-config-libs := -ljansson
 control-power-config-corpus := control/fuzz/corpus/power-config
+
+script-tests += control/test/backup-works
+fuzz-targets += control-backup
+control-backup-src := control/fuzz/backup.c control/backup-format.c control/names.c $(common-core)
+control-backup-libs := -ljansson
+control-backup-corpus := control/fuzz/corpus/backup
