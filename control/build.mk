@@ -26,7 +26,7 @@ control-core += $(control-balancer)
 control-cli += control/cli-apply.c control/cli-balancer.c control/fleet-file.c
 
 # Installing
-control-cli += control/cli-netboot.c control/cli-complete.c control/complete.c
+control-cli += control/cli-backup.c control/backup.c control/restore.c control/backup-format.c control/cli-netboot.c control/cli-complete.c control/complete.c
 
 control-state := control/state.c control/pki.c control/csr.c control/secret.c control/sealed.c $(control-store)
 control-pki-libs := -lmbedx509 -lmbedcrypto
@@ -109,3 +109,9 @@ control-power-text-corpus := control/fuzz/corpus/power-text
 control-power-config-src := control/fuzz/power-config.c control/power-record.c control/names.c $(common-core)
 control-power-config-libs := -ljansson
 control-power-config-corpus := control/fuzz/corpus/power-config
+
+script-tests += control/test/backup-works
+fuzz-targets += control-backup
+control-backup-src := control/fuzz/backup.c control/backup-format.c control/names.c $(common-core)
+control-backup-libs := -ljansson
+control-backup-corpus := control/fuzz/corpus/backup

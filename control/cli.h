@@ -50,6 +50,8 @@ void cli_table_print(struct cli_table *table);
 
 /* Commands: arguments after the command's name; each returns an enum cli_status. */
 int cli_init(const struct cli *cli, int argc, char *argv[]);
+int cli_backup(const struct cli *cli, int argc, char *argv[]);
+int cli_restore(const struct cli *cli, int argc, char *argv[]);
 int cli_nodes(const struct cli *cli, int argc, char *argv[]);
 int cli_node_show(const struct cli *cli, int argc, char *argv[]);
 int cli_node_watch(const struct cli *cli, int argc, char *argv[]);

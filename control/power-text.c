@@ -6,6 +6,13 @@
 
 #include "common/json.h"
 
+void power_text_clean(char *text)
+{
+	for (; *text; text++)
+		if (*text < 0x20 || *text == 0x7f)
+			*text = '?';
+}
+
 /* ------------------------------------------------------------------ ipmitool */
 
 static bool has(const void *text, size_t size, const char *part)
@@ -59,18 +66,17 @@ static const struct {
 	{ "Unable to set Chassis Power Control", -ETIMEDOUT, "the BMC stopped answering" },
 };
 
-/* The last line that isn't empty, cut, in printable ASCII. */
+/* The last line that isn't empty, cut. */
 static void last_line(const char *text, size_t size, char ret_line[160])
 {
-	size_t start, used = 0;
+	size_t start;
 
 	while (size && text[size - 1] == '\n')
 		size--;
 	for (start = size; start && text[start - 1] != '\n'; start--)
 		;
-	for (; start < size && used < 159; start++)
-		ret_line[used++] = text[start] >= 0x20 && text[start] < 0x7f ? text[start] : '?';
-	ret_line[used] = 0;
+	snprintf(ret_line, 160, "%.*s", size - start < 159 ? (int)(size - start) : 159, text + start);
+	power_text_clean(ret_line);
 }
 
 int ipmi_failure_parse(const void *text, size_t size, char ret_error[ERROR_TEXT])
@@ -115,6 +121,8 @@ static json_t *parse(const void *text, size_t size, char ret_error[ERROR_TEXT])
 
 	if (json_is_object(all))
 		return all;
+	if (!all)
+		power_text_clean(why);
 	refused(ret_error, "the BMC's answer can't be read: %s", all ? "it is no JSON object" : why);
 	json_decref(all);
 	return NULL;
@@ -254,9 +262,6 @@ void redfish_error_parse(const void *text, size_t size, char ret_text[160])
 	if (!message)
 		message = json_get_string(error, "message");
 	snprintf(ret_text, 160, "%.150s", message ? message : "");
-	/* A character may have been cut, and a line break would forge a line of a log. */
-	for (char *at = ret_text; *at; at++)
-		if (*at < 0x20 || *at == 0x7f)
-			*at = '?';
+	power_text_clean(ret_text);
 	json_decref(all);
 }

@@ -10,6 +10,9 @@
 
 #include "control/power-record.h"
 
+/* Makes it a line of printable ASCII: a character may have been cut, and a line break would forge a line of a log. */
+void power_text_clean(char *text);
+
 /* "Chassis Power is on", on a line of its own. 0 or -EBADMSG. */
 int ipmi_state_parse(const void *text, size_t size, enum power_state *ret_state);
 

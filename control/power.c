@@ -10,6 +10,7 @@
 
 #include "common/log.h"
 #include "control/power-driver.h"
+#include "control/power-text.h"
 #include "control/sealed.h"
 #include "control/store-power.h"
 
@@ -164,14 +165,6 @@ json_t *power_describe(struct power *power, const char *node)
 
 /* ------------------------------------------------------------------ the end of a job */
 
-/* A job that somebody waits for has what a BMC said in its text: a line of a log. */
-static void clean(char *text)
-{
-	for (; *text; text++)
-		if (*text < 0x20 || *text == 0x7f)
-			*text = '?';
-}
-
 static void describe_end(const struct item *item, const struct power_work *work, int error, struct power_job *job)
 {
 	job->failed = error < 0 || item->resumed;
@@ -186,7 +179,7 @@ static void describe_end(const struct item *item, const struct power_work *work,
 			 work->commanded && error != -EACCES && error != -EOPNOTSUPP && error != -EPERM ? "; it may have been done" : "");
 	else if (job->action != POWER_STATUS && !work->commanded)
 		snprintf(job->text, sizeof job->text, "it was %s already", power_state_name(job->state));
-	clean(job->text);
+	power_text_clean(job->text);
 }
 
 static int tell(struct power *power, const struct power_job *job, int error)

@@ -33,6 +33,15 @@ static const struct command {
 	{ "init", "[--name NAME]", "make the state folder of a new control unit",
 	  "Makes the fleet's certificate authority, the control unit's certificate, a join token and an empty\n"
 	  "database in the state folder, which must not exist yet or be empty.\n", cli_init },
+	{ "backup", "FILE [--json]", "write a backup of the state folder",
+	  "Writes the database, the fleet's authority, the control unit's key, the join token, the key of stored passwords and the\n"
+	  "trusted metadata into FILE (a tar archive, mode 0600; - is standard output). Works while repaved runs. Not in it: the\n"
+	  "repository and its keys, and the automatic backups of the database.\n"
+	  "Whoever has the file has the fleet: encrypt it, or keep it as closed as the state folder.\n", cli_backup },
+	{ "restore", "FILE | --latest", "make the state folder out of a backup",
+	  "Checks all of FILE (- is standard input) before anything is replaced, and replaces in one step. Not while repaved runs.\n\n"
+	  "  --replace               the state folder isn't empty: it is kept under another name\n"
+	  "  --latest                only the database, by the newest automatic backup of it that is sound\n", cli_restore },
 	{ "nodes", "[--json]", "list the nodes", "Lists every node that ever asked to boot.\n", cli_nodes },
 	{ "node show", "NODE [--json]", "show a node: inventory, assignment, last boot",
 	  "NODE is an id, 4 or more leading digits of it, or a host name.\n", cli_node_show },
