@@ -66,3 +66,15 @@ unit-tests += control-renewal-test
 control-renewal-test-src := control/test/renewal-test.c control/renewal.c control/names.c $(signing-verify) $(common-core)
 control-renewal-test-libs := $(signing-verify-libs)
 script-tests += control/test/repository-kept
+
+unit-tests += control-haproxy-test
+control-haproxy-pure := $(control-haproxy) control/groups.c control/names.c $(common-core)
+control-haproxy-test-src := control/test/haproxy-test.c $(control-haproxy-pure)
+control-haproxy-test-libs := -ljansson
+fuzz-targets += control-haproxy control-fleet-file
+control-haproxy-src := control/fuzz/haproxy.c $(control-haproxy-pure)
+control-haproxy-libs := -ljansson
+control-haproxy-corpus := control/fuzz/corpus/haproxy
+control-fleet-file-src := control/fuzz/fleet-file.c control/fleet-file.c $(control-haproxy-pure)
+control-fleet-file-libs := -lyaml -ljansson
+control-fleet-file-corpus := control/fuzz/corpus/fleet-file
