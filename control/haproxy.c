@@ -60,11 +60,14 @@ static bool begins(struct piece field, const char *word)
 	return field.size >= strlen(word) && !memcmp(field.text, word, strlen(word));
 }
 
-/* Printable text that fits. */
+/* Printable ASCII that fits, without what ends a command: it is shown, and names are said again. */
 static int copy(struct piece field, char *ret_text, size_t most)
 {
-	if (field.size > most || !text_printable(field.text, field.size))
+	if (field.size > most)
 		return -EINVAL;
+	for (size_t i = 0; i < field.size; i++)
+		if (field.text[i] < 0x20 || field.text[i] > 0x7e || field.text[i] == ';')
+			return -EINVAL;
 	memcpy(ret_text, field.text, field.size);
 	ret_text[field.size] = 0;
 	return 0;
