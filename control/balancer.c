@@ -16,7 +16,7 @@
 
 #define SETTINGS "balancer"
 #define KEY_SETTING "balancer_key"
-#define ROUND_MS 1000
+#define ROUND_MS 500
 #define SOON_MS 100          /* after a change: to see that it came about */
 #define LOOK_MS 2000         /* both questions */
 #define SAY_MS 10000         /* all orders of a round; the rest is for the next */

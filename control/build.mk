@@ -115,3 +115,15 @@ fuzz-targets += control-backup
 control-backup-src := control/fuzz/backup.c control/backup-format.c control/names.c $(common-core)
 control-backup-libs := -ljansson
 control-backup-corpus := control/fuzz/corpus/backup
+
+unit-tests += control-haproxy-test
+control-haproxy-pure := $(control-haproxy) control/groups.c control/names.c $(common-core)
+control-haproxy-test-src := control/test/haproxy-test.c $(control-haproxy-pure)
+control-haproxy-test-libs := -ljansson
+fuzz-targets += control-haproxy control-fleet-file
+control-haproxy-src := control/fuzz/haproxy.c $(control-haproxy-pure)
+control-haproxy-libs := -ljansson
+control-haproxy-corpus := control/fuzz/corpus/haproxy
+control-fleet-file-src := control/fuzz/fleet-file.c control/fleet-file.c $(control-haproxy-pure)
+control-fleet-file-libs := -lyaml -ljansson
+control-fleet-file-corpus := control/fuzz/corpus/fleet-file

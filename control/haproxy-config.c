@@ -11,8 +11,12 @@
 
 #define RETRY_AFTER 10u
 #define RETRY_AFTER_MOST 3600u
-/* How long a connection is held that came before a new HAProxy was told its servers: the balancer's round takes a second. */
-#define HOLD_SECONDS 2u
+/* How long a connection is held that came before a new HAProxy was told its servers, which the balancer does within a second when
+ * all is well: of TCP once, of HTTP piece by piece. */
+#define HOLD_TCP_MS 3000u
+#define HOLD_HTTP_MS 500u
+#define HOLD_HTTP_MOST 10u /* pieces */
+#define HOLD_HEADER "X-Repave-Held"
 
 /* ------------------------------------------------------------------ settings */
 
@@ -157,10 +161,10 @@ static void print_bind(const struct haproxy_config *config, unsigned port, FILE 
 
 static const char replayed[] = "{ srv_is_up(" HAPROXY_OWN_BACKEND "/" HAPROXY_OWN_SERVER ") }";
 
-static void print_wait(FILE *text)
+static void print_wait(unsigned ms, FILE *text)
 {
-	fprintf(text, "    tcp-request inspect-delay %us\n    tcp-request content accept if %s\n    tcp-request content accept if WAIT_END\n",
-		      HOLD_SECONDS, replayed);
+	fprintf(text, "    tcp-request inspect-delay %ums\n    tcp-request content accept if %s\n    tcp-request content accept if WAIT_END\n",
+		      ms, replayed);
 }
 
 /* Of HTTP only a proxy that takes it for bytes can wait; from there it comes back, and is looked at as if it were new. */
@@ -168,9 +172,9 @@ static void print_hold(const struct haproxy_config *config, unsigned port, FILE 
 {
 	const char *bind = config->settings->bind;
 
-	fprintf(text, "\nbackend hold:%u\n    server hold abns@repave-hold-%s-%u send-proxy-v2\n\n"
+	fprintf(text, "\nbackend hold:%u\n    http-request set-header " HOLD_HEADER " %%[req.hdr(" HOLD_HEADER "),add(1)]\n    server hold abns@repave-hold-%s-%u send-proxy-v2\n\n"
 		      "frontend held:%u\n    mode tcp\n    bind abns@repave-hold-%s-%u accept-proxy\n", port, bind, port, port, bind, port);
-	print_wait(text);
+	print_wait(HOLD_HTTP_MS, text);
 	fprintf(text, "    default_backend again:%u\n\nbackend again:%u\n    mode tcp\n    server again abns@repave-again-%s-%u send-proxy-v2\n\n",
 		      port, port, bind, port);
 }
@@ -248,7 +252,9 @@ static void print_http(const struct haproxy_config *config, const struct group *
 	fprintf(text, "frontend port:%u\n", port);
 	print_bind(config, port, text);
 	fprintf(text, "    bind abns@repave-again-%s-%u accept-proxy name again\n    option forwardfor\n"
-		      "    use_backend hold:%u if !%s !{ so_name again }\n", config->settings->bind, port, port, replayed);
+		"    http-request del-header " HOLD_HEADER " unless { so_name again }\n"
+		"    use_backend hold:%u if !%s !{ req.hdr(" HOLD_HEADER ") -m int ge %u }\n", config->settings->bind, port, port, replayed,
+		HOLD_HTTP_MOST);
 	for (size_t i = 0; i < count; i++)
 		print_tests(groups[i], text);
 	for (size_t i = 0; i < count; i++)
@@ -266,7 +272,7 @@ static void print_tcp(const struct haproxy_config *config, const struct group *g
 
 	fprintf(text, "frontend port:%u\n    mode tcp\n    timeout client 1h\n", port);
 	print_bind(config, port, text);
-	print_wait(text);
+	print_wait(HOLD_TCP_MS, text);
 	fprintf(text, "    default_backend %s\n\n", group->name);
 }
 
@@ -280,7 +286,8 @@ static void print_backend(const struct haproxy_config *config, const struct grou
 	if (s->mode == SERVICE_TCP)
 		fprintf(text, "    mode tcp\n    timeout server 1h\n    stick-table type ipv6 size 200k expire 30m\n    stick on src\n");
 	else
-		fprintf(text, "    cookie REPAVE-%s insert indirect nocache httponly dynamic\n    dynamic-cookie-key %s\n", group->name,
+		fprintf(text, "    cookie REPAVE-%s insert indirect nocache httponly dynamic\n    dynamic-cookie-key %s\n"
+			"    http-request del-header " HOLD_HEADER "\n", group->name,
 			      config->key);
 	if (s->check)
 		fprintf(text, "    option httpchk\n    http-check send meth GET uri %s ver HTTP/1.1 hdr Host %s hdr Connection close\n"

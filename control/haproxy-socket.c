@@ -114,6 +114,9 @@ static int read_all(int fd, int64_t until, struct buffer *answer)
 
 		if (got == 0)
 			return 0;
+		/* An HAProxy that ends says so after its answer, too. */
+		if (got < 0 && errno == ECONNRESET && answer->size && answer->data[answer->size - 1] == '\n')
+			return 0;
 		if (got < 0)
 			r = errno == EAGAIN || errno == EINTR ? wait_for(fd, POLLIN, until) : -errno;
 		else if (answer->size + (size_t)got > HAPROXY_ANSWER_MOST)

@@ -60,11 +60,14 @@ static bool begins(struct piece field, const char *word)
 	return field.size >= strlen(word) && !memcmp(field.text, word, strlen(word));
 }
 
-/* Printable text that fits. */
+/* Printable ASCII that fits, without what ends a command: it is shown, and names are said again. */
 static int copy(struct piece field, char *ret_text, size_t most)
 {
-	if (field.size > most || !text_printable(field.text, field.size))
+	if (field.size > most)
 		return -EINVAL;
+	for (size_t i = 0; i < field.size; i++)
+		if (field.text[i] < 0x20 || field.text[i] > 0x7e || field.text[i] == ';')
+			return -EINVAL;
 	memcpy(ret_text, field.text, field.size);
 	ret_text[field.size] = 0;
 	return 0;
@@ -284,9 +287,13 @@ static bool has_backend(const char (*backends)[HAPROXY_NAME_MOST + 1], size_t co
 	return count && bsearch(key, backends, count, sizeof *backends, by_text);
 }
 
-static int say_state(struct buffer *lines, const struct haproxy_server *s, enum balancer_want state)
+/* HAProxy 2.6 crashes of a dynamic server with leastconn that was drained without ever having been ready, and then got a user by
+ * his cookie: it goes by way of ready, in one line, so that no new user comes in between. */
+static int say_state(struct buffer *lines, const struct haproxy_server *s, enum balancer_want from, enum balancer_want to)
 {
-	return buffer_printf(lines, "set server %s/%s state %s\n", s->backend, s->name, state_word(state));
+	if (from == BALANCER_MAINT && to == BALANCER_DRAIN && buffer_printf(lines, "set server %s/%s state ready; ", s->backend, s->name) < 0)
+		return -ENOMEM;
+	return buffer_printf(lines, "set server %s/%s state %s\n", s->backend, s->name, state_word(to));
 }
 
 /* The cookies of a backend's servers are made of their addresses only when that is said once more: before users see the server. */
@@ -305,7 +312,8 @@ static int say_add(struct buffer *lines, const struct haproxy_server *s)
 		r = say_cookies(lines, s->backend);
 	if (!r)
 		r = buffer_printf(lines, "enable health %s/%s\n", s->backend, s->name);
-	return r ? r : say_state(lines, s, s->state);
+	/* It begins in maintenance. */
+	return r || s->state == BALANCER_MAINT ? r : say_state(lines, s, BALANCER_MAINT, s->state);
 }
 
 static bool idle(const struct haproxy_server *s)
@@ -320,7 +328,7 @@ static int say_remove(struct haproxy_orders *orders, const struct haproxy_server
 
 	if (s->state < state) {
 		orders->changed++;
-		if (say_state(&orders->lines, s, state) < 0)
+		if (say_state(&orders->lines, s, s->state, state) < 0)
 			return -ENOMEM;
 	}
 	if (!idle(s))
@@ -338,7 +346,8 @@ static int say_change(struct haproxy_orders *orders, const struct haproxy_server
 
 	/* The machine is another one: the users of the former are lost already. */
 	if (moved) {
-		r = say_state(lines, is, BALANCER_MAINT);
+		if (is->state != BALANCER_MAINT)
+			r = say_state(lines, is, is->state, BALANCER_MAINT);
 		if (!r)
 			r = buffer_printf(lines, "set server %s/%s addr %s port %u\n", is->backend, is->name, want->address, want->port);
 		if (!r)
@@ -346,8 +355,8 @@ static int say_change(struct haproxy_orders *orders, const struct haproxy_server
 	}
 	if (!r && is->weight != want->weight)
 		r = buffer_printf(lines, "set server %s/%s weight %u\n", is->backend, is->name, want->weight);
-	if (!r && (moved || is->state != want->state))
-		r = say_state(lines, is, want->state);
+	if (!r && (moved ? want->state != BALANCER_MAINT : is->state != want->state))
+		r = say_state(lines, is, moved ? BALANCER_MAINT : is->state, want->state);
 	orders->changed += lines->size != before;
 	return r;
 }

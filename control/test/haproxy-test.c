@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What HAProxy says, and what it is told. The answers were recorded from HAProxy 2.6.12 and cut to the columns that matter. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/haproxy-config.h"
+#include "control/haproxy.h"
+
+#define STATES                                                                                                          \
+	"1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_port\n"     \
+	"2 repave 1 replayed 127.0.0.1 2 %u 1 1 1\n"                                                                  \
+	"4 web 2 b 10.0.0.2 2 8 100 100 80\n"                                                                         \
+	"4 web 1 a fd00::1 2 0 100 100 80\n\n"
+#define STAT                                                                                                            \
+	"# pxname,svname,qcur,scur,status,weight,check_status,rtime,\n"                                                \
+	"repave,replayed,0,0,no check,1,,0,\nrepave,BACKEND,0,0,UP,1,,,\nport:80,FRONTEND,,0,OPEN,,,,\n"                  \
+	"web,a,1,7,UP,100,L7OK,35,\nweb,b,0,%u,%s,100,L4CON,,\nweb,BACKEND,1,7,UP,200,,30,\n\n"
+
+/* HAProxy with servers a (ready) and b (drained). */
+static struct haproxy_seen see(bool replayed, unsigned sessions_of_b, const char *status_of_b)
+{
+	char states[1024], stat[1024], why[ERROR_TEXT];
+	struct haproxy_seen seen;
+
+	snprintf(states, sizeof states, STATES, replayed ? 4 : 5);
+	snprintf(stat, sizeof stat, STAT, sessions_of_b, status_of_b);
+	assert_int_equal(haproxy_parse(states, strlen(states), stat, strlen(stat), &seen, why), 0);
+	return seen;
+}
+
+static const char backends[][HAPROXY_NAME_MOST + 1] = { "cache", "web" };
+
+/* What is said when these are wanted in backend web. */
+static void expect(const struct haproxy_server *wanted, size_t count, struct haproxy_seen seen, const char *said)
+{
+	struct haproxy_wanted all = { wanted, count, backends + 1, 1 };
+	struct haproxy_orders orders;
+
+	assert_int_equal(haproxy_reconcile(&all, &seen, &orders), 0);
+	assert_string_equal(orders.lines.data ? (const char *)orders.lines.data : "", said);
+	buffer_release(&orders.lines);
+	haproxy_seen_release(&seen);
+}
+
+static const struct haproxy_server a = { .backend = "web", .name = "a", .address = "fd00::1", .port = 80, .weight = 100 };
+static const struct haproxy_server b = { .backend = "web", .name = "b", .address = "10.0.0.2", .port = 80, .weight = 100, .state = BALANCER_DRAIN };
+
+static void test_what_haproxy_says_is_read(void **unused)
+{
+	struct haproxy_seen seen = see(true, 3, "DRAIN");
+
+	(void)unused;
+	assert_int_equal(seen.count, 3);
+	assert_true(seen.has_own && seen.replayed);
+	assert_string_equal(seen.servers[1].name, "a");
+	assert_string_equal(seen.servers[1].address, "fd00::1");
+	assert_int_equal(seen.servers[1].state, BALANCER_READY);
+	assert_int_equal(seen.servers[1].sessions, 7);
+	assert_int_equal(seen.servers[1].queue, 1);
+	assert_int_equal(seen.servers[1].response_ms, 35);
+	assert_string_equal(seen.servers[1].check, "L7OK");
+	assert_int_equal(seen.servers[2].state, BALANCER_DRAIN);
+	assert_int_equal(seen.servers[2].sessions, 3);
+	assert_int_equal(seen.backend_count, 2);
+	haproxy_seen_release(&seen);
+	seen = see(false, 0, "DOWN 1/2");
+	assert_false(seen.replayed);
+	assert_false(seen.servers[2].up);
+	haproxy_seen_release(&seen);
+}
+
+static void refuse(const char *states, const char *stat)
+{
+	char why[ERROR_TEXT] = "";
+	struct haproxy_seen seen;
+
+	assert_int_equal(haproxy_parse(states, strlen(states), stat, strlen(stat), &seen, why), -EINVAL);
+	assert_true(strlen(why) > 10);
+}
+
+static void test_what_another_program_says_is_refused(void **unused)
+{
+	static const char states[] = "1\n# be_name srv_name srv_addr srv_admin_state srv_uweight srv_port\n";
+	static const char stat[] = "# pxname,svname,qcur,scur,status,check_status,rtime\n";
+	char line[256];
+
+	(void)unused;
+	refuse("", stat);
+	refuse("HTTP/1.1 400 Bad Request\r\n", stat);
+	refuse("2\n# be_name srv_name srv_addr srv_admin_state srv_uweight srv_port\n", stat);
+	refuse("1\n# be_name srv_name srv_addr srv_uweight srv_port\n", stat);
+	refuse(states, "Unknown command\n");
+	refuse(states, "# pxname,svname\n");
+	snprintf(line, sizeof line, "%sweb a 10.0.0.1 0 100 99999\n", states);
+	refuse(line, stat);
+	snprintf(line, sizeof line, "%sweb a 10.0.0.1 0 300 80\n", states);
+	refuse(line, stat);
+	snprintf(line, sizeof line, "%sweb a 10.0.0.1 0\n", states);
+	refuse(line, stat);
+	snprintf(line, sizeof line, "%sweb \033[2J 10.0.0.1 0 1 80\n", states);
+	refuse(line, stat);
+	snprintf(line, sizeof line, "%sweb %070d 10.0.0.1 0 1 80\n", states, 0);
+	refuse(line, stat);
+	snprintf(line, sizeof line, "%sweb,a,-1,0,UP,,\n", stat);
+	snprintf(line, sizeof line, "%s%s", stat, "web,BACKEND,0\n");
+	refuse(states, line);
+}
+
+static void test_nothing_is_said_when_all_is_well(void **unused)
+{
+	const struct haproxy_server wanted[] = { a, b };
+
+	(void)unused;
+	expect(wanted, 2, see(true, 0, "UP"), "");
+}
+
+static void test_a_new_haproxy_is_released_when_it_knows_all(void **unused)
+{
+	const struct haproxy_server wanted[] = { a, b };
+
+	(void)unused;
+	expect(wanted, 2, see(false, 0, "UP"), "set server repave/replayed state ready\n");
+}
+
+static void test_a_new_server_gets_its_cookie_before_its_users(void **unused)
+{
+	struct haproxy_server wanted[] = { a, b, b };
+
+	(void)unused;
+	strcpy(wanted[2].name, "c");
+	strcpy(wanted[2].address, "fd00::3");
+	wanted[2].state = BALANCER_READY;
+	expect(wanted, 3, see(true, 0, "UP"), "add server web/c [fd00::3]:80 check inter 1s rise 1 fall 2 weight 100\n"
+	       "enable dynamic-cookie backend web\nenable health web/c\nset server web/c state ready\n");
+	/* HAProxy 2.6 crashes when it is drained without ever having been ready. */
+	wanted[2].state = BALANCER_DRAIN;
+	expect(wanted, 3, see(true, 0, "UP"), "add server web/c [fd00::3]:80 check inter 1s rise 1 fall 2 weight 100\n"
+	       "enable dynamic-cookie backend web\nenable health web/c\nset server web/c state ready; set server web/c state drain\n");
+	wanted[2].state = BALANCER_MAINT;
+	expect(wanted, 3, see(true, 0, "UP"), "add server web/c [fd00::3]:80 check inter 1s rise 1 fall 2 weight 100\n"
+	       "enable dynamic-cookie backend web\nenable health web/c\n");
+}
+
+static void test_states_and_weights_follow(void **unused)
+{
+	struct haproxy_server wanted[] = { a, b };
+
+	(void)unused;
+	wanted[0].state = BALANCER_MAINT;
+	wanted[1].state = BALANCER_READY;
+	wanted[1].weight = 7;
+	expect(wanted, 2, see(true, 9, "UP"), "set server web/a state maint\nset server web/b weight 7\nset server web/b state ready\n");
+}
+
+static void test_a_server_at_another_address_starts_anew(void **unused)
+{
+	struct haproxy_server wanted[] = { a, b };
+
+	(void)unused;
+	strcpy(wanted[1].address, "10.0.0.9");
+	expect(wanted, 2, see(true, 9, "UP"), "set server web/b state maint\nset server web/b addr 10.0.0.9 port 80\n"
+	       "enable dynamic-cookie backend web\nset server web/b state ready; set server web/b state drain\n");
+}
+
+static void test_users_of_an_unwanted_server_may_finish(void **unused)
+{
+	(void)unused;
+	expect(&a, 1, see(true, 3, "UP"), "");                                           /* drained already, and in use */
+	expect(&b, 1, see(true, 0, "UP"), "set server web/a state drain\n");             /* seven users */
+	expect(&a, 1, see(true, 0, "UP"), "set server web/b state maint\ndel server web/b\n");
+	expect(&a, 1, see(true, 3, "DOWN"), "set server web/b state maint\n");           /* of a dead one nobody has any use */
+}
+
+static void test_servers_of_other_backends_are_left_alone(void **unused)
+{
+	struct haproxy_wanted none = { NULL, 0, backends, 1 };
+	struct haproxy_seen seen = see(true, 0, "UP");
+	struct haproxy_orders orders;
+
+	(void)unused;
+	assert_int_equal(haproxy_reconcile(&none, &seen, &orders), 0);
+	assert_int_equal(orders.lines.size, 0);
+	assert_string_equal(orders.missing, "cache");
+	haproxy_seen_release(&seen);
+}
+
+static void test_a_server_of_a_missing_backend_is_not_added(void **unused)
+{
+	struct haproxy_server wanted[] = { a, a, b };
+	struct haproxy_wanted all = { wanted, 3, backends, 2 };
+	struct haproxy_seen seen = see(true, 0, "UP");
+	struct haproxy_orders orders;
+
+	(void)unused;
+	strcpy(wanted[0].backend, "cache");
+	assert_int_equal(haproxy_reconcile(&all, &seen, &orders), 0);
+	assert_int_equal(orders.lines.size, 0);
+	assert_string_equal(orders.missing, "cache");
+	haproxy_seen_release(&seen);
+}
+
+static bool done(const char *command, const char *answer)
+{
+	char why[ERROR_TEXT];
+
+	return haproxy_done(command, answer, strlen(answer), why);
+}
+
+static void test_an_order_that_is_not_obeyed_is_noticed(void **unused)
+{
+	char why[ERROR_TEXT];
+
+	(void)unused;
+	assert_true(done("set server web/a state ready", "\n"));
+	assert_true(done("add server web/a 10.0.0.1:80", "New server registered.\n\n"));
+	assert_true(done("del server web/a", "Server deleted.\n"));
+	assert_true(done("set server web/a addr 10.0.0.1 port 80", "IP changed from '10.0.0.2' to '10.0.0.1'\n\n"));
+	assert_false(done("set server web/a state ready", "No such server.\n\n"));
+	assert_false(done("set server web/a state ready", "Server deleted.\n"));
+	assert_false(done("del server web/a", "Only servers in maintenance mode can be deleted.\n"));
+	assert_false(haproxy_done("x", "\033[2Jgone\n", 9, why));
+	assert_string_equal(why, "something unreadable");
+}
+
+static void test_addresses(void **unused)
+{
+	char address[INET_TEXT_MOST + 1];
+	uint16_t port = 7;
+
+	(void)unused;
+	assert_int_equal(haproxy_address_parse("10.0.0.1", address, &port), 0);
+	assert_int_equal(port, 7);
+	assert_int_equal(haproxy_address_parse("10.0.0.1:8080", address, &port), 0);
+	assert_int_equal(port, 8080);
+	assert_string_equal(address, "10.0.0.1");
+	assert_int_equal(haproxy_address_parse("[FD00:0::1]:81", address, &port), 0);
+	assert_string_equal(address, "fd00::1");
+	assert_int_equal(port, 81);
+	assert_int_equal(haproxy_address_parse("fd00::1", address, &port), 0);
+	for (const char *const *bad = (const char *const[]){ "", "local", "10.0.0.1:", "10.0.0.1:0", "10.0.0.1:99999", "[fd00::1", "[fd00::1]x",
+							     "10.0.0.1 check", "10.0.0.1;x:80", "web1:80", NULL }; *bad; bad++)
+		assert_int_equal(haproxy_address_parse(*bad, address, &port), -EINVAL);
+}
+
+static void test_sockets(void **unused)
+{
+	char address[HAPROXY_SOCKET_PATH_MOST + 1];
+	uint16_t port;
+
+	(void)unused;
+	assert_int_equal(balancer_socket_parse("unix:/run/haproxy/admin.sock", address, &port), 0);
+	assert_int_equal(port, 0);
+	assert_int_equal(balancer_socket_parse("tcp:[fd00::1]:9999", address, &port), 0);
+	assert_int_equal(port, 9999);
+	for (const char *const *bad = (const char *const[]){ "", "/run/x", "unix:x", "unix:/a b", "unix:/a\nb", "tcp:10.0.0.1", "tcp:host:80", NULL };
+	     *bad; bad++)
+		assert_int_equal(balancer_socket_parse(*bad, address, &port), -EINVAL);
+}
+
+static const char *group_text(const char *text, struct group_list *list)
+{
+	static char why[ERROR_TEXT];
+	json_t *object = json_loads(text, 0, NULL);
+	int r = group_list_parse(object, list, why);
+
+	assert_non_null(object);
+	json_decref(object);
+	return r < 0 ? why : NULL;
+}
+
+static void test_groups_that_cannot_be_told_apart_are_refused(void **unused)
+{
+	struct group_list list;
+
+	(void)unused;
+	assert_null(group_text("{\"a\": {\"os\": \"x\", \"service\": {\"port\": 80}}, \"b\": {\"os\": \"y@1\", \"service\": {\"port\": 80}}}", &list));
+	assert_int_equal(list.count, 2);
+	assert_true(group_runs(&list.items[1], "os/y/0.9.img.zst", ""));
+	assert_false(group_runs(&list.items[1], "os/yy/1.img.zst", ""));
+	assert_false(group_runs(&list.items[1], "os/y/1.img.zst", "app/web/y/1.img.zst"));
+	group_list_release(&list);
+	assert_non_null(strstr(group_text("{\"a\": {\"os\": \"x\", \"service\": {\"port\": 80}}, \"b\": {\"os\": \"x@1\", \"service\": {\"port\": 80}}}",
+					  &list), "tells their clients apart"));
+	assert_non_null(strstr(group_text("{\"a\": {\"os\": \"x\", \"service\": {\"port\": 80, \"hosts\": [\"h\", \"i\"]}},"
+					  " \"b\": {\"os\": \"x\", \"service\": {\"port\": 80, \"hosts\": [\"i\"]}}}", &list), "tells their clients apart"));
+	assert_non_null(strstr(group_text("{\"a\": {\"os\": \"x\", \"service\": {\"port\": 80, \"header\": {\"A\": \"b\\nuse_backend c\"}}}}", &list), "header"));
+	assert_non_null(strstr(group_text("{\"a\\nb\": {\"os\": \"x\"}}", &list), "no name of a group"));
+}
+
+static void test_the_service_that_asks_for_most_is_tried_first(void **unused)
+{
+	struct group_list list;
+	struct balancer_settings settings;
+	struct haproxy_config config = { .groups = &list, .settings = &settings, .socket = "unix:/run/h.sock", .key = "00" };
+	char *text;
+
+	(void)unused;
+	assert_int_equal(balancer_settings_init(&settings), 0);
+	assert_null(group_text("{\"any\": {\"os\": \"x\", \"service\": {\"port\": 80}}, \"host\": {\"os\": \"x\", \"service\": {\"port\": 80,"
+			       " \"hosts\": [\"a.b\"]}}, \"both\": {\"os\": \"x\", \"service\": {\"port\": 80, \"hosts\": [\"a.b\"], \"path\": \"/p\"}}}", &list));
+	assert_int_equal(haproxy_config_print(&config, &text), 0);
+	assert_true(strstr(text, "use_backend both") < strstr(text, "use_backend host"));
+	assert_true(strstr(text, "use_backend host") < strstr(text, "use_backend any"));
+	assert_null(strstr(text, "user haproxy"));
+	free(text);
+	group_list_release(&list);
+	balancer_settings_release(&settings);
+}
+
+#define TEST(f) cmocka_unit_test(f)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_what_haproxy_says_is_read),
+		TEST(test_what_another_program_says_is_refused),
+		TEST(test_nothing_is_said_when_all_is_well),
+		TEST(test_a_new_haproxy_is_released_when_it_knows_all),
+		TEST(test_a_new_server_gets_its_cookie_before_its_users),
+		TEST(test_states_and_weights_follow),
+		TEST(test_a_server_at_another_address_starts_anew),
+		TEST(test_users_of_an_unwanted_server_may_finish),
+		TEST(test_servers_of_other_backends_are_left_alone),
+		TEST(test_a_server_of_a_missing_backend_is_not_added),
+		TEST(test_an_order_that_is_not_obeyed_is_noticed),
+		TEST(test_addresses),
+		TEST(test_sockets),
+		TEST(test_groups_that_cannot_be_told_apart_are_refused),
+		TEST(test_the_service_that_asks_for_most_is_tried_first),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
