@@ -6,7 +6,7 @@ control-state := control/state.c control/pki.c control/csr.c control/secret.c $(
 control-core := $(control-api) control/fleet.c control/identity.c control/registry.c control/throttle.c control/access.c \
 	control/operator-identity.c control/chores.c control/served.c control/catalogue.c control/renewal.c \
 	control/online-keys.c control/keeper.c control/control.c control/route.c control/node-api.c \
-	control/operator-api.c control/repository.c control/http-server.c control/listener.c
+	control/operator-api.c control/repository.c control/http-server.c control/listener.c control/meters.c control/metrics.c
 control-pki-libs := -lmbedx509 -lmbedcrypto
 
 host-programs += repaved repave
@@ -32,12 +32,12 @@ $(call cfg,FLEET_FOLDER)/ca.pem:
 	$(Q)echo "There is no fleet in $(@D): make one with 'repave init --state $(@D)', or choose another folder (make menuconfig)" >&2; exit 1
 endif
 
-script-tests += control/test/repaved-works control/test/watch-works control/test/identity-works control/test/openapi-works
+script-tests += control/test/repaved-works control/test/watch-works control/test/identity-works control/test/openapi-works control/test/metrics-works
 test-unit-needs += $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
 
 unit-tests += control-names-test control-fleet-test
 control-names-test-src := control/test/names-test.c control/names.c control/route.c control/repository.c \
-	control/http-server.c $(common-core)
+	control/http-server.c control/meters.c $(common-core)
 control-names-test-libs := -lmicrohttpd -lgnutls -ljansson
 control-fleet-test-src := control/test/fleet-test.c control/fleet.c $(control-store) $(control-api) $(common-core)
 control-fleet-test-libs := -lsqlite3 -ljansson

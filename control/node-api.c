@@ -129,6 +129,9 @@ static void report(struct control *control, const char *id, const struct http_ca
 	/* Again: meanwhile another key may have become the node's. */
 	if (registry_admits(control, id, CLIENT_NODE, call, answer))
 		r = fleet_report(control->fleet, id, &parsed, now);
+	if (!answer->status && !r && parsed.event != BOOT_PROGRESS)
+		meter_boot(&control->meters, parsed.event == BOOT_FAILED ? METER_FAILED : parsed.event == BOOT_RESET ? METER_RESET : METER_KEXEC,
+			   parsed.stages);
 	control_leave(control);
 	if (!answer->status && r < 0)
 		refuse(answer, call, id, log_error(r, "report of node %s", id), "");
