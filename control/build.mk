@@ -6,7 +6,7 @@ control-state := control/state.c control/pki.c control/csr.c control/secret.c $(
 control-core := $(control-api) control/fleet.c control/identity.c control/registry.c control/throttle.c control/access.c \
 	control/operator-identity.c control/chores.c control/served.c control/catalogue.c control/renewal.c \
 	control/online-keys.c control/keeper.c control/control.c control/route.c control/node-api.c \
-	control/operator-api.c control/repository.c control/http-server.c control/listener.c control/meters.c control/metrics.c
+	control/operator-api.c control/repository.c control/http-server.c control/listener.c control/meters.c control/metrics.c control/health.c
 control-pki-libs := -lmbedx509 -lmbedcrypto
 
 host-programs += repaved repave

@@ -11,6 +11,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "control/access.h"
+#include "control/health.h"
 #include "control/metrics.h"
 #include "control/operator-identity.h"
 #include "control/registry.h"
@@ -183,7 +184,7 @@ static json_t *describe_repository(const struct control *control, int64_t now)
 			 text_or_null(catalogue_left_out(control->catalogue)), "renewal", repository, "roles", roles);
 }
 
-static json_t *show_status(const struct control *control, int64_t now)
+static json_t *show_status(struct control *control, int64_t now)
 {
 	json_t *states = json_pack("{si si si si}", "waiting", 0, "booting", 0, "booted", 0, "failed", 0);
 	uint64_t waiting = 0;
@@ -194,11 +195,11 @@ static json_t *show_status(const struct control *control, int64_t now)
 		json_integer_set(count, json_integer_value(count) + 1);
 	}
 	store_count_enrolments(control->store, &waiting);
-	return json_pack("{sI sI so sI so so sI}", "started", (json_int_t)control->started, "nodes",
+	return json_pack("{sI sI so sI so so sI so}", "started", (json_int_t)control->started, "nodes",
 			 (json_int_t)fleet_count(control->fleet), "states", states, "images",
 			 (json_int_t)catalogue_images(control->catalogue)->count, "repository",
 			 describe_repository(control, now), "default_assignment", describe_default(control), "enrolments",
-			 (json_int_t)waiting);
+			 (json_int_t)waiting, "problems", health_describe(control, now));
 }
 
 /* Cheap: watchers ask each second. */
