@@ -32,7 +32,8 @@ $(call cfg,FLEET_FOLDER)/ca.pem:
 	$(Q)echo "There is no fleet in $(@D): make one with 'repave init --state $(@D)', or choose another folder (make menuconfig)" >&2; exit 1
 endif
 
-script-tests += control/test/repaved-works control/test/watch-works control/test/identity-works control/test/openapi-works control/test/metrics-works
+script-tests += control/test/repaved-works control/test/watch-works control/test/identity-works control/test/openapi-works control/test/metrics-works \
+	control/test/upgrade-works
 test-unit-needs += $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
 
 unit-tests += control-names-test control-fleet-test
