@@ -27,6 +27,7 @@ control-cli += control/cli-apply.c control/cli-balancer.c control/fleet-file.c
 
 # Installing
 control-cli += control/cli-backup.c control/backup.c control/restore.c control/backup-format.c control/cli-netboot.c control/cli-complete.c control/complete.c
+control-core += control/meters.c control/metrics.c control/health.c
 
 control-state := control/state.c control/pki.c control/csr.c control/secret.c control/sealed.c $(control-store)
 control-pki-libs := -lmbedx509 -lmbedcrypto
@@ -53,7 +54,7 @@ endif
 
 script-tests += control/test/repaved-works control/test/watch-works control/test/identity-works control/test/agent-channel-works
 test-unit-needs += $(B)/target/agent $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
-script-tests += control/test/power-works control/test/balancer-works control/test/openapi-works
+script-tests += control/test/power-works control/test/balancer-works control/test/openapi-works control/test/metrics-works control/test/upgrade-works
 
 unit-tests += control-life-test
 control-life-test-src := control/test/life-test.c control/life.c
@@ -63,7 +64,7 @@ control-channel-test-src := control/test/channel-test.c $(control-core) $(contro
 control-channel-test-libs = $(repaved-libs)
 unit-tests += control-names-test control-fleet-test
 control-names-test-src := control/test/names-test.c control/names.c control/route.c control/repository.c \
-	control/http-server.c control/http-peer.c $(common-core)
+	control/http-server.c control/http-peer.c control/meters.c $(common-core)
 control-names-test-libs := -lmicrohttpd -lgnutls -ljansson
 control-fleet-test-src := control/test/fleet-test.c control/fleet.c $(control-store) $(control-api) $(common-core)
 control-fleet-test-libs := -lsqlite3 -ljansson

@@ -332,26 +332,33 @@ int cli_images(const struct cli *cli, int argc, char *argv[])
 	return CLI_OK;
 }
 
-static void print_repository(const json_t *repository)
-{
-	const json_t *renewal = json_get_object(repository, "renewal");
-	json_t *role;
-	char when[32];
-	size_t i;
+#define PROBLEMS_SHOWN 4u
 
-	if (json_is_string(json_object_get(repository, "error")))
-		printf("  repository   REFUSED, not served: %s\n", cli_text(repository, "error"));
-	if (json_is_string(json_object_get(repository, "left_out")))
-		printf("  LEFT OUT     %s\n", cli_text(repository, "left_out"));
+static void print_problems(const json_t *problems)
+{
+	size_t count = json_array_size(problems);
+
+	if (!count)
+		puts("The fleet is well.");
+	else
+		printf("%zu %s somebody:\n", count, count == 1 ? "thing needs" : "things need");
+	for (size_t i = 0; i < count && i < PROBLEMS_SHOWN; i++) {
+		const json_t *problem = json_array_get(problems, i);
+
+		printf("  %-12s %s\n", strcmp(cli_text(problem, "severity"), "alarm") ? "WARNING" : "ALARM", cli_text(problem, "text"));
+	}
+	if (count > PROBLEMS_SHOWN)
+		printf("  ...          and %zu more; `repave status --json` has them all\n", count - PROBLEMS_SHOWN);
+}
+
+static void print_renewal(const json_t *renewal)
+{
+	char when[32];
+
 	if (!json_is_true(json_object_get(renewal, "online")))
 		puts("  renewal      by hand (repave-sign refresh): repaved has no --online-keys");
-	else if (json_is_string(json_object_get(renewal, "error")))
-		printf("  renewal      FAILS: %s\n", cli_text(renewal, "error"));
-	else
+	else if (!json_is_string(json_object_get(renewal, "error")))
 		printf("  renewal      next %s\n", cli_time(renewal, "due", when));
-	json_array_foreach(json_get_array(repository, "roles"), i, role)
-		if (json_is_string(json_object_get(role, "warning")))
-			printf("  WARNING      %s\n", cli_text(role, "warning"));
 }
 
 int cli_show_status(const struct cli *cli, int argc, char *argv[])
@@ -374,20 +381,18 @@ int cli_show_status(const struct cli *cli, int argc, char *argv[])
 	states = json_get_object(status, "states");
 	repository = json_get_object(status, "repository");
 	initial = json_get_object(status, "default_assignment");
-	printf("Control unit running since %s\n", cli_time(status, "started", when));
+	print_problems(json_get_array(status, "problems"));
 	printf("  nodes        %lld", (long long)json_integer_value(json_object_get(status, "nodes")));
 	json_object_foreach((json_t *)(uintptr_t)states, name, count)
 		printf(", %lld %s", (long long)json_integer_value(count), name);
 	printf("\n  images       %lld (timestamp version %lld)\n", (long long)json_integer_value(json_object_get(status, "images")),
 	       (long long)json_integer_value(json_object_get(repository, "timestamp_version")));
-	print_repository(repository);
-	if (json_integer_value(json_object_get(status, "enrolments")))
-		printf("  WAITING      %lld server(s) may not enrol yet; `repave node list --pending` says why\n",
-		       (long long)json_integer_value(json_object_get(status, "enrolments")));
+	print_renewal(json_get_object(repository, "renewal"));
 	if (initial)
 		printf("  new nodes    %s, application %s\n", cli_text(initial, "os"), cli_text(initial, "app"));
 	else
 		puts("  new nodes    wait for `repave assign` (no default)");
+	printf("  running      since %s\n", cli_time(status, "started", when));
 	json_decref(status);
 	return CLI_OK;
 }

@@ -11,6 +11,7 @@
 #include "control/http-server.h"
 #include "control/identity.h"
 #include "control/keeper.h"
+#include "control/meters.h"
 #include "control/pki.h"
 #include "control/throttle.h"
 
@@ -42,6 +43,9 @@ struct control {
 	struct balancer *balancer;
 	char join_token[JOIN_TOKEN_SIZE + 1]; /* of the boot media */
 	int64_t started; /* seconds since 1970 */
+	int64_t authority_expires, server_expires; /* certificates; seconds since 1970 */
+	const char *store_path;
+	struct meters meters; /* without the lock */
 };
 
 /* Takes the lock, for control_leave to give back, with the catalogue brought up to date: always for an operator, who has just

@@ -41,6 +41,7 @@ struct http_server {
 
 /* One request under way. */
 struct request {
+	struct timespec begun;
 	struct http_answer answer;
 	struct buffer body;
 	uint64_t discarded;
@@ -57,6 +58,14 @@ void http_answer_error(struct http_answer *answer, unsigned status, const char *
 	/* It may quote what isn't UTF-8. */
 	if (!answer->json)
 		answer->json = json_pack("{ss}", "error", "the request can't be understood");
+}
+
+void http_answer_text(struct http_answer *answer, char *text)
+{
+	answer->text = text;
+	answer->status = 200;
+	if (!text)
+		http_answer_error(answer, 500, "out of memory");
 }
 
 static void format_peer(struct MHD_Connection *connection, char ret_peer[64])
@@ -183,9 +192,10 @@ static struct MHD_Response *response_of(struct http_answer *answer)
 			answer->fd = -1; /* the response closes it */
 		return response;
 	}
-	if (!answer->json)
+	if (!answer->json && !answer->text)
 		return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-	text = json_format(answer->json);
+	text = answer->json ? json_format(answer->json) : answer->text;
+	answer->text = NULL;
 	if (!text)
 		return NULL;
 	response = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
@@ -194,14 +204,30 @@ static struct MHD_Response *response_of(struct http_answer *answer)
 	return response;
 }
 
-static enum MHD_Result send_answer(struct MHD_Connection *connection, struct http_answer *answer)
+static void count(const struct http_server *server, const struct request *request)
 {
+	struct timespec now;
+
+	if (!server->service.meter)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	meter_request(server->service.meter, request->answer.status, (double)(now.tv_sec - request->begun.tv_sec) +
+		      (double)(now.tv_nsec - request->begun.tv_nsec) / 1e9);
+}
+
+static enum MHD_Result send_answer(const struct http_server *server, struct MHD_Connection *connection, struct request *request)
+{
+	struct http_answer *answer = &request->answer;
+	bool is_text = answer->text != NULL;
 	struct MHD_Response *response = response_of(answer);
 	enum MHD_Result result;
 	char seconds[16];
 
 	if (!response)
 		return MHD_NO;
+	count(server, request);
+	if (is_text)
+		MHD_add_response_header(response, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
 	if (answer->content_type)
 		MHD_add_response_header(response, "Content-Type", answer->content_type);
 	else if (answer->json)
@@ -247,6 +273,7 @@ static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *
 	request->answer.fd = -1;
 	*ret_request = request;
 	server->under_way++;
+	clock_gettime(CLOCK_MONOTONIC, &request->begun);
 	format_peer(connection, request->peer);
 	request->who = who_is(server, connection);
 	call = call_of(connection, request, method, path);
@@ -254,7 +281,7 @@ static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *
 		service->admit(service->context, &call, &request->answer);
 	if (!request->answer.status && length > service->body_most)
 		http_answer_error(&request->answer, 413, "the body is longer than this address accepts");
-	return request->answer.status && length > DISCARD_MOST ? send_answer(connection, &request->answer) : MHD_YES;
+	return request->answer.status && length > DISCARD_MOST ? send_answer(server, connection, request) : MHD_YES;
 }
 
 static enum MHD_Result take_body(const struct http_server *server, struct request *request, const char *data, size_t size)
@@ -294,7 +321,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
 		if (!request->answer.status)
 			return MHD_YES;
 	}
-	return send_answer(connection, &request->answer);
+	return send_answer(server, connection, request);
 }
 
 static void completed(void *context, struct MHD_Connection *connection, void **request_context,
@@ -311,6 +338,7 @@ static void completed(void *context, struct MHD_Connection *connection, void **r
 		server->service.dropped(server->service.context, request->held);
 	server->under_way--;
 	json_decref(request->answer.json);
+	free(request->answer.text);
 	if (request->answer.fd >= 0)
 		close(request->answer.fd);
 	buffer_release(&request->body);

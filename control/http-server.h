@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "control/meters.h"
+
 /* Who is at the other end of a connection, as far as the transport says. */
 struct http_peer {
 	/* TLS: a certificate that verifies under the authority of http_server_options, and may be a client's; else "" and why not. */
@@ -40,6 +42,7 @@ struct http_call {
 struct http_answer {
 	unsigned status;
 	json_t *json;               /* owned */
+	char *text;                 /* owned, malloc'd: metrics */
 	int fd;                     /* owned; -1: none */
 	uint64_t offset, size;      /* of the file */
 	char content_range[80];     /* "" without */
@@ -52,6 +55,8 @@ struct http_answer {
 /* The value of an argument behind the path's question mark, or NULL. */
 const char *http_argument(const struct http_call *call, const char *name);
 
+/* Makes the answer a text (taken over; NULL when there was no memory for it). */
+void http_answer_text(struct http_answer *answer, char *text);
 /* Makes the answer {"error": sentence} with that status. */
 void http_answer_error(struct http_answer *answer, unsigned status, const char *sentence);
 
@@ -69,6 +74,7 @@ struct http_service {
 	void (*dropped)(void *context, void *held);
 	void *context;
 	size_t body_most;           /* longer bodies get 413 */
+	struct meter_requests *meter; /* counts them; may be NULL */
 };
 
 struct http_server_options {

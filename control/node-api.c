@@ -137,6 +137,9 @@ static void report(struct control *control, const char *id, const struct http_ca
 	if (!answer->status && !r && parsed.event == BOOT_FAILED)
 		r = lifecycle_move(control, fleet_get(control->fleet, id), LIFE_BOOT_FAILED, now, "its boot failed in stage %s: %s",
 				   parsed.stage, parsed.error);
+	if (!answer->status && !r && parsed.event != BOOT_PROGRESS)
+		meter_boot(&control->meters, parsed.event == BOOT_FAILED ? METER_FAILED : parsed.event == BOOT_RESET ? METER_RESET : METER_KEXEC,
+			   parsed.stages);
 	control_leave(control);
 	if (!answer->status && r < 0)
 		refuse(answer, call, id, log_error(r, "report of node %s", id), "");

@@ -14,6 +14,8 @@
 #include "control/access.h"
 #include "control/monitor.h"
 #include "control/operator-balancer.h"
+#include "control/health.h"
+#include "control/metrics.h"
 #include "control/operator-identity.h"
 #include "control/operator-orders.h"
 #include "control/operator-power.h"
@@ -27,6 +29,7 @@ enum operation {
 	LIST_ORDERS, GIVE_ORDER,
 	SHOW_POWER, SET_POWER, REMOVE_POWER, START_POWER, SHOW_POWER_JOB,
 	EXPORT_FLEET, PLAN_FLEET, APPLY_FLEET, LIST_GROUPS, DENY_GROUP, SHOW_BALANCER, PRINT_BALANCER, BALANCE_NODE,
+	SHOW_METRICS,
 };
 
 static const struct route routes[] = {
@@ -69,6 +72,7 @@ static const struct route routes[] = {
 	{ "GET", "/v1/balancer", SHOW_BALANCER },
 	{ "GET", "/v1/balancer/config", PRINT_BALANCER },
 	{ "PUT", "/v1/nodes/{}/balancer", BALANCE_NODE },
+	{ "GET", "/metrics", SHOW_METRICS },
 };
 
 /* Who may; and in words what a change is, for the audit log. Without words it changes nothing. */
@@ -115,6 +119,7 @@ static const struct right {
 	[SHOW_BALANCER] = { MAY_SEE, NULL },
 	[PRINT_BALANCER] = { MAY_OPERATE, NULL },
 	[BALANCE_NODE] = { MAY_OPERATE, "set the balancer for node" },
+	[SHOW_METRICS] = { MAY_SEE, NULL },
 };
 
 static void answer_json(struct http_answer *answer, json_t *json)
@@ -243,7 +248,7 @@ static void count_life(json_t *lives, const struct node *node)
 	json_object_set_new(lives, name, json_integer(json_integer_value(count) + 1));
 }
 
-static json_t *show_status(const struct control *control, int64_t now)
+static json_t *show_status(struct control *control, int64_t now)
 {
 	json_t *states = json_pack("{si si si si}", "waiting", 0, "booting", 0, "booted", 0, "failed", 0);
 	json_t *lives = json_object();
@@ -256,12 +261,12 @@ static json_t *show_status(const struct control *control, int64_t now)
 		count_life(lives, fleet_node(control->fleet, i));
 	}
 	store_count_enrolments(control->store, &waiting);
-	return json_pack("{sI sI so so so sI so so sI}", "started", (json_int_t)control->started, "nodes",
+	return json_pack("{sI sI so so so sI so so sI so}", "started", (json_int_t)control->started, "nodes",
 			 (json_int_t)fleet_count(control->fleet), "states", states, "lives", lives, "monitor", monitor_describe(control->monitor),
 			 "images",
 			 (json_int_t)catalogue_images(control->catalogue)->count, "repository",
 			 describe_repository(control, now), "default_assignment", describe_default(control), "enrolments",
-			 (json_int_t)waiting);
+			 (json_int_t)waiting, "problems", health_describe(control, now));
 }
 
 /* Cheap: watchers ask each second. */
@@ -417,6 +422,7 @@ static void look(struct control *control, int operation, const char *argument, c
 	case LIST_ALLOWED: operator_list(control, STORE_ALLOWED, "allowed", answer); break;
 	case SHOW_SETTINGS: answer_json(answer, registry_describe_settings(control)); break;
 	case LIST_AUDIT: operator_list_log(control, STORE_AUDIT, "audit", call, answer); break;
+	case SHOW_METRICS: http_answer_text(answer, metrics_format(control, now)); break;
 	case LIST_EVENTS: operator_list_log(control, STORE_EVENTS, "events", call, answer); break;
 	case LIST_ORDERS: operator_list_orders(control, argument, call, answer); break;
 	case SHOW_POWER: operator_show_power(control, argument, answer); break;

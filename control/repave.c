@@ -171,7 +171,9 @@ static const struct command {
 	  "place. Names of nodes and images come from the control unit.\n", cli_completion },
 	{ "images", "[--json]", "list the images in the repository",
 	  "Lists what the repository's signed metadata offers.\n", cli_images },
-	{ "status", "[--json]", "show the control unit's state", "Counts nodes and images.\n", cli_show_status },
+	{ "status", "[--json]", "say whether the fleet is well, and what to do if not",
+	  "Says first what needs somebody, each with the next step, the four most urgent of them; --json has them all. Then\n"
+	  "counts nodes and images.\n", cli_show_status },
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

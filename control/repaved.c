@@ -20,6 +20,7 @@
 #include "control/holds.h"
 #include "control/http-server.h"
 #include "control/listener.h"
+#include "control/metrics.h"
 #include "control/keeper.h"
 #include "control/monitor.h"
 #include "control/node-api.h"
@@ -42,7 +43,7 @@
 
 /* Bound sockets that no server has taken over; else -1. */
 struct sockets {
-	int nodes, files, operator, remote; /* remote: the operator's port */
+	int nodes, files, operator, remote, metrics; /* remote: the operator's port */
 };
 
 /* What runs; NULL or -1 before. */
@@ -53,7 +54,8 @@ struct daemon {
 	struct sockets sockets;
 	char *socket_path;
 	struct repository_files repository;
-	struct http_server *nodes, *files, *operator, *remote;
+	struct http_server *nodes, *files, *operator, *remote, *metrics;
+	char *store_path;
 };
 
 /* The state's root of trust: what --root names, what it has already, or the repository's first root. */
@@ -98,18 +100,22 @@ static int load_signer(struct daemon *daemon, const struct options *options)
 		r = state_load(options->state, "ca.key", &authority.key);
 	if (!r)
 		r = pki_signer_new(&authority, &daemon->control.signer);
+	if (!r)
+		r = pki_expiry(&authority.certificate, &daemon->control.authority_expires);
 	pki_identity_release(&authority);
 	return r;
 }
 
 static int load_store(struct daemon *daemon, const struct options *options)
 {
-	char *path;
-	int r;
+	int r = asprintf(&daemon->store_path, "%s/repave.db", options->state);
 
-	if (asprintf(&path, "%s/repave.db", options->state) < 0)
+	if (r < 0) {
+		daemon->store_path = NULL;
 		return -ENOMEM;
-	r = store_open(path, true, &daemon->control.store);
+	}
+	daemon->control.store_path = daemon->store_path;
+	r = store_open(daemon->store_path, true, &daemon->control.store);
 	if (!r)
 		r = fleet_load(daemon->control.store, &daemon->control.fleet);
 	if (!r)
@@ -119,8 +125,7 @@ static int load_store(struct daemon *daemon, const struct options *options)
 	if (!r)
 		r = balancer_new(&daemon->control, &daemon->control.balancer);
 	if (!r)
-		r = chores_start(path, &daemon->chores);
-	free(path);
+		r = chores_start(daemon->store_path, &daemon->chores);
 	return r;
 }
 
@@ -188,6 +193,11 @@ static int open_sockets(struct daemon *daemon, const struct options *options)
 		if (s->remote < 0)
 			return s->remote;
 	}
+	if (options->metrics_port) {
+		s->metrics = listen_tcp(options->metrics_address, options->metrics_port, "--metrics");
+		if (s->metrics < 0)
+			return s->metrics;
+	}
 	if (asprintf(&daemon->socket_path, "%s/control.sock", options->state) < 0)
 		return -ENOMEM;
 	s->operator = listen_unix(daemon->socket_path);
@@ -248,17 +258,21 @@ static int start(int *fd, unsigned threads, const struct tls *tls, bool asks_cer
 static int start_servers(struct daemon *daemon, const struct options *options)
 {
 	struct http_service nodes = { .admit = node_api_admit, .answer = node_api_answer, .dropped = agent_api_dropped,
-				      .context = &daemon->control, .body_most = NODE_BODY_MOST };
+				      .context = &daemon->control, .body_most = NODE_BODY_MOST, .meter = &daemon->control.meters.requests[METER_NODES] };
 	struct http_service files = { .admit = repository_admit, .answer = repository_answer,
-				      .context = &daemon->repository };
+				      .context = &daemon->repository, .meter = &daemon->control.meters.requests[METER_REPOSITORY] };
 	struct http_service operator = { .answer = operator_api_answer, .context = &daemon->control,
-					 .body_most = OPERATOR_BODY_MOST };
+					 .body_most = OPERATOR_BODY_MOST, .meter = &daemon->control.meters.requests[METER_SOCKET] };
+	struct http_service metrics = { .answer = metrics_answer, .context = &daemon->control };
 	struct http_service remote = operator;
 	struct sockets *s = &daemon->sockets;
 	struct tls tls = { 0 };
 	int r = load_tls(options, &tls);
 
 	remote.admit = access_admit;
+	remote.meter = &daemon->control.meters.requests[METER_OPERATORS];
+	if (!r)
+		r = pki_expiry(&tls.certificate, &daemon->control.server_expires);
 	if (!r)
 		r = start(&s->nodes, 2, &tls, true, &nodes, &daemon->nodes);
 	if (!r)
@@ -267,6 +281,8 @@ static int start_servers(struct daemon *daemon, const struct options *options)
 		r = start(&s->remote, 1, &tls, false, &remote, &daemon->remote);
 	if (!r)
 		r = start(&s->operator, 1, NULL, false, &operator, &daemon->operator);
+	if (!r && s->metrics >= 0)
+		r = start(&s->metrics, 1, NULL, false, &metrics, &daemon->metrics);
 	release_tls(&tls);
 	return r;
 }
@@ -279,6 +295,7 @@ static void close_socket(int fd)
 
 static void stop(struct daemon *daemon)
 {
+	http_server_stop(daemon->metrics);
 	http_server_stop(daemon->operator);
 	http_server_stop(daemon->remote);
 	http_server_stop(daemon->files);
@@ -288,6 +305,7 @@ static void stop(struct daemon *daemon)
 	holds_free(daemon->control.holds);
 	if (daemon->operator || daemon->sockets.operator >= 0)
 		unlink(daemon->socket_path);
+	close_socket(daemon->sockets.metrics);
 	close_socket(daemon->sockets.operator);
 	close_socket(daemon->sockets.remote);
 	close_socket(daemon->sockets.files);
@@ -303,6 +321,7 @@ static void stop(struct daemon *daemon)
 	pki_signer_free(daemon->control.signer);
 	throttle_free(daemon->control.throttle);
 	explicit_bzero(daemon->control.join_token, sizeof daemon->control.join_token);
+	free(daemon->store_path);
 	close_socket(daemon->lock);
 }
 
@@ -345,7 +364,7 @@ static void allow_many_files(void)
 
 int main(int argc, char *argv[])
 {
-	struct daemon daemon = { .lock = -1, .sockets = { -1, -1, -1, -1 }, .control.lock = PTHREAD_MUTEX_INITIALIZER };
+	struct daemon daemon = { .lock = -1, .sockets = { -1, -1, -1, -1, -1 }, .control.lock = PTHREAD_MUTEX_INITIALIZER };
 	struct options options;
 	sigset_t signals;
 	int r;

@@ -120,7 +120,8 @@ class Daemon:
         answer = connection.getresponse()
         data = answer.read()
         connection.close()
-        told = json.loads(data) if data else None
+        is_text = answer.getheader("Content-Type", "").startswith("text/plain")
+        told = data.decode() if is_text else json.loads(data) if data else None
         wrong = openapi.complaint(method, path, body, answer.status, told)
         if wrong and wrong not in complaints:
             complaints.add(wrong)

@@ -108,7 +108,7 @@ def complaint(method, path, sent, status, answer):
         if why:
             return f"{operation.name} took a body that isn't as described: {why}"
     validator = operation.answers[status]
-    why = first_error(validator, answer) if validator else answer is not None and "there is a body"
+    why = first_error(validator, answer) if validator else isinstance(answer, (dict, list)) and "there is a body"
     return f"{operation.name}: {status} isn't as described: {why}" if why else None
 
 
