@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-control-api := control/names.c control/starts.c control/assignment.c control/node-request.c control/resolve.c control/model.c \
+control-api := common/home-choice.c control/names.c control/starts.c control/assignment.c control/node-request.c control/resolve.c control/model.c \
 	common/http-text.c
 control-store := control/store-sqlite.c control/store-schema.c control/store-backup.c control/store-records.c control/records.c
 control-state := control/state.c control/pki.c control/csr.c control/secret.c $(control-store)
@@ -54,7 +54,7 @@ control-enrol-request-corpus := control/fuzz/corpus/enrol-request
 control-node-request-src := control/fuzz/node-request.c control/node-request.c control/starts.c control/names.c $(common-core)
 control-node-request-libs := -ljansson -lm
 control-node-request-corpus := control/fuzz/corpus/node-request
-control-assignment-src := control/fuzz/assignment.c control/assignment.c control/starts.c control/names.c common/http-text.c $(common-core)
+control-assignment-src := control/fuzz/assignment.c common/home-choice.c control/assignment.c control/starts.c control/names.c common/http-text.c $(common-core)
 control-assignment-libs := -ljansson
 control-assignment-corpus := control/fuzz/corpus/assignment
 

@@ -21,6 +21,8 @@
 	"                          slot that was complete to dm-verity, and start sooner\n"                    \
 	"  --start auto|kexec|reset  how the system starts: by kexec; by the firmware after a reset (UEFI only); auto\n"   \
 	"                          (default): by kexec, unless this node didn't survive that\n"                 \
+	"  --h WHERE               user data: auto (default: this server's partition H, where the application declares a home),\n" \
+	"                          local, none, nfs:SERVER:/PATH (one folder for all), or nfs:SERVER:/PATH/{node} (one for each)\n" \
 	"  --clear-config          drop host name, keys and files that aren't given\n"                          \
 	"  --wipe                  the next boot may write a disk that isn't blank and isn't Repave's\n"
 

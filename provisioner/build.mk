@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What runs before the OS: `provision` in stage 1, `stage2` as init of an OS's initrd.
-provisioner-pure := $(addprefix provisioner/,sentence.c gpt.c assignment.c cpio.c cmdline.c) common/http-text.c
+provisioner-pure := $(addprefix provisioner/,sentence.c gpt.c assignment.c cpio.c cmdline.c) common/http-text.c common/home-choice.c
 provisioner-install := $(addprefix provisioner/,sentence.c plan.c frame.c donor.c pool.c slot-data.c arrival.c patch.c install.c) common/seekable.c common/patch.c
 verity-src := signing/verity.c $(sha256-src)
 
@@ -82,7 +82,7 @@ state-libs := -ljansson -lmbedcrypto
 state-corpus := provisioner/fuzz/corpus/state
 cmdline-src := provisioner/fuzz/cmdline.c provisioner/cmdline.c common/bytes.c
 cmdline-corpus := provisioner/fuzz/corpus/cmdline
-assignment-src := provisioner/fuzz/assignment.c provisioner/assignment.c common/http-text.c $(common-core)
+assignment-src := provisioner/fuzz/assignment.c provisioner/assignment.c common/http-text.c common/home-choice.c $(common-core)
 assignment-libs := -ljansson
 assignment-corpus := provisioner/fuzz/corpus/assignment
 
