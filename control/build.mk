@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 control-api := common/home-choice.c control/names.c control/starts.c control/assignment.c control/node-request.c control/resolve.c control/model.c \
 	common/http-text.c
-control-store := control/store-sqlite.c control/store-schema.c control/store-backup.c control/store-records.c control/records.c
+control-store := control/store-sqlite.c control/store-schema.c control/store-backup.c control/store-records.c control/store-logs.c control/node-log.c control/records.c
 control-state := control/state.c control/pki.c control/csr.c control/secret.c $(control-store)
 control-core := $(control-api) control/fleet.c control/identity.c control/registry.c control/throttle.c control/access.c \
-	control/operator-identity.c control/chores.c control/served.c control/catalogue.c control/renewal.c \
+	control/operator-identity.c control/operator-logs.c control/chores.c control/served.c control/catalogue.c control/renewal.c \
 	control/online-keys.c control/keeper.c control/control.c control/route.c control/node-api.c \
 	control/operator-api.c control/repository.c control/http-server.c control/listener.c
 control-pki-libs := -lmbedx509 -lmbedcrypto
@@ -15,7 +15,7 @@ repaved-src := control/repaved.c control/options.c control/trust.c $(control-cor
 	signing/folder.c $(signing-author) $(signing-verify)
 repaved-libs := -lmicrohttpd -lgnutls -lsqlite3 $(control-pki-libs) $(signing-author-libs) -lpthread
 repave-src := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c control/cli-watch.c control/watch.c \
-	control/cli-identity.c control/cli-journal.c $(control-api) $(control-state) \
+	control/cli-identity.c control/cli-journal.c control/cli-logs.c $(control-api) $(control-state) \
 	$(common-core) $(common-http)
 repave-libs := -lcurl -lsqlite3 $(control-pki-libs) -ljansson
 
@@ -46,11 +46,14 @@ control-identity-test-libs := -ljansson
 control-store-test-src := control/test/store-test.c control/fleet.c $(control-store) $(control-api) $(common-core)
 control-store-test-libs := -lsqlite3 -ljansson
 
-fuzz-targets += control-node-request control-assignment control-enrol-request
+fuzz-targets += control-node-log control-node-request control-assignment control-enrol-request
 control-enrol-request-src := control/fuzz/enrol-request.c control/node-request.c control/csr.c control/secret.c control/starts.c \
 	control/names.c $(common-core)
 control-enrol-request-libs := $(control-pki-libs) -ljansson -lm
 control-enrol-request-corpus := control/fuzz/corpus/enrol-request
+control-node-log-src := control/fuzz/node-log.c control/node-log.c control/names.c $(common-core)
+control-node-log-libs := -ljansson
+control-node-log-corpus := control/fuzz/corpus/node-log
 control-node-request-src := control/fuzz/node-request.c control/node-request.c control/starts.c control/names.c $(common-core)
 control-node-request-libs := -ljansson -lm
 control-node-request-corpus := control/fuzz/corpus/node-request

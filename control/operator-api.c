@@ -12,13 +12,14 @@
 #include "common/log.h"
 #include "control/access.h"
 #include "control/operator-identity.h"
+#include "control/operator-logs.h"
 #include "control/registry.h"
 #include "control/route.h"
 
 enum operation {
 	LIST_NODES, SHOW_NODE, REMOVE_NODE, SHOW_STATE, ASSIGN, LIST_IMAGES, SHOW_STATUS, SHOW_DEFAULT, SET_DEFAULT,
 	LIST_TOKENS, MAKE_TOKEN, REVOKE_TOKEN, LIST_OPERATORS, ADD_OPERATOR, REMOVE_OPERATOR,
-	LIST_ENROLMENTS, APPROVE, REJECT, LIST_ALLOWED, ALLOW, SHOW_SETTINGS, SET_SETTINGS, LIST_AUDIT, LIST_EVENTS,
+	LIST_ENROLMENTS, APPROVE, REJECT, LIST_ALLOWED, ALLOW, SHOW_SETTINGS, SET_SETTINGS, LIST_AUDIT, LIST_EVENTS, LIST_LOGS,
 };
 
 static const struct route routes[] = {
@@ -46,6 +47,7 @@ static const struct route routes[] = {
 	{ "PUT", "/v1/settings", SET_SETTINGS },
 	{ "GET", "/v1/audit", LIST_AUDIT },
 	{ "GET", "/v1/events", LIST_EVENTS },
+	{ "GET", "/v1/nodes/{}/logs", LIST_LOGS },
 };
 
 /* Who may; and in words what a change is, for the audit log. Without words it changes nothing. */
@@ -77,6 +79,8 @@ static const struct right {
 	[SET_SETTINGS] = { MAY_ADMINISTER, "change settings" },
 	[LIST_AUDIT] = { MAY_AUDIT, NULL },
 	[LIST_EVENTS] = { MAY_SEE, NULL },
+	/* An application may say there what isn't for everybody. */
+	[LIST_LOGS] = { MAY_OPERATE | MAY_AUDIT, NULL },
 };
 
 static void answer_json(struct http_answer *answer, json_t *json)
@@ -341,6 +345,7 @@ static void look(struct control *control, int operation, const char *argument, c
 	case LIST_ALLOWED: operator_list(control, STORE_ALLOWED, "allowed", answer); break;
 	case SHOW_SETTINGS: answer_json(answer, registry_describe_settings(control)); break;
 	case LIST_AUDIT: operator_list_log(control, STORE_AUDIT, "audit", call, answer); break;
+	case LIST_LOGS: operator_list_logs(control, argument, call, answer); break;
 	case LIST_EVENTS: operator_list_log(control, STORE_EVENTS, "events", call, answer); break;
 	}
 }

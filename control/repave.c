@@ -42,6 +42,12 @@ static const struct command {
 	  "  --until STATE[,STATE]...  end when each node is in one of these: waiting, booting, booted (what is assigned\n"
 	  "                            now), failed. Status 1 when one failed and failed wasn't all that was asked for\n"
 	  "  --timeout SECONDS         end then; status 4 when --until wasn't reached\n", cli_node_watch },
+	{ "node logs", "NODE [option]... [--json]", "show what a node said",
+	  "Shows the log of each boot, the last words of kernels that stopped, and what was asked for of the running system's\n"
+	  "logs, oldest first, as far as the control unit keeps them: 256 KiB, 64 texts, 90 days.\n\n"
+	  "  --last                  of the last boot\n"
+	  "  --boot N                of the Nth boot before the last; 0 is the last\n"
+	  "  --kind KIND             boot, crash, app or system\n", cli_node_logs },
 	{ "node list", "[--pending] [--json]", "list the nodes, or the servers that wait to enrol",
 	  "Without an option as `repave nodes`.\n\n"
 	  "  --pending               servers that wait for `repave node approve`, or for their former identity's silence\n", cli_node_list },

@@ -8,7 +8,7 @@
 #include "common/log.h"
 #include "control/store-sqlite.h"
 
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 
 /* As version 2 had them. */
 static const char schema_2[] =
@@ -51,6 +51,11 @@ static const char from_2[] =
 	" severity INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, data JSON NOT NULL);"
 	"CREATE INDEX events_by_node ON events (node, sequence);";
 
+static const char from_3_logs[] =
+	"CREATE TABLE logs (sequence INTEGER PRIMARY KEY AUTOINCREMENT, node TEXT NOT NULL, time INTEGER NOT NULL,"
+	" kind TEXT NOT NULL, nonce TEXT NOT NULL, text TEXT NOT NULL);"
+	"CREATE INDEX logs_by_node ON logs (node, sequence);";
+
 static int read_version(struct store *store, int *ret_version)
 {
 	sqlite3_stmt *query;
@@ -92,8 +97,10 @@ static int migrate(struct store *store, int version)
 		r = sql_run(store, schema_2, "make its tables");
 	if (!r && version == 1)
 		r = sql_run(store, from_1, "make its tables");
-	if (!r)
+	if (!r && version < 3)
 		r = sql_run(store, from_2, "make its tables");
+	if (!r)
+		r = sql_run(store, from_3_logs, "make its tables");
 	if (!r)
 		r = sql_run(store, set_version, "make its tables");
 	if (!r)

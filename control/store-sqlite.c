@@ -191,7 +191,8 @@ int store_put_node(struct store *store, const struct node *node)
 
 int store_remove_node(struct store *store, const char *node_id)
 {
-	static const char *const statements[] = { "DELETE FROM boots WHERE node = ?1", "DELETE FROM nodes WHERE id = ?1" };
+	static const char *const statements[] = { "DELETE FROM boots WHERE node = ?1", "DELETE FROM logs WHERE node = ?1",
+						   "DELETE FROM nodes WHERE id = ?1" };
 	sqlite3_stmt *remove;
 	int r = 0;
 

@@ -555,9 +555,11 @@ int boot(struct provision *p)
 		r = count_start(p);
 	if (r < 0)
 		return r;
-	if (report(p, p->start == START_RESET ? "reset" : "kexec"))
+	if (report(p, p->start == START_RESET ? "reset" : "kexec") && p->words_sent)
 		pstore_clear(PSTORE_FOLDER);
 	console_line(&p->stages, "starting it");
+	if (!p->offline)
+		send_boot_log(p);
 	sync();
 	/* Firmware may take longer than it waits, and an older image has no driver to go on with it. */
 	if (p->start == START_RESET || !p->marks.watchdog)

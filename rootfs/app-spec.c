@@ -134,7 +134,7 @@ static int parse_home(struct app_spec *spec, char *ret_error)
 
 	if (!home)
 		return 0;
-	if (!json_is_string(path) || json_string_length(path) != strlen(json_string_value(path)) || !home_path_ok(json_string_value(path)))
+	if (!json_is_string(path) || !home_path_ok(json_string_value(path)))
 		return refuse(ret_error, "\"home\" must have a \"path\" below /var/lib, /srv or /home");
 	spec->home = json_string_value(path);
 	return 0;

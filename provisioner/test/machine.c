@@ -122,17 +122,17 @@ static void test_foreign_gpt_is_foreign(void **state)
 static void test_new_table_leaves_h_blank_at_both_ends(void **state)
 {
 	static struct disk disk;
-	int fd = disk_file(DISK_SIZE);
-	uint8_t *junk = malloc(DISK_SIZE);
+	int fd = disk_file((256 * MIB));
+	uint8_t *junk = malloc((256 * MIB));
 	char error[SENTENCE], byte;
 	uint64_t first, last;
 
 	(void)state;
 	assert_non_null(junk);
-	memset(junk, 0xa5, DISK_SIZE);
-	assert_int_equal(write_full_at(fd, junk, DISK_SIZE, 0), 0);
+	memset(junk, 0xa5, (256 * MIB));
+	assert_int_equal(write_full_at(fd, junk, (256 * MIB), 0), 0);
 	free(junk);
-	disk.size = DISK_SIZE;
+	disk.size = (256 * MIB);
 	assert_int_equal(disk_write_table(fd, &disk, &needs, error), 0);
 	assert_non_null(disk.parts[PART_H]);
 	first = disk.parts[PART_H]->first * 512;

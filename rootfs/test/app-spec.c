@@ -59,7 +59,7 @@ static void test_home_cannot_cover_the_system(void **state)
 	app_spec_release(&spec);
 	refused(START COMMAND USER ", \"home\": {\"path\": \"/etc\"} }", "home");
 	refused(START COMMAND USER ", \"home\": {\"path\": \"/var/lib/../../etc\"} }", "home");
-	refused(START COMMAND USER ", \"home\": {\"path\": \"/srv/a\\u0000b\"} }", "home");
+	refused(START COMMAND USER ", \"home\": {\"path\": \"/srv/a\\u0000b\"} }", "NUL");
 	refused(START COMMAND USER ", \"home\": \"/srv/a\" }", "home");
 }
 
