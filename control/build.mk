@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-control-api := control/names.c control/life.c control/live.c control/agent-status.c control/order.c control/starts.c \
+control-api := common/home-choice.c control/names.c control/life.c control/live.c control/agent-status.c control/order.c control/starts.c \
 	control/assignment.c control/node-request.c control/resolve.c control/model.c control/groups.c common/http-text.c
 control-store := control/store-sqlite.c control/store-schema.c control/store-backup.c control/store-records.c \
 	control/store-channel.c control/records.c
@@ -24,6 +24,11 @@ control-balancer := $(control-haproxy) control/haproxy-socket.c control/balancer
 	control/operator-balancer.c
 control-core += $(control-balancer)
 control-cli += control/cli-apply.c control/cli-balancer.c control/fleet-file.c
+
+# Logs
+control-store += control/store-logs.c control/node-log.c
+control-core += control/operator-logs.c
+control-cli += control/cli-logs.c
 
 # Installing
 control-cli += control/cli-backup.c control/backup.c control/restore.c control/backup-format.c control/cli-netboot.c control/cli-complete.c control/complete.c
@@ -82,15 +87,18 @@ fuzz-targets += control-agent-status
 control-agent-status-src := control/fuzz/agent-status.c control/agent-status.c control/names.c $(common-core)
 control-agent-status-libs := -ljansson -lm
 control-agent-status-corpus := control/fuzz/corpus/agent-status
-fuzz-targets += control-node-request control-assignment control-enrol-request
+fuzz-targets += control-node-log control-node-request control-assignment control-enrol-request
 control-enrol-request-src := control/fuzz/enrol-request.c control/node-request.c control/csr.c control/secret.c control/starts.c \
 	control/names.c $(common-core)
 control-enrol-request-libs := $(control-pki-libs) -ljansson -lm
 control-enrol-request-corpus := control/fuzz/corpus/enrol-request
+control-node-log-src := control/fuzz/node-log.c control/node-log.c control/names.c $(common-core)
+control-node-log-libs := -ljansson
+control-node-log-corpus := control/fuzz/corpus/node-log
 control-node-request-src := control/fuzz/node-request.c control/node-request.c control/starts.c control/names.c $(common-core)
 control-node-request-libs := -ljansson -lm
 control-node-request-corpus := control/fuzz/corpus/node-request
-control-assignment-src := control/fuzz/assignment.c control/assignment.c control/starts.c control/names.c common/http-text.c $(common-core)
+control-assignment-src := control/fuzz/assignment.c common/home-choice.c control/assignment.c control/starts.c control/names.c common/http-text.c $(common-core)
 control-assignment-libs := -ljansson
 control-assignment-corpus := control/fuzz/corpus/assignment
 

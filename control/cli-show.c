@@ -183,6 +183,7 @@ static void print_assignment(const json_t *assignment)
 	printf("Assignment %lld\n", (long long)json_integer_value(json_object_get(assignment, "number")));
 	printf("  OS           %s (%s)\n", cli_text(assignment, "os"), cli_text(assignment, "os_target"));
 	printf("  application  %s (%s)\n", cli_text(assignment, "app"), cli_text(assignment, "app_target"));
+	printf("  H:           %s\n", cli_text(assignment, "h"));
 	printf("  start        %s\n", cli_text(assignment, "start"));
 	printf("  verify       %s\n", cli_text(assignment, "verify"));
 	json_array_foreach(json_get_array(assignment, "mirrors"), i, mirror)

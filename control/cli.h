@@ -59,6 +59,7 @@ int cli_assign(const struct cli *cli, int argc, char *argv[]);
 int cli_default(const struct cli *cli, int argc, char *argv[]);
 int cli_images(const struct cli *cli, int argc, char *argv[]);
 int cli_show_status(const struct cli *cli, int argc, char *argv[]);
+int cli_node_logs(const struct cli *cli, int argc, char *argv[]);
 int cli_node_list(const struct cli *cli, int argc, char *argv[]);
 int cli_node_approve(const struct cli *cli, int argc, char *argv[]);
 int cli_node_remove(const struct cli *cli, int argc, char *argv[]);

@@ -629,9 +629,9 @@ static json_t *format_assignment(const char *nonce, const struct node *node)
 		if (value)
 			json_object_set(config, members[i], value);
 	}
-	return json_pack("{si ss sI so so sb ss ss sO so}", "format", 1, "nonce", nonce, "assignment", (json_int_t)a->number, "os",
+	return json_pack("{si ss sI so so sb ss ss ss sO so}", "format", 1, "nonce", nonce, "assignment", (json_int_t)a->number, "os",
 			 format_target(a->os_target), "app", format_target(a->app_target), "wipe", (int)a->wipe, "verify",
-			 assignment_verify(a), "start", start_way_name(start), "mirrors", a->mirrors, "config", config);
+			 assignment_verify(a), "start", start_way_name(start), "h", assignment_h(a), "mirrors", a->mirrors, "config", config);
 }
 
 /* Why the node has to wait, or NULL when its assignment stands for images that exist. */

@@ -30,13 +30,13 @@ void health_add(struct health *health, enum severity severity, const char *forma
 }
 
 /* Servers of which the same is to be said. */
-struct group {
+struct some {
 	size_t count;
 	char names[NAMES_SHOWN * (HOST_NAME_MOST + 3) + 32];
 	const struct node *first;
 };
 
-static void join(struct group *group, const struct node *node)
+static void join(struct some *group, const struct node *node)
 {
 	const char *name = assignment_host_name(&node->assignment);
 	size_t used = strlen(group->names);
@@ -51,14 +51,14 @@ static void join(struct group *group, const struct node *node)
 	group->count++;
 }
 
-static const char *plural(const struct group *group)
+static const char *plural(const struct some *group)
 {
 	return group->count == 1 ? "server" : "servers";
 }
 
 static void of_nodes(struct control *control, struct health *health, int64_t now)
 {
-	struct group failed = { 0 }, silent = { 0 }, idle = { 0 }, ending = { 0 };
+	struct some failed = { 0 }, silent = { 0 }, idle = { 0 }, ending = { 0 };
 
 	for (size_t i = 0; i < fleet_count(control->fleet); i++) {
 		const struct node *node = fleet_node(control->fleet, i);

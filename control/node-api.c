@@ -14,15 +14,17 @@
 #include "control/registry.h"
 #include "control/route.h"
 
-enum operation { BOOT, REPORT, ENROL, AGENT, RENEW_AGENT, STATUS };
+enum operation { BOOT, REPORT, ENROL, AGENT, RENEW_AGENT, STATUS, LOG, AGENT_LOG };
 
 static const struct route routes[] = {
 	{ "POST", "/v1/nodes/{}/boot", BOOT },
 	{ "POST", "/v1/nodes/{}/report", REPORT },
+	{ "POST", "/v1/nodes/{}/log", LOG },
 	{ "POST", "/v1/nodes/{}/enrol", ENROL },
 	{ "POST", "/v1/nodes/{}/agent", AGENT },
 	{ "POST", "/v1/agents/{}/certificate", RENEW_AGENT },
 	{ "POST", "/v1/agents/{}/status", STATUS },
+	{ "POST", "/v1/agents/{}/log", AGENT_LOG },
 };
 
 static int find(const struct http_call *call, char ret_id[ROUTE_ARGUMENT_MOST + 1])
@@ -74,7 +76,9 @@ void node_api_admit(void *context, const struct http_call *call, struct http_ans
 	else if (operation == ENROL)
 		admit_token(context, call, answer);
 	else
-		admit_certificate(context, id, operation == RENEW_AGENT || operation == STATUS ? CLIENT_AGENT : CLIENT_NODE, call, answer);
+		admit_certificate(context, id,
+				  operation == RENEW_AGENT || operation == STATUS || operation == AGENT_LOG ? CLIENT_AGENT : CLIENT_NODE, call,
+				  answer);
 }
 
 static void refuse(struct http_answer *answer, const struct http_call *call, const char *id, int error, const char *why)
@@ -148,6 +152,45 @@ static void report(struct control *control, const char *id, const struct http_ca
 	boot_report_release(&parsed);
 }
 
+/* The boot that it is about must be the node's last: what is older was said then. An agent's is the one that its key was for. */
+static int keep_log(struct control *control, const char *id, enum client_kind from, struct node_log *log, int64_t now)
+{
+	const struct node *node = fleet_get(control->fleet, id);
+
+	if (!node)
+		return -ENOENT;
+	if (from == CLIENT_AGENT)
+		strcpy(log->nonce, node->identity.agent_nonce);
+	else if (!node->booted_once || strcmp(log->nonce, node->boot.nonce))
+		return -ESTALE;
+	return store_add_log(control->store, id, log, now);
+}
+
+static void node_log(struct control *control, const char *id, enum client_kind from, const struct http_call *call,
+		     struct http_answer *answer)
+{
+	struct node_log log;
+	char why[ERROR_TEXT] = "";
+	int64_t now;
+	int r = node_log_parse(call->body, call->body_size, from == CLIENT_AGENT, &log, why);
+
+	if (r < 0) {
+		refuse(answer, call, id, r, why);
+		return;
+	}
+	now = control_lock(control);
+	if (registry_admits(control, id, from, call, answer))
+		r = keep_log(control, id, from, &log, now);
+	control_leave(control);
+	if (!answer->status && r == -ESTALE)
+		http_answer_error(answer, 409, "that isn't the nonce of the node's last boot");
+	else if (!answer->status && r < 0)
+		refuse(answer, call, id, log_error(r, "log of node %s", id), "");
+	else if (!answer->status)
+		answer->status = 204;
+	node_log_release(&log);
+}
+
 /* The key of a request whose body was parsed. False with the answer made. */
 static bool take_key(const struct enrol_request *request, const struct http_call *call, const char *id, struct public_key *ret_key,
 		     struct http_answer *answer)
@@ -212,6 +255,12 @@ void node_api_answer(void *context, const struct http_call *call, struct http_an
 		break;
 	case REPORT:
 		report(context, id, call, answer);
+		break;
+	case LOG:
+		node_log(context, id, CLIENT_NODE, call, answer);
+		break;
+	case AGENT_LOG:
+		node_log(context, id, CLIENT_AGENT, call, answer);
 		break;
 	case ENROL:
 		enrol(context, id, call, answer);

@@ -19,6 +19,7 @@
 #include "control/operator-identity.h"
 #include "control/operator-orders.h"
 #include "control/operator-power.h"
+#include "control/operator-logs.h"
 #include "control/registry.h"
 #include "control/route.h"
 
@@ -30,6 +31,7 @@ enum operation {
 	SHOW_POWER, SET_POWER, REMOVE_POWER, START_POWER, SHOW_POWER_JOB,
 	EXPORT_FLEET, PLAN_FLEET, APPLY_FLEET, LIST_GROUPS, DENY_GROUP, SHOW_BALANCER, PRINT_BALANCER, BALANCE_NODE,
 	SHOW_METRICS,
+	LIST_LOGS,
 };
 
 static const struct route routes[] = {
@@ -73,6 +75,7 @@ static const struct route routes[] = {
 	{ "GET", "/v1/balancer/config", PRINT_BALANCER },
 	{ "PUT", "/v1/nodes/{}/balancer", BALANCE_NODE },
 	{ "GET", "/metrics", SHOW_METRICS },
+	{ "GET", "/v1/nodes/{}/logs", LIST_LOGS },
 };
 
 /* Who may; and in words what a change is, for the audit log. Without words it changes nothing. */
@@ -120,6 +123,8 @@ static const struct right {
 	[PRINT_BALANCER] = { MAY_OPERATE, NULL },
 	[BALANCE_NODE] = { MAY_OPERATE, "set the balancer for node" },
 	[SHOW_METRICS] = { MAY_SEE, NULL },
+	/* An application may say there what isn't for everybody. */
+	[LIST_LOGS] = { MAY_OPERATE | MAY_AUDIT, NULL },
 };
 
 static void answer_json(struct http_answer *answer, json_t *json)
@@ -423,6 +428,7 @@ static void look(struct control *control, int operation, const char *argument, c
 	case SHOW_SETTINGS: answer_json(answer, registry_describe_settings(control)); break;
 	case LIST_AUDIT: operator_list_log(control, STORE_AUDIT, "audit", call, answer); break;
 	case SHOW_METRICS: http_answer_text(answer, metrics_format(control, now)); break;
+	case LIST_LOGS: operator_list_logs(control, argument, call, answer); break;
 	case LIST_EVENTS: operator_list_log(control, STORE_EVENTS, "events", call, answer); break;
 	case LIST_ORDERS: operator_list_orders(control, argument, call, answer); break;
 	case SHOW_POWER: operator_show_power(control, argument, answer); break;

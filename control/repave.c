@@ -23,6 +23,8 @@
 	"                          slot that was complete to dm-verity, and start sooner\n"                    \
 	"  --start auto|kexec|reset  how the system starts: by kexec; by the firmware after a reset (UEFI only); auto\n"   \
 	"                          (default): by kexec, unless this node didn't survive that\n"                 \
+	"  --h WHERE               user data: auto (default: this server's partition H, where the application declares a home),\n" \
+	"                          local, none, nfs:SERVER:/PATH (one folder for all), or nfs:SERVER:/PATH/{node} (one for each)\n" \
 	"  --clear-config          drop host name, keys and files that aren't given\n"                          \
 	"  --wipe                  the next boot may write a disk that isn't blank and isn't Repave's\n"
 
@@ -51,6 +53,12 @@ static const struct command {
 	  "  --until STATE[,STATE]...  end when each node is in one of these: waiting, booting, booted (what is assigned\n"
 	  "                            now), failed. Status 1 when one failed and failed wasn't all that was asked for\n"
 	  "  --timeout SECONDS         end then; status 4 when --until wasn't reached\n", cli_node_watch },
+	{ "node logs", "NODE [option]... [--json]", "show what a node said",
+	  "Shows the log of each boot, the last words of kernels that stopped, and what was asked for of the running system's\n"
+	  "logs, oldest first, as far as the control unit keeps them: 256 KiB, 64 texts, 90 days.\n\n"
+	  "  --last                  of the last boot\n"
+	  "  --boot N                of the Nth boot before the last; 0 is the last\n"
+	  "  --kind KIND             boot, crash, app or system\n", cli_node_logs },
 	{ "node list", "[--pending] [--json]", "list the nodes, or the servers that wait to enrol",
 	  "Without an option as `repave nodes`.\n\n"
 	  "  --pending               servers that wait for `repave node approve`, or for their former identity's silence\n", cli_node_list },

@@ -221,7 +221,7 @@ static int check_authority(const char *folder)
 /* Beyond its being whole: that a control unit can start with it. */
 static int check_unpacked(const char *folder)
 {
-	char token[JOIN_TOKEN_SIZE + 1], *path;
+	char token[TOKEN_SIZE + 1], *path;
 	struct sealing_key key;
 	int r = check_authority(folder);
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "control/model.h"
+#include "control/node-log.h"
 #include "control/records.h"
 
 struct store;
@@ -97,6 +98,11 @@ int store_is_allowed(struct store *store, const char *kind, const char *value);
 int store_add_operator(struct store *store, const struct operator_record *record);
 int store_remove_operator(struct store *store, const char *name);
 int store_find_operator(struct store *store, const char *hash, struct operator_record *ret_record);
+
+/* What a node said. Adding replaces what the same boot said of that kind, and forgets what is beyond LOGS_…; 0 or -EIO. Listing: all of the node, oldest first, as
+ * {"sequence", "time", "kind", "nonce", "text"}; a new reference. */
+int store_add_log(struct store *store, const char *node_id, const struct node_log *log, int64_t now);
+int store_list_logs(struct store *store, const char *node_id, json_t **ret_list);
 
 /* Appends. The audit log can't be changed afterwards; of the events the newest EVENTS_KEPT stay. 0 or -EIO. */
 int store_add_audit(struct store *store, const struct audit_entry *entry);
