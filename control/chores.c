@@ -12,7 +12,8 @@
 #include "control/store.h"
 
 #define BACKUP_SECONDS 86400
-#define ROUND_SECONDS 60
+#define ROUND_SECONDS 1
+#define BACKUP_ROUNDS 60u
 
 struct chores {
 	char *path;
@@ -38,11 +39,14 @@ static void *run(void *context)
 	struct chores *chores = context;
 	struct timespec until;
 	int64_t retry = 0;
+	unsigned round = 0;
 
 	pthread_mutex_lock(&chores->mutex);
 	while (!chores->is_ending) {
 		pthread_mutex_unlock(&chores->mutex);
-		back_up(chores, &retry);
+		store_checkpoint(chores->path);
+		if (round++ % BACKUP_ROUNDS == 0)
+			back_up(chores, &retry);
 		pthread_mutex_lock(&chores->mutex);
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += ROUND_SECONDS;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the control unit does by itself from time to time: a backup of its database each day. */
+/* What the control unit does by itself from time to time: a backup of its database each day, and checkpoints, which nobody waits for. */
 #ifndef CONTROL_CHORES_H
 #define CONTROL_CHORES_H
 

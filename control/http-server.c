@@ -364,8 +364,11 @@ int http_server_start(const struct http_server_options *options, const struct ht
 		      struct http_server **ret_server)
 {
 	struct http_server *server = calloc(1, sizeof *server);
-	unsigned flags = MHD_USE_AUTO_INTERNAL_THREAD | (options->certificate ? (unsigned)MHD_USE_TLS : 0u) |
-			 (service->dropped ? (unsigned)MHD_ALLOW_SUSPEND_RESUME : 0u);
+	/* With epoll the library (0.9.75) asks every connection that is in its handshake again and again, without a pause: a fleet that comes
+	 * back at once, or somebody who sends half of a handshake, takes all of the processor. With poll it waits; connections that are
+	 * held aren't polled, so that is as cheap. */
+	unsigned flags = options->certificate ? (unsigned)MHD_USE_POLL_INTERNAL_THREAD | (unsigned)MHD_USE_TLS :
+						(unsigned)MHD_USE_AUTO_INTERNAL_THREAD;
 	struct MHD_OptionItem tls[] = {
 		{ MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)options->certificate },
 		{ MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)options->key },
@@ -380,6 +383,8 @@ int http_server_start(const struct http_server_options *options, const struct ht
 
 	if (!server)
 		return -ENOMEM;
+	if (service->dropped)
+		flags |= MHD_ALLOW_SUSPEND_RESUME;
 	server->service = *service;
 	if (options->client_ca && peer_cache_new(&server->peers) < 0) {
 		free(server);

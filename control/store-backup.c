@@ -16,6 +16,8 @@
 #define STAMP_SIZE 16u /* 20260105T140319Z */
 
 /* "…/repave.db" to "…/backup". malloc'd. */
+#define CHECKPOINT_BYTES (2 * 1024 * 1024)
+
 static char *folder_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -198,5 +200,27 @@ int store_backup(const char *path, const char *label, int64_t now)
 	free(final);
 	free(temporary);
 	free(folder);
+	return r;
+}
+
+int store_checkpoint(const char *path)
+{
+	struct stat info;
+	sqlite3 *db = NULL;
+	char *log;
+	int r;
+
+	if (asprintf(&log, "%s-wal", path) < 0)
+		return -ENOMEM;
+	r = stat(log, &info);
+	free(log);
+	if (r < 0 || info.st_size < CHECKPOINT_BYTES)
+		return 0;
+	r = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
+	if (r == SQLITE_OK)
+		r = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	/* Busy: another one is under way. */
+	r = r == SQLITE_OK || r == SQLITE_BUSY ? 0 : log_error(-EIO, "the database's log can't be moved into it (%s)", sqlite3_errmsg(db));
+	sqlite3_close_v2(db);
 	return r;
 }

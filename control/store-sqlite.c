@@ -44,7 +44,9 @@ int store_open(const char *path, bool create, struct store **ret_store)
 		goto out;
 	}
 	sqlite3_busy_timeout(store->db, 5000);
-	r = sql_run(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON", "be opened");
+	/* Checkpoints are for store_checkpoint; by itself it makes one only when nobody else did for long. */
+	r = sql_run(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=20000",
+		    "be opened");
 	if (!r)
 		r = schema_prepare(store);
 out:

@@ -31,6 +31,10 @@ int store_backups(const char *path, char ***ret_paths, size_t *ret_count);
 /* When the newest backup was made, in seconds since 1970; 0 without one. */
 int64_t store_backup_time(const char *path);
 
+/* Moves what the write-ahead log of the store at `path` has gathered into the store, when that is much. From another thread than the store's, so
+ * that nobody waits for it: it takes the disk a tenth of a second. 0 or -EIO; logs the cause. */
+int store_checkpoint(const char *path);
+
 /* Changes between begin and commit become durable together, or not at all. Within another one, with that one: then 0 isn't durable yet. 0 or -EIO; logs the cause. */
 int store_begin(struct store *store);
 int store_commit(struct store *store);
