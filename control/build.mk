@@ -8,7 +8,7 @@ control-core := $(control-api) control/fleet.c control/identity.c control/regist
 	control/operator-identity.c control/chores.c control/served.c control/catalogue.c control/renewal.c \
 	control/online-keys.c control/keeper.c control/control.c control/route.c control/node-api.c \
 	control/operator-api.c control/operator-power.c control/repository.c control/http-server.c control/listener.c
-control-power := control/power.c control/power-job.c control/power-ipmi.c control/power-redfish.c control/power-text.c
+control-power := control/power.c control/power-settings.c control/power-job.c control/power-ipmi.c control/power-redfish.c control/power-text.c
 control-pki-libs := -lmbedx509 -lmbedcrypto
 
 host-programs += repaved repave
@@ -18,7 +18,7 @@ repaved-src := control/repaved.c control/options.c control/trust.c $(control-cor
 repaved-libs := -lmicrohttpd -lgnutls -lcurl -lsqlite3 $(control-pki-libs) $(signing-author-libs) -lpthread
 repave-src := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c control/cli-watch.c control/watch.c \
 	control/cli-identity.c control/cli-journal.c control/cli-power.c \
-	control/cli-backup.c control/backup.c control/restore.c control/backup-format.c $(control-api) $(control-state) \
+	control/cli-backup.c control/backup.c control/restore.c control/unpack.c control/backup-format.c $(control-api) $(control-state) \
 	$(common-core) $(common-http)
 repave-libs := -lcurl -lsqlite3 $(control-pki-libs) -lsodium -ljansson
 
