@@ -336,12 +336,9 @@ static void move_along(const char *database, const char *kept, const char *suffi
 
 static int replace_database(const char *database, const char *other, char **ret_kept)
 {
-	struct stat former;
 	char *kept = beside(database, "damaged", true);
 	int r = kept ? sync_file(other) : -ENOMEM;
 
-	if (!r && stat(database, &former) == 0 && geteuid() == 0 && chown(other, former.st_uid, former.st_gid) < 0)
-		r = -errno;
 	if (!r) {
 		move_along(database, kept, "-wal");
 		move_along(database, kept, "-shm");
@@ -365,6 +362,7 @@ static int replace_database(const char *database, const char *other, char **ret_
 int backup_restore_latest(const char *state, char **ret_taken, char **ret_kept)
 {
 	char *database = NULL, *other = NULL;
+	struct stat folder;
 	int lock, r = state_lock(state, &lock);
 
 	*ret_taken = *ret_kept = NULL;
@@ -374,6 +372,10 @@ int backup_restore_latest(const char *state, char **ret_taken, char **ret_kept)
 		r = -ENOMEM;
 	if (!r)
 		r = take_latest(database, other, ret_taken);
+	/* repaved may run as another user, and must be able to open both. */
+	if (!r && geteuid() == 0 && (stat(state, &folder) < 0 || fchown(lock, folder.st_uid, folder.st_gid) < 0 ||
+				     chown(other, folder.st_uid, folder.st_gid) < 0))
+		r = log_error(-errno, "can't give the database to the owner of %s", state);
 	if (!r)
 		r = replace_database(database, other, ret_kept);
 	if (r < 0 && other)
