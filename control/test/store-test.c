@@ -20,6 +20,7 @@
 #include "common/file.h"
 #include "common/json.h"
 #include "control/fleet.h"
+#include "control/store-power.h"
 
 #define NODE_1 "5e70a7e0-0000-4000-8000-000000000001"
 
