@@ -14,7 +14,7 @@ control-cli := control/repave.c control/cli.c control/cli-show.c control/cli-ass
 # Power
 control-store += control/store-power.c control/power-record.c
 control-core += control/operator-power.c
-control-power := control/power.c control/power-job.c control/power-ipmi.c control/power-redfish.c control/power-text.c
+control-power := control/power.c control/power-settings.c control/power-job.c control/power-ipmi.c control/power-redfish.c control/power-text.c
 control-cli += control/cli-power.c
 
 # Groups and balancer
@@ -31,7 +31,7 @@ control-core += control/operator-logs.c
 control-cli += control/cli-logs.c
 
 # Installing
-control-cli += control/cli-backup.c control/backup.c control/restore.c control/backup-format.c control/cli-netboot.c control/cli-complete.c control/complete.c
+control-cli += control/cli-backup.c control/backup.c control/restore.c control/unpack.c control/backup-format.c control/cli-netboot.c control/cli-complete.c control/complete.c
 control-core += control/meters.c control/metrics.c control/health.c
 
 control-state := control/state.c control/pki.c control/csr.c control/secret.c control/sealed.c $(control-store)

@@ -9,6 +9,16 @@
 #include "common/bytes.h"
 #include "control/backup.h"
 #include "control/cli.h"
+#include "control/sealed.h"
+
+/* The key may be systemd's. */
+static void tell_missing_key(const struct backup_manifest *manifest)
+{
+	for (size_t i = 0; i < manifest->count; i++)
+		if (!strcmp(manifest->files[i].name, SEALING_KEY_FILE))
+			return;
+	fputs("repave: " SEALING_KEY_FILE " isn't in it: keep the credential " SEALING_CREDENTIAL " apart, or the BMCs' passwords must be given anew.\n", stderr);
+}
 
 static int print_manifest(const struct backup_manifest *manifest, const char *file, FILE *to)
 {
@@ -68,6 +78,7 @@ int cli_backup(const struct cli *cli, int argc, char *argv[])
 		r = print_manifest(&manifest, "backup", stderr);
 	else
 		r = cli->json ? print_json(&manifest, argv[0], NULL) : print_manifest(&manifest, argv[0], stdout);
+	tell_missing_key(&manifest);
 	backup_manifest_release(&manifest);
 	if (r == CLI_OK)
 		fputs("repave: whoever has this file has the fleet: its authority's key, the join token, the BMCs' passwords. Keep it as closed as those.\n",

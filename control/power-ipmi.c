@@ -190,9 +190,9 @@ static int chassis_power(struct power_work *work, const char *what, struct call 
 {
 	const struct power_config *config = work->config;
 	char port[8], cipher[4], password[24];
-	/* -v: says why. -N 1 -R 4: a message is sent four times, a second apart. */
+	/* -v: says why. -L: no more rights than these commands need. -N 1 -R 4: a message is sent four times, a second apart. */
 	const char *const words[] = { "setpriv", "--pdeathsig", "KILL", "--", work->ipmitool, "-v", "-I", "lanplus", "-C", cipher, "-H",
-				      config->host, "-p", port, "-U", config->user, "-f", password, "-N", "1", "-R", "4", "chassis",
+				      config->host, "-p", port, "-U", config->user, "-L", "OPERATOR", "-f", password, "-N", "1", "-R", "4", "chassis",
 				      "power", what, NULL };
 	int r, over, status;
 

@@ -40,7 +40,7 @@ static const struct {
 	const char *sentence;
 } failures[] = {
 	{ "RAKP 2 HMAC is invalid", -EACCES, "the BMC refuses the password" },
-	{ "unauthorized name", -EACCES, "the BMC doesn't know the user, or the user may not administer it" },
+	{ "unauthorized name", -EACCES, "the BMC doesn't know the user, or the user may not operate it" },
 	{ "RAKP 2 message indicates an error", -EACCES, "the BMC refuses user and password" },
 	{ "RAKP 4 message indicates an error", -EACCES, "the BMC refuses user and password" },
 	{ "RAKP 4 message has invalid integrity check value", -EACCES, "the BMC's proof that it knows the password is wrong" },
@@ -56,7 +56,7 @@ static const struct {
 	{ "Error issuing Get Channel Authentication Capabilities", -ETIMEDOUT, "the BMC doesn't answer" },
 	{ "no response from RAKP", -ETIMEDOUT, "the BMC stopped answering" },
 	{ "No response", -ETIMEDOUT, "the BMC stopped answering" },
-	{ "Set Session Privilege Level to ADMINISTRATOR failed", -EPERM, "the BMC's user may not administer it" },
+	{ "Set Session Privilege Level to", -EPERM, "the BMC's user may not operate it" },
 	{ "failed: Insufficient privilege level", -EPERM, "the BMC's user may not do that" },
 	{ "failed: Invalid command", -EOPNOTSUPP, "the BMC can't do that" },
 	{ "failed: Invalid data field in request", -EOPNOTSUPP, "the BMC can't do that" },

@@ -10,8 +10,8 @@
 
 #include "common/log.h"
 #include "control/power-driver.h"
+#include "control/power-settings.h"
 #include "control/power-text.h"
-#include "control/sealed.h"
 #include "control/store-power.h"
 
 #define WORKER_STACK (512u * 1024)
@@ -87,53 +87,11 @@ static int refuse_busy(char ret_error[ERROR_TEXT])
 
 /* ------------------------------------------------------------------ settings */
 
-static int seal(const struct power *power, const struct power_config *config, const char *password, struct buffer *ret_sealed)
-{
-	struct buffer purpose = { 0 };
-	int r = power_config_purpose(config, &purpose);
-
-	if (!r)
-		r = sealed_close(&power->key, (const char *)purpose.data, password, ret_sealed);
-	buffer_release(&purpose);
-	return r;
-}
-
-static int unseal(const struct power *power, const struct power_config *config, const struct buffer *sealed,
-		  struct buffer *ret_password, char ret_error[ERROR_TEXT])
-{
-	struct buffer purpose = { 0 };
-	int r = power_config_purpose(config, &purpose);
-
-	if (!r)
-		r = sealed_open(&power->key, (const char *)purpose.data, (const char *)sealed->data, ret_password);
-	buffer_release(&purpose);
-	if (r == -ENOKEY)
-		refused(ret_error, "the BMC's password was sealed with another key than this control unit's; put back " SEALING_KEY_FILE
-			" of that time, or give the password anew with `repave node power set`");
-	else if (r == -EBADMSG)
-		refused(ret_error, "the BMC's stored settings were changed by somebody else; give them anew with `repave node power set`");
-	return r;
-}
-
 int power_set(struct power *power, const char *node, const json_t *body, int64_t now, char ret_error[ERROR_TEXT])
 {
-	struct buffer sealed = { 0 };
-	const char *password = NULL;
-	struct power_config config;
-	int r;
-
 	if (is_busy(power, node))
 		return refuse_busy(ret_error);
-	r = power_config_parse(body, node, &config, &password, ret_error);
-	if (r < 0)
-		return r;
-	config.changed = now;
-	r = seal(power, &config, password, &sealed);
-	if (!r)
-		r = store_put_power(power->control->store, &config, (const char *)sealed.data);
-	buffer_release(&sealed);
-	power_config_release(&config);
-	return r;
+	return power_settings_store(power->control->store, &power->key, node, body, now, ret_error);
 }
 
 int power_remove(struct power *power, const char *node, char ret_error[ERROR_TEXT])
@@ -147,19 +105,12 @@ int power_remove(struct power *power, const char *node, char ret_error[ERROR_TEX
 
 json_t *power_describe(struct power *power, const char *node)
 {
-	struct power_config config = { 0 };
-	struct buffer sealed = { 0 };
+	json_t *settings = power_settings_describe(power->control->store, node), *last;
 	struct power_job job;
-	json_t *settings, *last;
-	int r = store_get_power(power->control->store, node, &config, &sealed);
+	int r = power_last(power, node, &job);
 
-	if (r < 0 && r != -ENOENT)
-		return NULL;
-	settings = r ? json_null() : power_config_describe(&config);
-	power_config_release(&config);
-	buffer_release(&sealed);
-	r = power_last(power, node, &job);
 	last = r ? json_null() : power_job_describe(&job);
+	/* NULL fails, and frees the other. */
 	return json_pack("{so so}", "settings", settings, "job", last);
 }
 
@@ -301,20 +252,6 @@ static void enqueue(struct power *power, struct item *item)
 		free_item(old);
 }
 
-/* Reads what a job of the node needs. */
-static int load_inputs(struct power *power, struct item *item, char ret_error[ERROR_TEXT])
-{
-	struct buffer sealed = { 0 };
-	int r = store_get_power(power->control->store, item->job.node, &item->config, &sealed);
-
-	if (r == -ENOENT)
-		refused(ret_error, "the node has no power settings; `repave node power set` gives it some");
-	if (!r)
-		r = unseal(power, &item->config, &sealed, &item->password, ret_error);
-	buffer_release(&sealed);
-	return r;
-}
-
 static int check_refusal(const struct power_config *config, int64_t now, char ret_error[ERROR_TEXT])
 {
 	int64_t left = config->refused + POWER_REFUSED_SECONDS - now;
@@ -340,7 +277,7 @@ int power_start(struct power *power, const char *node, enum power_action action,
 		return -ENOMEM;
 	item->job = (struct power_job){ .number = power->next_number, .action = action, .started = now };
 	snprintf(item->job.node, sizeof item->job.node, "%s", node);
-	r = load_inputs(power, item, ret_error);
+	r = power_settings_load(power->control->store, &power->key, node, &item->config, &item->password, ret_error);
 	if (!r)
 		r = check_refusal(&item->config, now, ret_error);
 	if (!r && action != POWER_STATUS)
@@ -392,13 +329,13 @@ static int resume(void *context, const struct power_job *job)
 {
 	struct power *power = context;
 	struct item *item = calloc(1, sizeof *item);
-	struct power_work work = { 0 };
+	char why[ERROR_TEXT];
 
 	if (!item)
 		return -ENOMEM;
 	item->job = *job;
 	item->resumed = true;
-	if (load_inputs(power, item, work.error) < 0)
+	if (power_settings_load(power->control->store, &power->key, job->node, &item->config, &item->password, why) < 0)
 		item->stage = OVER;
 	enqueue(power, item);
 	return 0;
@@ -441,6 +378,20 @@ static int choose_number(struct power *power)
 	return r;
 }
 
+static int find_key(struct power *power, const char *state)
+{
+	uint64_t count = 0;
+	bool made = false;
+	int r = sealing_key_find(state, &power->key, &made);
+
+	if (!r && made)
+		r = store_count_power(power->control->store, &count);
+	if (count)
+		log_warning("%s/" SEALING_KEY_FILE " was missing, and a new one was made: the passwords of %llu BMCs can't be opened until the old one is"
+			    " put back, or they are set anew", state, (unsigned long long)count);
+	return r;
+}
+
 int power_new(struct control *control, const char *state, const char *ipmitool, struct power **ret_power)
 {
 	struct power *power = calloc(1, sizeof *power);
@@ -453,7 +404,7 @@ int power_new(struct control *control, const char *state, const char *ipmitool, 
 	power->control = control;
 	pthread_mutex_init(&power->mutex, NULL);
 	pthread_cond_init(&power->wake, NULL);
-	r = curl_global_init(CURL_GLOBAL_DEFAULT) ? -ENOMEM : sealing_key_find(state, &power->key);
+	r = curl_global_init(CURL_GLOBAL_DEFAULT) ? -ENOMEM : find_key(power, state);
 	if (!r)
 		r = choose_number(power);
 	if (!r)

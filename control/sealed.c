@@ -81,12 +81,13 @@ int sealing_key_load(const char *path, struct sealing_key *ret_key)
 	return r;
 }
 
-int sealing_key_find(const char *state, struct sealing_key *ret_key)
+int sealing_key_find(const char *state, struct sealing_key *ret_key, bool *ret_made)
 {
 	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
 	char *path = NULL;
 	int r = 0;
 
+	*ret_made = false;
 	if (credentials && *credentials && asprintf(&path, "%s/%s", credentials, SEALING_CREDENTIAL) < 0)
 		return -ENOMEM;
 	if (path && access(path, F_OK) < 0) {
@@ -96,7 +97,8 @@ int sealing_key_find(const char *state, struct sealing_key *ret_key)
 	if (!path) {
 		if (asprintf(&path, "%s/%s", state, SEALING_KEY_FILE) < 0)
 			return -ENOMEM;
-		if (access(path, F_OK) < 0 && errno == ENOENT)
+		*ret_made = access(path, F_OK) < 0 && errno == ENOENT;
+		if (*ret_made)
 			r = sealing_key_make(path);
 	}
 	if (!r)

@@ -10,6 +10,7 @@
 #ifndef CONTROL_SEALED_H
 #define CONTROL_SEALED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,8 +29,8 @@ struct sealing_key {
 int sealing_key_make(const char *path);
 /* Reads a key. 0; -EACCES when others may read the file; -EINVAL; -errno; logs the cause. */
 int sealing_key_load(const char *path, struct sealing_key *ret_key);
-/* systemd's credential, or else the state folder's, which is made when there is none. The same errors. */
-int sealing_key_find(const char *state, struct sealing_key *ret_key);
+/* systemd's credential, or else the state folder's, which is made when there is none, as `ret_made` says then. The same errors. */
+int sealing_key_find(const char *state, struct sealing_key *ret_key, bool *ret_made);
 void sealing_key_wipe(struct sealing_key *key);
 
 /* Adds the sealed text to `ret_text`. `purpose` is what it is bound to. 0, -EINVAL (too long) or -ENOMEM. */

@@ -151,7 +151,7 @@ set_working_mc 0x20
     guid a123456789abcdefa123456789abcdef
   endlan
   chassis_control "{Path(__file__).resolve()} {machine.folder} 0x20"
-  user 2 true "{user}" "{password}" admin 10 none md5
+  user 2 true "{user}" "{password}" operator 10 none md5
 """)
         (self.folder / "commands").write_text("mc_setbmc 0x20\nmc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02\nmc_enable 0x20\n")
         self.process = subprocess.Popen(["ipmi_sim", "-c", self.folder / "lan.conf", "-f", self.folder / "commands", "-s",

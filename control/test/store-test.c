@@ -20,6 +20,7 @@
 #include "common/file.h"
 #include "common/json.h"
 #include "control/fleet.h"
+#include "control/store-power.h"
 
 #define NODE_1 "5e70a7e0-0000-4000-8000-000000000001"
 
@@ -286,6 +287,40 @@ static void remove_beside(const char *path, const char *suffix)
 	unlink(beside);
 }
 
+static int count_open(void *context, const struct power_job *job)
+{
+	*(unsigned *)context += job->ended == 0;
+	return 0;
+}
+
+static void test_power_jobs_are_bounded_and_open_ones_found(void **state)
+{
+	struct fixture *f = *state;
+	struct power_job job = { .node = "5e70a7e0-0000-4000-8000-000000000001", .action = POWER_RESET }, found;
+	struct node *node = node_new(job.node);
+	uint64_t newest = 0;
+	unsigned open = 0;
+
+	assert_int_equal(store_open(f->path, true, &f->store), 0);
+	assert_non_null(node);
+	assert_int_equal(store_put_node(f->store, node), 0);
+	for (job.number = 1; job.number <= 25; job.number++) {
+		job.ended = job.number < 24;
+		assert_int_equal(store_put_power_job(f->store, &job, 20), 0);
+	}
+	assert_int_equal(store_get_power_job(f->store, 5, &found), -ENOENT);
+	assert_int_equal(store_get_power_job(f->store, 6, &found), 0);
+	assert_int_equal(store_each_open_power_job(f->store, count_open, &open), 0);
+	assert_int_equal(open, 2);
+	assert_int_equal(store_newest_power_job(f->store, &newest), 0);
+	assert_int_equal(newest, 25);
+	assert_int_equal(store_begin(f->store), 0);
+	assert_int_equal(store_remove_node(f->store, job.node), 0);
+	assert_int_equal(store_commit(f->store), 0);
+	assert_int_equal(store_get_power_job(f->store, 25, &found), -ENOENT);
+	node_free(node);
+}
+
 static void test_damaged_database_names_the_backup(void **state)
 {
 	static const struct {
@@ -466,6 +501,7 @@ int main(void)
 		TEST(test_migration_that_fails_leaves_the_old_database),
 		TEST(test_no_migration_without_a_backup),
 		TEST(test_database_of_a_newer_version_is_left_alone),
+		TEST(test_power_jobs_are_bounded_and_open_ones_found),
 		TEST(test_damaged_database_names_the_backup),
 		TEST(test_only_the_newest_backups_stay),
 		TEST(test_backup_beside_a_writer_is_whole),
