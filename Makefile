@@ -32,7 +32,7 @@ SOURCE_DATE_EPOCH ?= $(shell date -d "$$(sed -n 's/^\# date: //p' packages.lock)
 export SOURCE_DATE_EPOCH
 
 # ------------------------------------------------------------------ configuration
-no-config-goals := menuconfig defconfig savedefconfig clean distclean help deps
+no-config-goals := menuconfig defconfig savedefconfig clean distclean help deps uninstall
 ifneq ($(filter-out $(no-config-goals),$(or $(MAKECMDGOALS),all)),)
 # Both are made before anything else: a mistake in the configuration costs nothing, and what `check` completes counts.
 include $(KCONFIG_CONFIG) $(B)/config.checked
@@ -86,7 +86,7 @@ LDFLAGS-fuzz := $(sanitize) -fsanitize=fuzzer
 toolchains := host musl test fuzz
 
 # ------------------------------------------------------------------ what the folders add
-folders := common signing packages rootfs images initramfs provisioner agent control qemu-tests bench docs
+folders := common signing packages rootfs images initramfs provisioner agent control install qemu-tests bench docs
 host-programs :=    # <name>-src, <name>-libs        -> $(B)/bin/<name>
 musl-programs :=    # <name>-src, <name>-libs        -> $(B)/target/<name> (stripped)
 unit-tests :=       # <name>-src, <name>-libs        -> $(B)/test/<name>, cmocka

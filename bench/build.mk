@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # IMAGE: which image to measure with, such as IMAGE=os-debian.img.
 IMAGE ?=
+# BENCH=control: that one alone.
+BENCH ?=
+ifeq ($(BENCH),control)
+bench: bench-control
+else
 bench: all $(B)/test/install-slot $(B)/bin/image-patch
 	$(Q)bench/machine begin
 	$(Q)B=$(abspath $(B)) $(PYTHON) bench/bench.py $(IMAGE)
@@ -9,7 +14,9 @@ bench: all $(B)/test/install-slot $(B)/bin/image-patch
 	$(Q)$(qemu-environment) $(PYTHON) bench/stage1
 	$(Q)$(qemu-environment) $(PYTHON) bench/live
 	$(Q)$(MAKE) bench-signing
+	$(Q)$(MAKE) bench-control
 	$(Q)bench/machine end
+endif
 shell-scripts += bench/debian-before bench/live-medium bench/machine
 
 # What verification costs a node: a static program that does nothing else, and the provisioner linked without it.
@@ -32,3 +39,16 @@ $(B)/bench/provision-without: $(without-objects) $(B)/obj/musl.flags
 .PHONY: bench-signing
 bench-signing: $(B)/bench/tuf-verify $(B)/bench/provision-without $(B)/target/provision
 	$(Q)B=$(abspath $(B)) $(PYTHON) bench/signing.py
+
+# A whole fleet of agents, played by one process.
+$(B)/bench/agents: $(B)/obj/host/bench/agents.o $(B)/obj/host.flags
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC-host) $(LDFLAGS-host) -o $@ $< -lssl -lcrypto
+objects += $(B)/obj/host/bench/agents.o
+
+.PHONY: bench-control
+bench-control: $(B)/bench/agents $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
+	$(Q)bench/machine begin
+	$(Q)B=$(abspath $(B)) $(PYTHON) bench/control
+	$(Q)bench/machine end

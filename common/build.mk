@@ -11,6 +11,13 @@ unit-tests += common-http-test
 common-http-test-src := common/test/http-test.c $(common-http) common/bytes.c
 common-http-test-libs := -lcurl
 
+unit-tests += common-home-choice-test
+common-home-choice-test-src := common/test/home-choice-test.c common/home-choice.c
+
+fuzz-targets += home-choice
+home-choice-src := common/fuzz/home-choice.c common/home-choice.c
+home-choice-corpus := common/fuzz/corpus/home-choice
+
 fuzz-targets += seekable
 seekable-src := common/fuzz/seekable.c common/seekable.c
 seekable-corpus := common/fuzz/corpus/seekable

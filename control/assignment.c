@@ -188,6 +188,19 @@ static int change_start(const json_t *value, enum start_policy *start, char ret_
 	return 0;
 }
 
+static int change_h(const json_t *value, char *h, char ret_error[ERROR_TEXT])
+{
+	struct home_choice choice;
+
+	if (!value)
+		return 0;
+	if (!json_is_null(value) && (!json_is_string(value) || home_choice_parse(json_string_value(value), &choice) < 0))
+		return refused(ret_error, "\"h\" must be auto, local, none, nfs:SERVER:/PATH (one folder for all), or nfs:SERVER:/PATH/{node}"
+			       " (a folder for each server)");
+	strcpy(h, json_is_null(value) || choice.kind == HOME_AUTO ? "" : json_string_value(value));
+	return 0;
+}
+
 /* Addresses aren't quoted in what is said of them: somebody may have put a password into one. */
 static int check_mirrors(const json_t *mirrors, char ret_error[ERROR_TEXT])
 {
@@ -226,7 +239,7 @@ static int change_mirrors(const json_t *value, json_t **mirrors, char ret_error[
 
 int assignment_change(struct assignment *assignment, const json_t *change, char ret_error[ERROR_TEXT])
 {
-	static const char *const known[] = { "os", "app", "wipe", "verify", "start", "mirrors", "config", NULL };
+	static const char *const known[] = { "os", "app", "wipe", "verify", "start", "h", "mirrors", "config", NULL };
 	const json_t *wipe = json_object_get(change, "wipe"), *config = json_object_get(change, "config");
 	struct assignment changed;
 	int r;
@@ -249,6 +262,8 @@ int assignment_change(struct assignment *assignment, const json_t *change, char 
 	if (!r)
 		r = change_start(json_object_get(change, "start"), &changed.start, ret_error);
 	if (!r)
+		r = change_h(json_object_get(change, "h"), changed.h, ret_error);
+	if (!r)
 		r = change_mirrors(json_object_get(change, "mirrors"), &changed.mirrors, ret_error);
 	if (!r && config)
 		r = change_config(changed.config, config, ret_error);
@@ -267,6 +282,11 @@ int assignment_change(struct assignment *assignment, const json_t *change, char 
 	return 0;
 }
 
+const char *assignment_h(const struct assignment *assignment)
+{
+	return assignment->h[0] ? assignment->h : "auto";
+}
+
 const char *assignment_verify(const struct assignment *assignment)
 {
 	return assignment->lazy ? "lazy" : "full";
@@ -274,8 +294,8 @@ const char *assignment_verify(const struct assignment *assignment)
 
 json_t *assignment_format(const struct assignment *a)
 {
-	return json_pack("{sI ss ss sb ss ss sO ss ss so}", "number", (json_int_t)a->number, "os", a->os, "app", a->app, "wipe",
-			 (int)a->wipe, "verify", assignment_verify(a), "start", start_policy_name(a->start), "mirrors", a->mirrors,
+	return json_pack("{sI ss ss sb ss ss ss sO ss ss so}", "number", (json_int_t)a->number, "os", a->os, "app", a->app, "wipe",
+			 (int)a->wipe, "verify", assignment_verify(a), "start", start_policy_name(a->start), "h", assignment_h(a), "mirrors", a->mirrors,
 			 "os_target", a->os_target,
 			 "app_target", a->app_target, "config", json_deep_copy(a->config));
 }
@@ -312,6 +332,8 @@ int assignment_parse(const json_t *object, struct assignment *ret_assignment)
 	if (!r)
 		r = change_start(json_object_get(object, "start"), &a->start, error);
 	if (!r)
+		r = change_h(json_object_get(object, "h"), a->h, error);
+	if (!r)
 		r = change_mirrors(mirrors, &a->mirrors, error);
 	if (r < 0)
 		assignment_release(a);
@@ -331,9 +353,9 @@ json_t *assignment_describe(const struct assignment *a)
 
 	json_object_foreach(json_get_object(a->config, "files"), name, text)
 		json_object_set_new(files, name, json_integer((json_int_t)json_string_length(text)));
-	return json_pack("{sI so so sb ss ss sO so so s{so sI so}}", "number", (json_int_t)a->number, "os", text_or_null(a->os),
+	return json_pack("{sI so so sb ss ss ss sO so so s{so sI so}}", "number", (json_int_t)a->number, "os", text_or_null(a->os),
 			 "app", text_or_null(a->app), "wipe", (int)a->wipe, "verify", assignment_verify(a), "start", start_policy_name(a->start),
-			 "mirrors", a->mirrors, "os_target", text_or_null(a->os_target),
+			 "h", assignment_h(a), "mirrors", a->mirrors, "os_target", text_or_null(a->os_target),
 			 "app_target", text_or_null(a->app_target), "config", "hostname",
 			 host_name ? json_string(host_name) : json_null(), "ssh_authorized_keys",
 			 (json_int_t)json_array_size(keys), "file_sizes", files);

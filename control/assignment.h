@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/home-choice.h"
 #include "control/names.h"
 #include "control/resolve.h"
 #include "control/starts.h"
@@ -27,6 +28,7 @@ struct assignment {
 	enum start_policy start;                 /* by kexec, by a reset, or by what the node survived */
 	bool wipe;                               /* until the node has got past its disk once */
 	bool lazy;                               /* leave the data of a complete slot to dm-verity */
+	char h[HOME_CHOICE_MOST + 1];            /* where H: comes from, as home-choice.h; "" for auto */
 	json_t *mirrors;                         /* list of addresses that http_mirror_ok accepts, in the operator's order; owned */
 	json_t *config;                          /* "config" of docs/protocol.md, checked; owned; may hold secrets */
 	char os_target[TARGET_PATH_MOST + 1];    /* what the names stood for when the number was given; "" not yet */
@@ -39,11 +41,13 @@ void assignment_release(struct assignment *assignment);
 /* Deep copy. 0 or -ENOMEM. */
 int assignment_copy(const struct assignment *from, struct assignment *ret_assignment);
 
-/* Applies an operator's body {"os", "app", "wipe", "verify", "start", "mirrors", "config": {"hostname", "ssh_authorized_keys", "files"}}: a member that is
+/* Applies an operator's body {"os", "app", "wipe", "verify", "start", "h", "mirrors", "config": {"hostname", "ssh_authorized_keys", "files"}}: a member that is
  * absent keeps its value, null clears it, anything else replaces it. Unknown members are refused.
  * 0; -EINVAL with a sentence, and the assignment is unchanged; -ENOMEM. */
 int assignment_change(struct assignment *assignment, const json_t *change, char ret_error[ERROR_TEXT]);
 
+/* As home-choice.h. */
+const char *assignment_h(const struct assignment *assignment);
 /* "full" or "lazy". */
 const char *assignment_verify(const struct assignment *assignment);
 /* The host name of its configuration, or NULL. Borrowed. */

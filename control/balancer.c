@@ -67,10 +67,15 @@ struct outcome {
 
 /* ------------------------------------------------------------------ what is wanted */
 
-/* Whether users may be sent to a node: its system is up, and is the one that its group's users want. */
+/* Whether users may be on a node: its system is up, is the one that its group's users want, and its agent said that it is healthy.
+ * A suspect one is judged by HAProxy's own check. */
 static bool balancer_wants_ready(const struct node *node, const struct group *group)
 {
-	return !strcmp(node_state(node), "booted") && group_runs(group, node->boot.os_target, node->boot.app_target);
+	if (strcmp(node_state(node), "booted") || !group_runs(group, node->boot.os_target, node->boot.app_target))
+		return false;
+	if (!node->identity.agent_key[0])
+		return true; /* a system without an agent says no more */
+	return node->life.state == LIFE_SERVING || node->life.state == LIFE_DRAINING || node->life.state == LIFE_SUSPECT;
 }
 
 static struct haproxy_server *add_server(struct task *task)

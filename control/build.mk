@@ -1,27 +1,49 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-control-api := control/names.c control/starts.c control/assignment.c control/node-request.c control/resolve.c control/model.c control/groups.c \
-	common/http-text.c
+control-api := common/home-choice.c control/names.c control/life.c control/live.c control/agent-status.c control/order.c control/starts.c \
+	control/assignment.c control/node-request.c control/resolve.c control/model.c control/groups.c common/http-text.c
 control-store := control/store-sqlite.c control/store-schema.c control/store-backup.c control/store-records.c \
-	control/store-groups.c control/records.c
-control-state := control/state.c control/pki.c control/csr.c control/secret.c $(control-store)
-control-core = $(control-api) control/fleet.c control/identity.c control/registry.c control/throttle.c control/access.c \
-	control/operator-identity.c control/chores.c control/served.c control/catalogue.c control/renewal.c \
-	control/online-keys.c control/keeper.c control/control.c control/route.c control/node-api.c \
-	control/operator-api.c control/repository.c control/http-server.c control/listener.c $(control-balancer)
+	control/store-channel.c control/records.c
+control-core := $(control-api) control/fleet.c control/identity.c control/registry.c control/throttle.c control/access.c \
+	control/operator-identity.c control/operator-orders.c control/chores.c control/served.c control/catalogue.c \
+	control/renewal.c control/online-keys.c control/keeper.c control/control.c control/route.c control/node-api.c \
+	control/lifecycle.c control/holds.c control/orders.c control/agent-api.c control/monitor.c \
+	control/operator-api.c control/repository.c control/http-server.c control/http-peer.c control/listener.c
+control-cli := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c control/cli-watch.c control/watch.c \
+	control/cli-identity.c control/cli-journal.c control/cli-orders.c
+
+# Power
+control-store += control/store-power.c control/power-record.c
+control-core += control/operator-power.c
+control-power := control/power.c control/power-job.c control/power-ipmi.c control/power-redfish.c control/power-text.c
+control-cli += control/cli-power.c
+
+# Groups and balancer
+control-store += control/store-groups.c
 control-haproxy := control/haproxy.c control/haproxy-config.c
 control-balancer := $(control-haproxy) control/haproxy-socket.c control/balancer.c control/fleet-plan.c \
 	control/operator-balancer.c
+control-core += $(control-balancer)
+control-cli += control/cli-apply.c control/cli-balancer.c control/fleet-file.c
+
+# Logs
+control-store += control/store-logs.c control/node-log.c
+control-core += control/operator-logs.c
+control-cli += control/cli-logs.c
+
+# Installing
+control-cli += control/cli-backup.c control/backup.c control/restore.c control/backup-format.c control/cli-netboot.c control/cli-complete.c control/complete.c
+control-core += control/meters.c control/metrics.c control/health.c
+
+control-state := control/state.c control/pki.c control/csr.c control/secret.c control/sealed.c $(control-store)
 control-pki-libs := -lmbedx509 -lmbedcrypto
 
 host-programs += repaved repave
 # The signing side for snapshot and timestamp; the keys of the other roles are elsewhere.
-repaved-src := control/repaved.c control/options.c control/trust.c $(control-core) $(control-state) common/seekable.c $(common-core) \
+repaved-src := control/repaved.c control/notify.c control/options.c control/trust.c $(control-core) $(control-power) $(control-state) common/seekable.c $(common-core) \
 	signing/folder.c $(signing-author) $(signing-verify)
-repaved-libs := -lmicrohttpd -lgnutls -lsqlite3 $(control-pki-libs) $(signing-author-libs) -lpthread
-repave-src := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c control/cli-watch.c control/watch.c \
-	control/cli-identity.c control/cli-journal.c control/cli-apply.c control/cli-balancer.c control/fleet-file.c $(control-api) $(control-state) \
-	$(common-core) $(common-http)
-repave-libs := -lcurl -lyaml -lsqlite3 $(control-pki-libs) -ljansson
+repaved-libs := -lmicrohttpd -lgnutls -lcurl -lsqlite3 $(control-pki-libs) $(signing-author-libs) -lpthread
+repave-src := $(control-cli) $(control-api) $(control-state) $(common-core) $(common-http)
+repave-libs := -lcurl -lyaml -lsqlite3 $(control-pki-libs) -lsodium -ljansson
 
 # The developer's fleet: made once, kept until clean. Boot media carry its CA and token, so a newer program must not
 # make it anew: order-only.
@@ -30,13 +52,24 @@ $(B)/fleet/ca.pem: | $(B)/bin/repave
 	$(Q)$(B)/bin/repave init --state $(B)/fleet >/dev/null
 
 all-outputs += $(B)/fleet/ca.pem
+ifneq ($(call cfg,FLEET_FOLDER),)
+$(call cfg,FLEET_FOLDER)/ca.pem:
+	$(Q)echo "There is no fleet in $(@D): make one with 'repave init --state $(@D)', or choose another folder (make menuconfig)" >&2; exit 1
+endif
 
-script-tests += control/test/balancer-works control/test/repaved-works control/test/watch-works control/test/identity-works
-test-unit-needs += $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
+script-tests += control/test/repaved-works control/test/watch-works control/test/identity-works control/test/agent-channel-works
+test-unit-needs += $(B)/target/agent $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
+script-tests += control/test/power-works control/test/balancer-works control/test/openapi-works control/test/metrics-works control/test/upgrade-works
 
+unit-tests += control-life-test
+control-life-test-src := control/test/life-test.c control/life.c
+unit-tests += control-channel-test
+control-channel-test-src := control/test/channel-test.c $(control-core) $(control-state) common/seekable.c $(common-core) \
+	signing/folder.c $(signing-author) $(signing-verify)
+control-channel-test-libs = $(repaved-libs)
 unit-tests += control-names-test control-fleet-test
 control-names-test-src := control/test/names-test.c control/names.c control/route.c control/repository.c \
-	control/http-server.c $(common-core)
+	control/http-server.c control/http-peer.c control/meters.c $(common-core)
 control-names-test-libs := -lmicrohttpd -lgnutls -ljansson
 control-fleet-test-src := control/test/fleet-test.c control/fleet.c $(control-store) $(control-api) $(common-core)
 control-fleet-test-libs := -lsqlite3 -ljansson
@@ -50,15 +83,22 @@ control-identity-test-libs := -ljansson
 control-store-test-src := control/test/store-test.c control/fleet.c $(control-store) $(control-api) $(common-core)
 control-store-test-libs := -lsqlite3 -ljansson
 
-fuzz-targets += control-node-request control-assignment control-enrol-request
+fuzz-targets += control-agent-status
+control-agent-status-src := control/fuzz/agent-status.c control/agent-status.c control/names.c $(common-core)
+control-agent-status-libs := -ljansson -lm
+control-agent-status-corpus := control/fuzz/corpus/agent-status
+fuzz-targets += control-node-log control-node-request control-assignment control-enrol-request
 control-enrol-request-src := control/fuzz/enrol-request.c control/node-request.c control/csr.c control/secret.c control/starts.c \
 	control/names.c $(common-core)
 control-enrol-request-libs := $(control-pki-libs) -ljansson -lm
 control-enrol-request-corpus := control/fuzz/corpus/enrol-request
+control-node-log-src := control/fuzz/node-log.c control/node-log.c control/names.c $(common-core)
+control-node-log-libs := -ljansson
+control-node-log-corpus := control/fuzz/corpus/node-log
 control-node-request-src := control/fuzz/node-request.c control/node-request.c control/starts.c control/names.c $(common-core)
 control-node-request-libs := -ljansson -lm
 control-node-request-corpus := control/fuzz/corpus/node-request
-control-assignment-src := control/fuzz/assignment.c control/assignment.c control/starts.c control/names.c common/http-text.c $(common-core)
+control-assignment-src := control/fuzz/assignment.c common/home-choice.c control/assignment.c control/starts.c control/names.c common/http-text.c $(common-core)
 control-assignment-libs := -ljansson
 control-assignment-corpus := control/fuzz/corpus/assignment
 
@@ -66,6 +106,24 @@ unit-tests += control-renewal-test
 control-renewal-test-src := control/test/renewal-test.c control/renewal.c control/names.c $(signing-verify) $(common-core)
 control-renewal-test-libs := $(signing-verify-libs)
 script-tests += control/test/repository-kept
+
+unit-tests += control-power-test
+control-power-test-src := control/test/power-test.c control/power-job.c control/power-text.c control/power-record.c control/sealed.c \
+	control/names.c $(common-core)
+control-power-test-libs := -lsodium -ljansson
+fuzz-targets += control-power-text control-power-config
+control-power-text-src := control/fuzz/power-text.c control/power-text.c control/power-record.c control/names.c $(common-core)
+control-power-text-libs := -ljansson
+control-power-text-corpus := control/fuzz/corpus/power-text
+control-power-config-src := control/fuzz/power-config.c control/power-record.c control/names.c $(common-core)
+control-power-config-libs := -ljansson
+control-power-config-corpus := control/fuzz/corpus/power-config
+
+script-tests += control/test/backup-works
+fuzz-targets += control-backup
+control-backup-src := control/fuzz/backup.c control/backup-format.c control/names.c $(common-core)
+control-backup-libs := -ljansson
+control-backup-corpus := control/fuzz/corpus/backup
 
 unit-tests += control-haproxy-test
 control-haproxy-pure := $(control-haproxy) control/groups.c control/names.c $(common-core)

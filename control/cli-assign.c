@@ -18,7 +18,7 @@ static const struct option assignment_options[] = {
 	{ "ssh-key", required_argument, NULL, 'k' },  { "file", required_argument, NULL, 'f' },
 	{ "clear-config", no_argument, NULL, 'C' },   { "wipe", no_argument, NULL, 'w' },
 	{ "mirror", required_argument, NULL, 'm' },   { "no-mirrors", no_argument, NULL, 'M' },
-	{ "start", required_argument, NULL, 's' },
+	{ "start", required_argument, NULL, 's' },     { "h", required_argument, NULL, 'H' },
 	{ "verify", required_argument, NULL, 'v' },   { "none", no_argument, NULL, 'n' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -164,6 +164,9 @@ static int take_option(const struct cli *cli, struct change *change, int letter)
 		return CLI_OK;
 	case 's':
 		json_object_set_new(change->body, "start", json_string(optarg));
+		return CLI_OK;
+	case 'H':
+		json_object_set_new(change->body, "h", json_string(optarg));
 		return CLI_OK;
 	case 'w':
 		json_object_set_new(change->body, "wipe", json_true());

@@ -383,8 +383,10 @@ int cli_node_allow(const struct cli *cli, int argc, char *argv[])
 static void show_settings(const json_t *answer)
 {
 	printf("enrol=%s            token: a join token is enough; approve: `repave node approve` too\n"
-	       "clone_seconds=%-6lld a node's identity is replaced on the same machine once it was silent for so long\n",
-	       cli_text(answer, "enrol"), (long long)json_integer_value(json_object_get(answer, "clone_seconds")));
+	       "clone_seconds=%-6lld a node's identity is replaced on the same machine once it was silent for so long\n"
+	       "interval=%-11lld seconds between two statuses of an agent\n",
+	       cli_text(answer, "enrol"), (long long)json_integer_value(json_object_get(answer, "clone_seconds")),
+	       (long long)json_integer_value(json_object_get(answer, "interval")));
 }
 
 int cli_settings(const struct cli *cli, int argc, char *argv[])
@@ -399,8 +401,8 @@ int cli_settings(const struct cli *cli, int argc, char *argv[])
 		char *equals = strchr(argv[i], '=');
 		uint64_t number = 0;
 
-		if (!equals || (strncmp(argv[i], "enrol=", 6) && strncmp(argv[i], "clone_seconds=", 14))) {
-			r = cli_usage(cli, "settings are enrol=token|approve and clone_seconds=N");
+		if (!equals || (strncmp(argv[i], "enrol=", 6) && strncmp(argv[i], "clone_seconds=", 14) && strncmp(argv[i], "interval=", 9))) {
+			r = cli_usage(cli, "settings are enrol=token|approve, clone_seconds=N and interval=N");
 			break;
 		}
 		*equals = 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Commands that show: nodes, node show, images, status. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,11 +41,28 @@ static const char *state_of(const json_t *node, char ret_text[64])
 	return ret_text;
 }
 
+/* "3 d 4:05:06" */
+static const char *duration(double seconds, char ret_text[40])
+{
+	long long all = (long long)seconds;
+
+	if (all >= 86400)
+		snprintf(ret_text, 40, "%lld d %lld:%02lld:%02lld", all / 86400, all / 3600 % 24, all / 60 % 60, all % 60);
+	else
+		snprintf(ret_text, 40, "%lld:%02lld:%02lld", all / 3600, all / 60 % 60, all % 60);
+	return ret_text;
+}
+
+static double real_of(const json_t *object, const char *key)
+{
+	return json_number_value(json_object_get(object, key));
+}
+
 int cli_nodes(const struct cli *cli, int argc, char *argv[])
 {
-	struct cli_table table = { .columns = 7 };
+	struct cli_table table = { .columns = 11 };
 	json_t *answer = NULL, *nodes, *node;
-	char state[64], when[32];
+	char state[64], when[32], up[40], users[24], load[24];
 	size_t i;
 	int r = no_arguments(cli, argc, argv);
 
@@ -57,11 +75,20 @@ int cli_nodes(const struct cli *cli, int argc, char *argv[])
 		json_decref(answer);
 		return CLI_OK;
 	}
-	cli_table_add(&table, (const char *[]){ "NODE", "NAME", "OS", "APPLICATION", "STATE", "LAST BOOT", "ADDRESS" });
-	json_array_foreach(nodes, i, node)
+	cli_table_add(&table, (const char *[]){ "NODE", "NAME", "OS", "APPLICATION", "LIFE", "STATE", "UP", "USERS", "LOAD", "LAST BOOT",
+						"ADDRESS" });
+	json_array_foreach(nodes, i, node) {
+		const json_t *agent = json_object_get(node, "agent");
+		/* What isn't fresh would pass for the present. */
+		bool known = json_is_true(json_object_get(agent, "fresh"));
+
+		snprintf(users, sizeof users, "%lld", (long long)json_integer_value(json_object_get(agent, "users")));
+		snprintf(load, sizeof load, "%.2f", real_of(agent, "load"));
 		cli_table_add(&table, (const char *[]){ cli_text(node, "id"), cli_text(node, "name"), cli_text(node, "os"),
-							cli_text(node, "app"), state_of(node, state),
-							cli_time(node, "booted_at", when), cli_text(node, "address") });
+							cli_text(node, "app"), cli_text(node, "life"), state_of(node, state),
+							known ? duration(real_of(agent, "uptime"), up) : "-", known ? users : "-",
+							known ? load : "-", cli_time(node, "booted_at", when), cli_text(node, "address") });
+	}
 	cli_table_print(&table);
 	json_decref(answer);
 	return CLI_OK;
@@ -84,6 +111,35 @@ static void print_inventory(const json_t *inventory)
 	json_array_foreach(json_get_array(inventory, "disks"), i, item)
 		printf("%s %s (%s)", i ? "," : "", cli_text(item, "name"), cli_size(item, "size_bytes", text));
 	puts(json_array_size(json_get_array(inventory, "disks")) ? "" : " none");
+}
+
+static void print_agent(const json_t *agent)
+{
+	const json_t *verity = json_object_get(agent, "verity"), *sessions = json_object_get(agent, "sessions");
+	char uptime[40], available[16], total[16];
+
+	if (!json_is_object(agent)) {
+		puts("  agent        not heard in this boot");
+		return;
+	}
+	printf("  agent        heard %.1f s ago%s, up %s, %lld user(s)%s\n", real_of(agent, "age"),
+	       json_is_true(json_object_get(agent, "fresh")) ? "" : " (STALE)", duration(real_of(agent, "uptime"), uptime),
+	       (long long)json_integer_value(json_object_get(agent, "users")), json_is_true(json_object_get(agent, "draining")) ? ", drains" : "");
+	printf("  load         %.2f, CPU %.0f%%, memory %s of %s free\n", real_of(agent, "load"), real_of(agent, "busy") * 100,
+	       cli_size(agent, "memory_available", available), cli_size(agent, "memory_total", total));
+	printf("  application  %s", cli_text(agent, "health"));
+	if (json_is_number(json_object_get(agent, "health_milliseconds")))
+		printf(" (%.1f ms)", real_of(agent, "health_milliseconds"));
+	if (json_is_integer(sessions))
+		printf(", %lld session(s)", (long long)json_integer_value(sessions));
+	printf("; verity C: %s, D: %s\n", cli_text(verity, "c"), cli_text(verity, "d"));
+}
+
+static void print_life(const json_t *node)
+{
+	char since[32];
+
+	printf("  life         %s since %s: %s\n", cli_text(node, "life"), cli_time(node, "life_since", since), cli_text(node, "life_reason"));
 }
 
 static void print_identity(const json_t *identity)
@@ -127,6 +183,7 @@ static void print_assignment(const json_t *assignment)
 	printf("Assignment %lld\n", (long long)json_integer_value(json_object_get(assignment, "number")));
 	printf("  OS           %s (%s)\n", cli_text(assignment, "os"), cli_text(assignment, "os_target"));
 	printf("  application  %s (%s)\n", cli_text(assignment, "app"), cli_text(assignment, "app_target"));
+	printf("  H:           %s\n", cli_text(assignment, "h"));
 	printf("  start        %s\n", cli_text(assignment, "start"));
 	printf("  verify       %s\n", cli_text(assignment, "verify"));
 	json_array_foreach(json_get_array(assignment, "mirrors"), i, mirror)
@@ -237,6 +294,8 @@ int cli_node_show(const struct cli *cli, int argc, char *argv[])
 		printf("Node %s (%s): %s\n", cli_text(node, "id"), cli_text(node, "name"), state_of(node, state));
 		printf("  address      %s, seen %s, enrolled %s\n", cli_text(node, "address"), cli_time(node, "last_seen", seen),
 		       cli_time(node, "enrolled", enrolled));
+		print_life(node);
+		print_agent(json_object_get(node, "agent"));
 		print_identity(json_object_get(node, "identity"));
 		print_inventory(json_get_object(node, "inventory"));
 		print_starts(json_get_object(node, "starts"));
@@ -274,26 +333,33 @@ int cli_images(const struct cli *cli, int argc, char *argv[])
 	return CLI_OK;
 }
 
-static void print_repository(const json_t *repository)
-{
-	const json_t *renewal = json_get_object(repository, "renewal");
-	json_t *role;
-	char when[32];
-	size_t i;
+#define PROBLEMS_SHOWN 4u
 
-	if (json_is_string(json_object_get(repository, "error")))
-		printf("  repository   REFUSED, not served: %s\n", cli_text(repository, "error"));
-	if (json_is_string(json_object_get(repository, "left_out")))
-		printf("  LEFT OUT     %s\n", cli_text(repository, "left_out"));
+static void print_problems(const json_t *problems)
+{
+	size_t count = json_array_size(problems);
+
+	if (!count)
+		puts("The fleet is well.");
+	else
+		printf("%zu %s somebody:\n", count, count == 1 ? "thing needs" : "things need");
+	for (size_t i = 0; i < count && i < PROBLEMS_SHOWN; i++) {
+		const json_t *problem = json_array_get(problems, i);
+
+		printf("  %-12s %s\n", strcmp(cli_text(problem, "severity"), "alarm") ? "WARNING" : "ALARM", cli_text(problem, "text"));
+	}
+	if (count > PROBLEMS_SHOWN)
+		printf("  ...          and %zu more; `repave status --json` has them all\n", count - PROBLEMS_SHOWN);
+}
+
+static void print_renewal(const json_t *renewal)
+{
+	char when[32];
+
 	if (!json_is_true(json_object_get(renewal, "online")))
 		puts("  renewal      by hand (repave-sign refresh): repaved has no --online-keys");
-	else if (json_is_string(json_object_get(renewal, "error")))
-		printf("  renewal      FAILS: %s\n", cli_text(renewal, "error"));
-	else
+	else if (!json_is_string(json_object_get(renewal, "error")))
 		printf("  renewal      next %s\n", cli_time(renewal, "due", when));
-	json_array_foreach(json_get_array(repository, "roles"), i, role)
-		if (json_is_string(json_object_get(role, "warning")))
-			printf("  WARNING      %s\n", cli_text(role, "warning"));
 }
 
 int cli_show_status(const struct cli *cli, int argc, char *argv[])
@@ -316,20 +382,18 @@ int cli_show_status(const struct cli *cli, int argc, char *argv[])
 	states = json_get_object(status, "states");
 	repository = json_get_object(status, "repository");
 	initial = json_get_object(status, "default_assignment");
-	printf("Control unit running since %s\n", cli_time(status, "started", when));
+	print_problems(json_get_array(status, "problems"));
 	printf("  nodes        %lld", (long long)json_integer_value(json_object_get(status, "nodes")));
 	json_object_foreach((json_t *)(uintptr_t)states, name, count)
 		printf(", %lld %s", (long long)json_integer_value(count), name);
 	printf("\n  images       %lld (timestamp version %lld)\n", (long long)json_integer_value(json_object_get(status, "images")),
 	       (long long)json_integer_value(json_object_get(repository, "timestamp_version")));
-	print_repository(repository);
-	if (json_integer_value(json_object_get(status, "enrolments")))
-		printf("  WAITING      %lld server(s) may not enrol yet; `repave node list --pending` says why\n",
-		       (long long)json_integer_value(json_object_get(status, "enrolments")));
+	print_renewal(json_get_object(repository, "renewal"));
 	if (initial)
 		printf("  new nodes    %s, application %s\n", cli_text(initial, "os"), cli_text(initial, "app"));
 	else
 		puts("  new nodes    wait for `repave assign` (no default)");
+	printf("  running      since %s\n", cli_time(status, "started", when));
 	json_decref(status);
 	return CLI_OK;
 }

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "control/complete.h"
+
 enum cli_status { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_UNREACHABLE = 3, CLI_TIMEOUT = 4 };
 
 struct cli {
@@ -48,6 +50,8 @@ void cli_table_print(struct cli_table *table);
 
 /* Commands: arguments after the command's name; each returns an enum cli_status. */
 int cli_init(const struct cli *cli, int argc, char *argv[]);
+int cli_backup(const struct cli *cli, int argc, char *argv[]);
+int cli_restore(const struct cli *cli, int argc, char *argv[]);
 int cli_nodes(const struct cli *cli, int argc, char *argv[]);
 int cli_node_show(const struct cli *cli, int argc, char *argv[]);
 int cli_node_watch(const struct cli *cli, int argc, char *argv[]);
@@ -55,17 +59,23 @@ int cli_assign(const struct cli *cli, int argc, char *argv[]);
 int cli_default(const struct cli *cli, int argc, char *argv[]);
 int cli_images(const struct cli *cli, int argc, char *argv[]);
 int cli_show_status(const struct cli *cli, int argc, char *argv[]);
+int cli_node_logs(const struct cli *cli, int argc, char *argv[]);
 int cli_node_list(const struct cli *cli, int argc, char *argv[]);
 int cli_node_approve(const struct cli *cli, int argc, char *argv[]);
 int cli_node_remove(const struct cli *cli, int argc, char *argv[]);
 int cli_node_reject(const struct cli *cli, int argc, char *argv[]);
 int cli_node_allow(const struct cli *cli, int argc, char *argv[]);
+int cli_node_power(const struct cli *cli, int argc, char *argv[]);
 int cli_token_create(const struct cli *cli, int argc, char *argv[]);
 int cli_token_list(const struct cli *cli, int argc, char *argv[]);
 int cli_token_revoke(const struct cli *cli, int argc, char *argv[]);
 int cli_operator_add(const struct cli *cli, int argc, char *argv[]);
 int cli_operator_list(const struct cli *cli, int argc, char *argv[]);
 int cli_operator_remove(const struct cli *cli, int argc, char *argv[]);
+int cli_node_notice(const struct cli *cli, int argc, char *argv[]);
+int cli_node_logout(const struct cli *cli, int argc, char *argv[]);
+int cli_node_run(const struct cli *cli, int argc, char *argv[]);
+int cli_node_orders(const struct cli *cli, int argc, char *argv[]);
 int cli_settings(const struct cli *cli, int argc, char *argv[]);
 int cli_audit_list(const struct cli *cli, int argc, char *argv[]);
 int cli_apply(const struct cli *cli, int argc, char *argv[]);
@@ -77,5 +87,10 @@ int cli_balancer_show(const struct cli *cli, int argc, char *argv[]);
 int cli_balancer_config(const struct cli *cli, int argc, char *argv[]);
 int cli_balancer_set(const struct cli *cli, int argc, char *argv[]);
 int cli_event_list(const struct cli *cli, int argc, char *argv[]);
+int cli_completion(const struct cli *cli, int argc, char *argv[]);
+int cli_netboot_config(const struct cli *cli, int argc, char *argv[]);
+
+/* Prints what may stand in place of the last argument, for a shell. Errors print nothing that a shell would take. */
+int cli_complete(const struct cli *cli, const struct command_text *commands, size_t count, int argc, char *argv[]);
 
 #endif

@@ -80,6 +80,7 @@ int control_event(struct control *control, int64_t now, const char *node, enum s
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	control->meters.events[severity]++;
 	r = store_add_event(control->store, &event);
 	json_decref(data);
 	if (severity >= SEVERITY_WARNING)

@@ -11,6 +11,7 @@
 #include "control/http-server.h"
 #include "control/identity.h"
 #include "control/keeper.h"
+#include "control/meters.h"
 #include "control/pki.h"
 #include "control/throttle.h"
 
@@ -20,8 +21,10 @@
 struct settings {
 	enum enrol_policy enrol;
 	int64_t clone_seconds;
+	int64_t interval; /* seconds between two statuses of an agent */
 };
 
+struct power;
 struct balancer;
 
 struct control {
@@ -33,9 +36,16 @@ struct control {
 	struct keeper *keeper;
 	struct pki_signer *signer;
 	struct throttle *throttle;
+	struct holds *holds;
+	struct monitor *monitor;
+	int64_t round_ms; /* the monitor's clock: control/monitor.h */
+	struct power *power;
 	struct balancer *balancer;
 	char join_token[JOIN_TOKEN_SIZE + 1]; /* of the boot media */
 	int64_t started; /* seconds since 1970 */
+	int64_t authority_expires, server_expires; /* certificates; seconds since 1970 */
+	const char *store_path;
+	struct meters meters; /* without the lock */
 };
 
 /* Takes the lock, for control_leave to give back, with the catalogue brought up to date: always for an operator, who has just

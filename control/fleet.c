@@ -154,6 +154,10 @@ int fleet_load(struct store *store, struct fleet **ret_fleet)
 		struct node *node = fleet->nodes[i];
 
 		r = store_each_boot(store, node->id, 1, take_last_boot, node);
+		if (!r)
+			r = store_get_channel(store, node->id, &node->channel);
+		if (node->life.state == LIFE_BOOTING)
+			node->boot_began = node->life_since;
 		if (node->booted_once)
 			node->last_seen = node->since = node->boot.updated;
 		else
@@ -559,6 +563,11 @@ struct node *fleet_get(struct fleet *fleet, const char *id)
 	return find_id(fleet, id);
 }
 
+struct node *fleet_at(struct fleet *fleet, size_t index)
+{
+	return fleet->nodes[index];
+}
+
 void fleet_forget(struct fleet *fleet, const char *id)
 {
 	remove_node(fleet, id);
@@ -571,7 +580,7 @@ int fleet_add(struct fleet *fleet, const char *id, int64_t now, struct node **re
 
 	if (!node)
 		return -ENOMEM;
-	node->enrolled = node->since = now;
+	node->enrolled = node->since = node->life_since = now;
 	r = insert_node(fleet, node);
 	if (!r)
 		*ret_node = node;
@@ -620,9 +629,9 @@ static json_t *format_assignment(const char *nonce, const struct node *node)
 		if (value)
 			json_object_set(config, members[i], value);
 	}
-	return json_pack("{si ss sI so so sb ss ss sO so}", "format", 1, "nonce", nonce, "assignment", (json_int_t)a->number, "os",
+	return json_pack("{si ss sI so so sb ss ss ss sO so}", "format", 1, "nonce", nonce, "assignment", (json_int_t)a->number, "os",
 			 format_target(a->os_target), "app", format_target(a->app_target), "wipe", (int)a->wipe, "verify",
-			 assignment_verify(a), "start", start_way_name(start), "mirrors", a->mirrors, "config", config);
+			 assignment_verify(a), "start", start_way_name(start), "h", assignment_h(a), "mirrors", a->mirrors, "config", config);
 }
 
 /* Why the node has to wait, or NULL when its assignment stands for images that exist. */

@@ -32,6 +32,8 @@ int fleet_find(const struct fleet *fleet, const char *text, const struct node **
 
 /* For control/registry.c, which gives nodes their identities, and stores what it changes. By the whole id; NULL without such a node. */
 struct node *fleet_get(struct fleet *fleet, const char *id);
+/* By its place in the order of ids, below fleet_count. */
+struct node *fleet_at(struct fleet *fleet, size_t index);
 /* A node that isn't stored yet. 0 or -ENOMEM. */
 int fleet_add(struct fleet *fleet, const char *id, int64_t now, struct node **ret_node);
 /* Undoes that, or forgets a node that the store has forgotten. */

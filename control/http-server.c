@@ -4,9 +4,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +17,7 @@
 #include "common/bytes.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "control/http-peer.h"
 
 #define IDLE_SECONDS 30u
 #define CONNECTIONS_MOST 2000u
@@ -24,6 +25,8 @@
 #define CONNECTIONS_OF_ADDRESS_MOST 500u
 /* A refused body is still read up to here: closing with unread data would reset the connection and lose the answer. */
 #define DISCARD_MOST (8u * 1024 * 1024)
+/* How long requests under way may take once the server is told to stop. Who fetches an image goes on at another range later. */
+#define FINISH_SECONDS 5
 
 /* TLS 1.2 is what stage 1 speaks, and ChaCha20 is several times faster than AES on a CPU without AES instructions. */
 #define TLS_PRIORITIES \
@@ -31,24 +34,20 @@
 
 struct http_server {
 	struct MHD_Daemon *daemon;
-	bool asks_certificate;
+	struct peer_cache *peers;   /* NULL where nobody is asked for a certificate */
 	struct http_service service;
+	atomic_uint under_way;      /* requests */
 };
 
 /* One request under way. */
 struct request {
+	struct timespec begun;
 	struct http_answer answer;
 	struct buffer body;
 	uint64_t discarded;
+	void *held;                 /* of the service; not NULL: the next call is the same one again */
 	char peer[64];
 	struct http_peer who;
-};
-
-/* A connection's, which outlives its requests: a signature is checked once. */
-struct link {
-	bool known;
-	struct http_peer who;
-	time_t from, until;         /* of the certificate */
 };
 
 void http_answer_error(struct http_answer *answer, unsigned status, const char *sentence)
@@ -59,6 +58,14 @@ void http_answer_error(struct http_answer *answer, unsigned status, const char *
 	/* It may quote what isn't UTF-8. */
 	if (!answer->json)
 		answer->json = json_pack("{ss}", "error", "the request can't be understood");
+}
+
+void http_answer_text(struct http_answer *answer, char *text)
+{
+	answer->text = text;
+	answer->status = 200;
+	if (!text)
+		http_answer_error(answer, 500, "out of memory");
 }
 
 static void format_peer(struct MHD_Connection *connection, char ret_peer[64])
@@ -88,64 +95,6 @@ const char *http_argument(const struct http_call *call, const char *name)
 
 /* ------------------------------------------------------------------ who is there */
 
-static bool take_name(gnutls_x509_crt_t certificate, const char *oid, char *ret_text, size_t room)
-{
-	size_t size = room;
-
-	/* Of several, none would be the one that was meant. */
-	if (gnutls_x509_crt_get_dn_by_oid(certificate, oid, 0, 0, ret_text, &size) < 0 || strlen(ret_text) != size) {
-		ret_text[0] = 0;
-		return false;
-	}
-	size = 0;
-	return gnutls_x509_crt_get_dn_by_oid(certificate, oid, 1, 0, NULL, &size) == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
-}
-
-static bool take_subject(const gnutls_datum_t *der, struct link *link)
-{
-	gnutls_x509_crt_t certificate;
-	uint8_t digest[32];
-	size_t size = sizeof digest;
-	bool sound;
-
-	if (gnutls_x509_crt_init(&certificate) < 0)
-		return false;
-	sound = gnutls_x509_crt_import(certificate, der, GNUTLS_X509_FMT_DER) >= 0 &&
-		take_name(certificate, GNUTLS_OID_X520_COMMON_NAME, link->who.name, sizeof link->who.name) &&
-		take_name(certificate, GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME, link->who.unit, sizeof link->who.unit) &&
-		gnutls_x509_crt_get_key_id(certificate, GNUTLS_KEYID_USE_SHA256, digest, &size) >= 0 && size == sizeof digest;
-	link->from = gnutls_x509_crt_get_activation_time(certificate);
-	link->until = gnutls_x509_crt_get_expiration_time(certificate);
-	gnutls_x509_crt_deinit(certificate);
-	if (sound)
-		hex_format(digest, sizeof digest, link->who.key);
-	return sound;
-}
-
-/* Chain, validity, and that it may be a client's. */
-static void verify_certificate(gnutls_session_t session, struct link *link)
-{
-	gnutls_typed_vdata_st purpose = { .type = GNUTLS_DT_KEY_PURPOSE_OID,
-					  .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT };
-	unsigned count = 0, status = 0;
-	const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &count);
-
-	if (!chain || !count)
-		link->who.refused = "this address needs a certificate of the fleet; enrol first";
-	else if (gnutls_certificate_verify_peers(session, &purpose, 1, &status) < 0)
-		link->who.refused = "the certificate can't be checked";
-	else if (status & GNUTLS_CERT_EXPIRED)
-		link->who.refused = "the certificate has expired; enrol again";
-	else if (status & GNUTLS_CERT_NOT_ACTIVATED)
-		link->who.refused = "the certificate isn't valid yet; the control unit's clock may be wrong";
-	else if (status)
-		link->who.refused = "the certificate isn't one that this fleet's authority gave to a node";
-	else if (!take_subject(&chain[0], link))
-		link->who.refused = "the certificate has no usable name";
-	if (link->who.refused)
-		link->who.name[0] = link->who.unit[0] = link->who.key[0] = 0;
-}
-
 static void look_at_socket(struct MHD_Connection *connection, struct http_peer *who)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -161,7 +110,7 @@ static void look_at_socket(struct MHD_Connection *connection, struct http_peer *
 static struct http_peer who_is(const struct http_server *server, struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	struct link *link = info ? info->socket_context : NULL;
+	struct peer_link *link = info ? info->socket_context : NULL;
 	struct http_peer who = { .refused = "this address knows no certificates" };
 	time_t now = time(NULL);
 
@@ -170,9 +119,9 @@ static struct http_peer who_is(const struct http_server *server, struct MHD_Conn
 		return who;
 	}
 	if (!link->known) {
-		info = server->asks_certificate ? MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION) : NULL;
+		info = server->peers ? MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION) : NULL;
 		if (info && info->tls_session)
-			verify_certificate(info->tls_session, link);
+			peer_verify(server->peers, info->tls_session, link);
 		link->known = true;
 	}
 	/* A connection may outlast its certificate. */
@@ -187,8 +136,8 @@ static void connection_changes(void *context, struct MHD_Connection *connection,
 	const struct http_server *server = context;
 
 	(void)connection;
-	if (what == MHD_CONNECTION_NOTIFY_STARTED && server->asks_certificate) {
-		*link = calloc(1, sizeof(struct link));
+	if (what == MHD_CONNECTION_NOTIFY_STARTED && server->peers) {
+		*link = calloc(1, sizeof(struct peer_link));
 	} else if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
 		free(*link);
 		*link = NULL;
@@ -196,6 +145,21 @@ static void connection_changes(void *context, struct MHD_Connection *connection,
 }
 
 /* ------------------------------------------------------------------ requests */
+
+void http_call_hold(const struct http_call *call, void *held)
+{
+	struct request *request = call->request;
+
+	/* Thousands are held at a time. */
+	buffer_release(&request->body);
+	request->held = held;
+	MHD_suspend_connection(call->connection);
+}
+
+void http_call_resume(void *connection)
+{
+	MHD_resume_connection(connection);
+}
 
 static struct http_call call_of(struct MHD_Connection *connection, const struct request *request, const char *method,
 				const char *path)
@@ -210,6 +174,8 @@ static struct http_call call_of(struct MHD_Connection *connection, const struct 
 		.peer = request->peer,
 		.who = &request->who,
 		.connection = connection,
+		.request = (void *)(uintptr_t)request,
+		.held = request->held,
 		.body = request->body.data,
 		.body_size = request->body.size,
 	};
@@ -226,9 +192,10 @@ static struct MHD_Response *response_of(struct http_answer *answer)
 			answer->fd = -1; /* the response closes it */
 		return response;
 	}
-	if (!answer->json)
+	if (!answer->json && !answer->text)
 		return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-	text = json_format(answer->json);
+	text = answer->json ? json_format(answer->json) : answer->text;
+	answer->text = NULL;
 	if (!text)
 		return NULL;
 	response = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
@@ -237,14 +204,30 @@ static struct MHD_Response *response_of(struct http_answer *answer)
 	return response;
 }
 
-static enum MHD_Result send_answer(struct MHD_Connection *connection, struct http_answer *answer)
+static void count(const struct http_server *server, const struct request *request)
 {
+	struct timespec now;
+
+	if (!server->service.meter)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	meter_request(server->service.meter, request->answer.status, (double)(now.tv_sec - request->begun.tv_sec) +
+		      (double)(now.tv_nsec - request->begun.tv_nsec) / 1e9);
+}
+
+static enum MHD_Result send_answer(const struct http_server *server, struct MHD_Connection *connection, struct request *request)
+{
+	struct http_answer *answer = &request->answer;
+	bool is_text = answer->text != NULL;
 	struct MHD_Response *response = response_of(answer);
 	enum MHD_Result result;
 	char seconds[16];
 
 	if (!response)
 		return MHD_NO;
+	count(server, request);
+	if (is_text)
+		MHD_add_response_header(response, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
 	if (answer->content_type)
 		MHD_add_response_header(response, "Content-Type", answer->content_type);
 	else if (answer->json)
@@ -289,6 +272,8 @@ static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *
 		return MHD_NO;
 	request->answer.fd = -1;
 	*ret_request = request;
+	server->under_way++;
+	clock_gettime(CLOCK_MONOTONIC, &request->begun);
 	format_peer(connection, request->peer);
 	request->who = who_is(server, connection);
 	call = call_of(connection, request, method, path);
@@ -296,7 +281,7 @@ static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *
 		service->admit(service->context, &call, &request->answer);
 	if (!request->answer.status && length > service->body_most)
 		http_answer_error(&request->answer, 413, "the body is longer than this address accepts");
-	return request->answer.status && length > DISCARD_MOST ? send_answer(connection, &request->answer) : MHD_YES;
+	return request->answer.status && length > DISCARD_MOST ? send_answer(server, connection, request) : MHD_YES;
 }
 
 static enum MHD_Result take_body(const struct http_server *server, struct request *request, const char *data, size_t size)
@@ -330,22 +315,30 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
 	}
 	if (!request->answer.status) {
 		call = call_of(connection, request, method, path);
+		request->held = NULL;
 		server->service.answer(server->service.context, &call, &request->answer);
+		/* From here on another thread may resume it. */
+		if (!request->answer.status)
+			return MHD_YES;
 	}
-	return send_answer(connection, &request->answer);
+	return send_answer(server, connection, request);
 }
 
 static void completed(void *context, struct MHD_Connection *connection, void **request_context,
 		      enum MHD_RequestTerminationCode code)
 {
+	struct http_server *server = context;
 	struct request *request = *request_context;
 
-	(void)context;
 	(void)connection;
 	(void)code;
 	if (!request)
 		return;
+	if (request->held && server->service.dropped)
+		server->service.dropped(server->service.context, request->held);
+	server->under_way--;
 	json_decref(request->answer.json);
+	free(request->answer.text);
 	if (request->answer.fd >= 0)
 		close(request->answer.fd);
 	buffer_release(&request->body);
@@ -371,7 +364,8 @@ int http_server_start(const struct http_server_options *options, const struct ht
 		      struct http_server **ret_server)
 {
 	struct http_server *server = calloc(1, sizeof *server);
-	unsigned flags = MHD_USE_AUTO_INTERNAL_THREAD | (options->certificate ? (unsigned)MHD_USE_TLS : 0u);
+	unsigned flags = MHD_USE_AUTO_INTERNAL_THREAD | (options->certificate ? (unsigned)MHD_USE_TLS : 0u) |
+			 (service->dropped ? (unsigned)MHD_ALLOW_SUSPEND_RESUME : 0u);
 	struct MHD_OptionItem tls[] = {
 		{ MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)options->certificate },
 		{ MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)options->key },
@@ -380,20 +374,27 @@ int http_server_start(const struct http_server_options *options, const struct ht
 		{ MHD_OPTION_END, 0, NULL },
 	};
 	struct MHD_OptionItem plain[] = { { MHD_OPTION_END, 0, NULL } };
+	unsigned most = options->connections_most ? options->connections_most : CONNECTIONS_MOST;
+	unsigned of_address = options->connections_of_address_most ? options->connections_of_address_most : CONNECTIONS_OF_ADDRESS_MOST;
+	size_t memory = options->memory_of_connection ? options->memory_of_connection : 32 * 1024;
 
 	if (!server)
 		return -ENOMEM;
 	server->service = *service;
-	server->asks_certificate = options->client_ca != NULL;
+	if (options->client_ca && peer_cache_new(&server->peers) < 0) {
+		free(server);
+		return -ENOMEM;
+	}
 	server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle, server, MHD_OPTION_LISTEN_SOCKET, options->listen_fd,
-					  MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+					  MHD_OPTION_NOTIFY_COMPLETED, completed, server, MHD_OPTION_NOTIFY_CONNECTION,
 					  connection_changes, server, MHD_OPTION_UNESCAPE_CALLBACK,
 					  unescape, NULL, MHD_OPTION_THREAD_POOL_SIZE,
 					  options->threads, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
-					  MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MOST,
-					  MHD_OPTION_PER_IP_CONNECTION_LIMIT, CONNECTIONS_OF_ADDRESS_MOST, MHD_OPTION_ARRAY,
+					  MHD_OPTION_CONNECTION_LIMIT, most, MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory,
+					  MHD_OPTION_PER_IP_CONNECTION_LIMIT, of_address, MHD_OPTION_ARRAY,
 					  options->certificate ? tls : plain, MHD_OPTION_END);
 	if (!server->daemon) {
+		peer_cache_free(server->peers);
 		free(server);
 		return options->certificate ? -EINVAL : -EIO;
 	}
@@ -403,8 +404,18 @@ int http_server_start(const struct http_server_options *options, const struct ht
 
 void http_server_stop(struct http_server *server)
 {
+	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+	int fd;
+
 	if (!server)
 		return;
+	/* Nobody new, but who is being answered gets the whole answer. */
+	fd = MHD_quiesce_daemon(server->daemon);
+	for (int i = 0; server->under_way && i < FINISH_SECONDS * 100; i++)
+		nanosleep(&pause, NULL);
 	MHD_stop_daemon(server->daemon);
+	if (fd >= 0)
+		close(fd);
+	peer_cache_free(server->peers);
 	free(server);
 }

@@ -13,7 +13,7 @@
 
 #include "common/log.h"
 
-#define BACKLOG 512
+#define BACKLOG 4096 /* a fleet that comes back at once */
 
 static int bind_and_listen(const struct addrinfo *to)
 {

@@ -38,5 +38,7 @@ void node_free(struct node *node)
 	json_decref(node->identity.macs);
 	assignment_release(&node->assignment);
 	boot_release(&node->boot);
+	live_free(node->live);
+	order_free_all(node->orders);
 	free(node);
 }

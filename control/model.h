@@ -8,12 +8,16 @@
 #include <stdint.h>
 
 #include "control/assignment.h"
+#include "control/life.h"
+#include "control/live.h"
 #include "control/node-request.h"
+#include "control/order.h"
 #include "control/starts.h"
 
 #define ADDRESS_MOST 63u
 #define DIGEST_TEXT 64u /* lower-case hexadecimal digits of a SHA-256 */
 #define WAY_MOST 24u
+#define LIFE_REASON_MOST 159u
 #define GROUP_NAME_MOST 63u
 #define SERVICE_ADDRESS_MOST 79u /* "[IPv6]:port" */
 #define INET_TEXT_MOST 45u          /* numeric IPv4 or IPv6 */
@@ -45,6 +49,13 @@ struct identity {
 	char agent_nonce[NONCE_SIZE + 1];  /* the boot that this was for */
 };
 
+/* What is remembered of a node's agent: what it was acknowledged must not be stored twice. */
+struct channel {
+	char boot_id[BOOT_ID_SIZE + 1];           /* of the boot that was heard last; "" before the first */
+	uint64_t alarms;                          /* sequence of its last one that is stored */
+	uint64_t lost;                            /* how many it had to drop, as it last said */
+};
+
 /* One boot of a node, from its first request with a nonce. */
 struct boot {
 	char nonce[NONCE_SIZE + 1];
@@ -70,6 +81,14 @@ struct node {
 	json_t *slots;                            /* owned */
 	struct identity identity;
 	char alarm[ERROR_TEXT];                   /* what it was last refused for; in memory only: told once */
+	struct life life;
+	int64_t life_since;                       /* seconds since 1970 */
+	char life_reason[LIFE_REASON_MOST + 1];
+	char boot_failure[LIFE_REASON_MOST + 1];  /* what its boots fail for; "" since one didn't; in memory only */
+	int64_t boot_began;                       /* 0: no boot under way, or told that it takes long; in memory only */
+	struct live *live;                        /* owned; NULL before its agent was heard in this boot; in memory only */
+	struct channel channel;
+	struct order *orders;                     /* owned; those that aren't answered, numbers ascend */
 	struct starts starts;                     /* what it survived */
 	struct assignment assignment;             /* assignment.os is "" while nothing is assigned */
 	char group[GROUP_NAME_MOST + 1];          /* "" for none */

@@ -170,3 +170,17 @@ void role_name_show(const char *name, char ret_name[ROLE_NAME_SHOWN + 1])
 		if (!text_printable(at, 1))
 			*at = '?';
 }
+
+void text_copy_printable(const char *text, size_t most, char *ret_text)
+{
+	size_t n = strnlen(text, most + 1);
+
+	if (n > most) {
+		n = most;
+		while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
+			n--;
+	}
+	for (size_t i = 0; i < n; i++)
+		ret_text[i] = text_printable(text + i, 1) ? text[i] : ' ';
+	ret_text[n] = 0;
+}

@@ -28,6 +28,9 @@ bool config_file_name_valid(const char *text);
 bool text_of(const char *text, const char *allowed, size_t most);
 /* No control characters: fit for a terminal and for a log line. */
 bool text_printable(const char *text, size_t size);
+/* Copies text with control characters replaced, cut at `most` bytes but never inside a UTF-8 sequence: firmware and error messages may
+ * hold anything, and a terminal or log must not obey them. */
+void text_copy_printable(const char *text, size_t most, char *ret_text);
 
 /* A role's name as people may see it: cut, and "?" for what isn't printable. */
 #define ROLE_NAME_SHOWN 80u

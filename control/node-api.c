@@ -7,19 +7,24 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "control/agent-api.h"
 #include "control/csr.h"
+#include "control/lifecycle.h"
 #include "control/node-request.h"
 #include "control/registry.h"
 #include "control/route.h"
 
-enum operation { BOOT, REPORT, ENROL, AGENT, RENEW_AGENT };
+enum operation { BOOT, REPORT, ENROL, AGENT, RENEW_AGENT, STATUS, LOG, AGENT_LOG };
 
 static const struct route routes[] = {
 	{ "POST", "/v1/nodes/{}/boot", BOOT },
 	{ "POST", "/v1/nodes/{}/report", REPORT },
+	{ "POST", "/v1/nodes/{}/log", LOG },
 	{ "POST", "/v1/nodes/{}/enrol", ENROL },
 	{ "POST", "/v1/nodes/{}/agent", AGENT },
 	{ "POST", "/v1/agents/{}/certificate", RENEW_AGENT },
+	{ "POST", "/v1/agents/{}/status", STATUS },
+	{ "POST", "/v1/agents/{}/log", AGENT_LOG },
 };
 
 static int find(const struct http_call *call, char ret_id[ROUTE_ARGUMENT_MOST + 1])
@@ -71,7 +76,9 @@ void node_api_admit(void *context, const struct http_call *call, struct http_ans
 	else if (operation == ENROL)
 		admit_token(context, call, answer);
 	else
-		admit_certificate(context, id, operation == RENEW_AGENT ? CLIENT_AGENT : CLIENT_NODE, call, answer);
+		admit_certificate(context, id,
+				  operation == RENEW_AGENT || operation == STATUS || operation == AGENT_LOG ? CLIENT_AGENT : CLIENT_NODE, call,
+				  answer);
 }
 
 static void refuse(struct http_answer *answer, const struct http_call *call, const char *id, int error, const char *why)
@@ -104,6 +111,8 @@ static void boot(struct control *control, const char *id, const struct http_call
 	    registry_fits(control, id, request.inventory, call, now, answer))
 		r = fleet_boot(control->fleet, catalogue_images(control->catalogue), refusal ? why : NULL, id, &request, call->peer, now,
 			       &answer->json);
+	if (!answer->status && !r)
+		r = lifecycle_asked(control, fleet_get(control->fleet, id), now);
 	control_leave(control);
 	boot_request_release(&request);
 	if (answer->status)
@@ -129,12 +138,57 @@ static void report(struct control *control, const char *id, const struct http_ca
 	/* Again: meanwhile another key may have become the node's. */
 	if (registry_admits(control, id, CLIENT_NODE, call, answer))
 		r = fleet_report(control->fleet, id, &parsed, now);
+	if (!answer->status && !r && parsed.event == BOOT_FAILED)
+		r = lifecycle_move(control, fleet_get(control->fleet, id), LIFE_BOOT_FAILED, now, "its boot failed in stage %s: %s",
+				   parsed.stage, parsed.error);
+	if (!answer->status && !r && parsed.event != BOOT_PROGRESS)
+		meter_boot(&control->meters, parsed.event == BOOT_FAILED ? METER_FAILED : parsed.event == BOOT_RESET ? METER_RESET : METER_KEXEC,
+			   parsed.stages);
 	control_leave(control);
 	if (!answer->status && r < 0)
 		refuse(answer, call, id, log_error(r, "report of node %s", id), "");
 	else if (!answer->status)
 		answer->status = 204;
 	boot_report_release(&parsed);
+}
+
+/* The boot that it is about must be the node's last: what is older was said then. An agent's is the one that its key was for. */
+static int keep_log(struct control *control, const char *id, enum client_kind from, struct node_log *log, int64_t now)
+{
+	const struct node *node = fleet_get(control->fleet, id);
+
+	if (!node)
+		return -ENOENT;
+	if (from == CLIENT_AGENT)
+		strcpy(log->nonce, node->identity.agent_nonce);
+	else if (!node->booted_once || strcmp(log->nonce, node->boot.nonce))
+		return -ESTALE;
+	return store_add_log(control->store, id, log, now);
+}
+
+static void node_log(struct control *control, const char *id, enum client_kind from, const struct http_call *call,
+		     struct http_answer *answer)
+{
+	struct node_log log;
+	char why[ERROR_TEXT] = "";
+	int64_t now;
+	int r = node_log_parse(call->body, call->body_size, from == CLIENT_AGENT, &log, why);
+
+	if (r < 0) {
+		refuse(answer, call, id, r, why);
+		return;
+	}
+	now = control_lock(control);
+	if (registry_admits(control, id, from, call, answer))
+		r = keep_log(control, id, from, &log, now);
+	control_leave(control);
+	if (!answer->status && r == -ESTALE)
+		http_answer_error(answer, 409, "that isn't the nonce of the node's last boot");
+	else if (!answer->status && r < 0)
+		refuse(answer, call, id, log_error(r, "log of node %s", id), "");
+	else if (!answer->status)
+		answer->status = 204;
+	node_log_release(&log);
 }
 
 /* The key of a request whose body was parsed. False with the answer made. */
@@ -202,6 +256,12 @@ void node_api_answer(void *context, const struct http_call *call, struct http_an
 	case REPORT:
 		report(context, id, call, answer);
 		break;
+	case LOG:
+		node_log(context, id, CLIENT_NODE, call, answer);
+		break;
+	case AGENT_LOG:
+		node_log(context, id, CLIENT_AGENT, call, answer);
+		break;
 	case ENROL:
 		enrol(context, id, call, answer);
 		break;
@@ -210,6 +270,9 @@ void node_api_answer(void *context, const struct http_call *call, struct http_an
 		break;
 	case RENEW_AGENT:
 		agent(context, id, CLIENT_AGENT, call, answer);
+		break;
+	case STATUS:
+		agent_api_status(context, id, call, answer);
 		break;
 	default:
 		http_answer_error(answer, 404, "no such address");

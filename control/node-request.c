@@ -33,22 +33,6 @@ int boot_event_parse(const char *text, enum boot_event *ret_event)
 	return -EINVAL;
 }
 
-/* Copies text with control characters replaced, cut at `most` bytes but never inside a UTF-8 sequence: firmware and
- * error messages may hold anything, and a terminal or log must not obey them. */
-static void copy_printable(const char *text, size_t most, char *ret_text)
-{
-	size_t n = strnlen(text, most + 1);
-
-	if (n > most) {
-		n = most;
-		while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
-			n--;
-	}
-	for (size_t i = 0; i < n; i++)
-		ret_text[i] = text_printable(text + i, 1) ? text[i] : ' ';
-	ret_text[n] = 0;
-}
-
 /* A string member, or "" when it is absent or null. 0 or -EINVAL (another type). */
 static int take_text(const json_t *object, const char *key, size_t most, char *ret_text)
 {
@@ -59,7 +43,7 @@ static int take_text(const json_t *object, const char *key, size_t most, char *r
 		return 0;
 	if (!json_is_string(value))
 		return -EINVAL;
-	copy_printable(json_string_value(value), most, ret_text);
+	text_copy_printable(json_string_value(value), most, ret_text);
 	return 0;
 }
 

@@ -6,13 +6,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/bytes.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "control/access.h"
+#include "control/monitor.h"
 #include "control/operator-balancer.h"
+#include "control/health.h"
+#include "control/metrics.h"
 #include "control/operator-identity.h"
+#include "control/operator-orders.h"
+#include "control/operator-power.h"
+#include "control/operator-logs.h"
 #include "control/registry.h"
 #include "control/route.h"
 
@@ -20,7 +27,11 @@ enum operation {
 	LIST_NODES, SHOW_NODE, REMOVE_NODE, SHOW_STATE, ASSIGN, LIST_IMAGES, SHOW_STATUS, SHOW_DEFAULT, SET_DEFAULT,
 	LIST_TOKENS, MAKE_TOKEN, REVOKE_TOKEN, LIST_OPERATORS, ADD_OPERATOR, REMOVE_OPERATOR,
 	LIST_ENROLMENTS, APPROVE, REJECT, LIST_ALLOWED, ALLOW, SHOW_SETTINGS, SET_SETTINGS, LIST_AUDIT, LIST_EVENTS,
+	LIST_ORDERS, GIVE_ORDER,
+	SHOW_POWER, SET_POWER, REMOVE_POWER, START_POWER, SHOW_POWER_JOB,
 	EXPORT_FLEET, PLAN_FLEET, APPLY_FLEET, LIST_GROUPS, DENY_GROUP, SHOW_BALANCER, PRINT_BALANCER, BALANCE_NODE,
+	SHOW_METRICS,
+	LIST_LOGS,
 };
 
 static const struct route routes[] = {
@@ -29,6 +40,8 @@ static const struct route routes[] = {
 	{ "DELETE", "/v1/nodes/{}", REMOVE_NODE },
 	{ "GET", "/v1/nodes/{}/state", SHOW_STATE },
 	{ "PUT", "/v1/nodes/{}/assignment", ASSIGN },
+	{ "GET", "/v1/nodes/{}/orders", LIST_ORDERS },
+	{ "POST", "/v1/nodes/{}/orders", GIVE_ORDER },
 	{ "GET", "/v1/images", LIST_IMAGES },
 	{ "GET", "/v1/status", SHOW_STATUS },
 	{ "GET", "/v1/default-assignment", SHOW_DEFAULT },
@@ -48,6 +61,11 @@ static const struct route routes[] = {
 	{ "PUT", "/v1/settings", SET_SETTINGS },
 	{ "GET", "/v1/audit", LIST_AUDIT },
 	{ "GET", "/v1/events", LIST_EVENTS },
+	{ "GET", "/v1/nodes/{}/power", SHOW_POWER },
+	{ "PUT", "/v1/nodes/{}/power", SET_POWER },
+	{ "DELETE", "/v1/nodes/{}/power", REMOVE_POWER },
+	{ "POST", "/v1/nodes/{}/power-jobs", START_POWER },
+	{ "GET", "/v1/power-jobs/{}", SHOW_POWER_JOB },
 	{ "GET", "/v1/fleet", EXPORT_FLEET },
 	{ "POST", "/v1/fleet/plan", PLAN_FLEET },
 	{ "PUT", "/v1/fleet", APPLY_FLEET },
@@ -56,6 +74,8 @@ static const struct route routes[] = {
 	{ "GET", "/v1/balancer", SHOW_BALANCER },
 	{ "GET", "/v1/balancer/config", PRINT_BALANCER },
 	{ "PUT", "/v1/nodes/{}/balancer", BALANCE_NODE },
+	{ "GET", "/metrics", SHOW_METRICS },
+	{ "GET", "/v1/nodes/{}/logs", LIST_LOGS },
 };
 
 /* Who may; and in words what a change is, for the audit log. Without words it changes nothing. */
@@ -87,6 +107,13 @@ static const struct right {
 	[SET_SETTINGS] = { MAY_ADMINISTER, "change settings" },
 	[LIST_AUDIT] = { MAY_AUDIT, NULL },
 	[LIST_EVENTS] = { MAY_SEE, NULL },
+	[LIST_ORDERS] = { MAY_SEE, NULL },
+	[GIVE_ORDER] = { MAY_OPERATE, "give an order to node" },
+	[SHOW_POWER] = { MAY_SEE, NULL },
+	[SET_POWER] = { MAY_ADMINISTER, "set the power control of node" },
+	[REMOVE_POWER] = { MAY_ADMINISTER, "remove the power control of node" },
+	[START_POWER] = { MAY_OPERATE, "power of node" },
+	[SHOW_POWER_JOB] = { MAY_SEE, NULL },
 	[EXPORT_FLEET] = { MAY_SEE, NULL },
 	[PLAN_FLEET] = { MAY_SEE, NULL },
 	[APPLY_FLEET] = { MAY_ADMINISTER, "apply a fleet file" },
@@ -95,6 +122,9 @@ static const struct right {
 	[SHOW_BALANCER] = { MAY_SEE, NULL },
 	[PRINT_BALANCER] = { MAY_OPERATE, NULL },
 	[BALANCE_NODE] = { MAY_OPERATE, "set the balancer for node" },
+	[SHOW_METRICS] = { MAY_SEE, NULL },
+	/* An application may say there what isn't for everybody. */
+	[LIST_LOGS] = { MAY_OPERATE | MAY_AUDIT, NULL },
 };
 
 static void answer_json(struct http_answer *answer, json_t *json)
@@ -135,20 +165,35 @@ static json_t *describe_progress(const struct node *node)
 			 left < 0 ? json_null() : json_integer((json_int_t)left));
 }
 
+static int64_t steady_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /* What a list shows of a node. */
 static json_t *summarize(const struct control *control, const struct node *node)
 {
 	const struct assignment *a = &node->assignment;
 
-	return json_pack("{ss so so so sI ss so so so so so so sI so so sb so so}", "id", node->id, "name", text_or_null(assignment_host_name(a)),
-			 "os", text_or_null(a->os), "app", text_or_null(a->app), "assignment", (json_int_t)a->number, "state",
-			 node_state(node), "stage", text_or_null(node->booted_once ? node->boot.stage : ""), "error",
-			 text_or_null(node->waiting ? node->waiting_for : node->boot.error), "booted_at",
-			 time_or_null(node->booted_once ? node->boot.started : 0), "last_seen", time_or_null(node->last_seen),
-			 "address", text_or_null(node->address), "since", time_or_null(node->since), "boot_assignment",
-			 (json_int_t)(node->booted_once ? node->boot.assignment : 0), "progress", describe_progress(node), "group",
-			 text_or_null(node->group), "spare", (int)node->spare, "service_address", text_or_null(node->service_address),
-			 "balancer", operator_describe_balancing(control, node));
+	json_t *all = json_pack("{ss so so so sI ss so so so so so so sI so}", "id", node->id, "name", text_or_null(assignment_host_name(a)),
+				"os", text_or_null(a->os), "app", text_or_null(a->app), "assignment", (json_int_t)a->number, "state",
+				node_state(node), "stage", text_or_null(node->booted_once ? node->boot.stage : ""), "error",
+				text_or_null(node->waiting ? node->waiting_for : node->boot.error), "booted_at",
+				time_or_null(node->booted_once ? node->boot.started : 0), "last_seen", time_or_null(node->last_seen),
+				"address", text_or_null(node->address), "since", time_or_null(node->since), "boot_assignment",
+				(json_int_t)(node->booted_once ? node->boot.assignment : 0), "progress", describe_progress(node));
+	json_t *now = json_pack("{ss sI ss so so sb so so}", "life", life_name(node->life.state), "life_since",
+				(json_int_t)node->life_since, "life_reason", node->life_reason, "agent",
+				operator_describe_agent(node, steady_ms()), "group", text_or_null(node->group), "spare", (int)node->spare,
+				"service_address", text_or_null(node->service_address), "balancer",
+				operator_describe_balancing(control, node));
+
+	json_object_update(all, now);
+	json_decref(now);
+	return all;
 }
 
 static json_t *list_nodes(const struct control *control)
@@ -200,22 +245,33 @@ static json_t *describe_repository(const struct control *control, int64_t now)
 			 text_or_null(catalogue_left_out(control->catalogue)), "renewal", repository, "roles", roles);
 }
 
-static json_t *show_status(const struct control *control, int64_t now)
+static void count_life(json_t *lives, const struct node *node)
+{
+	const char *name = life_name(node->life.state);
+	json_t *count = json_object_get(lives, name);
+
+	json_object_set_new(lives, name, json_integer(json_integer_value(count) + 1));
+}
+
+static json_t *show_status(struct control *control, int64_t now)
 {
 	json_t *states = json_pack("{si si si si}", "waiting", 0, "booting", 0, "booted", 0, "failed", 0);
+	json_t *lives = json_object();
 	uint64_t waiting = 0;
 
 	for (size_t i = 0; i < fleet_count(control->fleet); i++) {
 		json_t *count = json_object_get(states, node_state(fleet_node(control->fleet, i)));
 
 		json_integer_set(count, json_integer_value(count) + 1);
+		count_life(lives, fleet_node(control->fleet, i));
 	}
 	store_count_enrolments(control->store, &waiting);
-	return json_pack("{sI sI so sI so so sI}", "started", (json_int_t)control->started, "nodes",
-			 (json_int_t)fleet_count(control->fleet), "states", states, "images",
+	return json_pack("{sI sI so so so sI so so sI so}", "started", (json_int_t)control->started, "nodes",
+			 (json_int_t)fleet_count(control->fleet), "states", states, "lives", lives, "monitor", monitor_describe(control->monitor),
+			 "images",
 			 (json_int_t)catalogue_images(control->catalogue)->count, "repository",
 			 describe_repository(control, now), "default_assignment", describe_default(control), "enrolments",
-			 (json_int_t)waiting);
+			 (json_int_t)waiting, "problems", health_describe(control, now));
 }
 
 /* Cheap: watchers ask each second. */
@@ -267,6 +323,7 @@ static void show_node(struct control *control, const char *text, struct http_ans
 	json_object_set_new(all, "stage1_version", text_or_null(node->stage1_version));
 	json_object_set(all, "inventory", node->inventory);
 	json_object_set(all, "slots", node->slots);
+	json_object_set_new(all, "measures", operator_describe_measures(node));
 	json_object_set_new(all, "starts", describe_starts(node));
 	json_object_set_new(all, "identity", describe_identity(&node->identity));
 	json_object_set_new(all, "assignment", node->assignment.os[0] ? assignment_describe(&node->assignment) : json_null());
@@ -370,7 +427,12 @@ static void look(struct control *control, int operation, const char *argument, c
 	case LIST_ALLOWED: operator_list(control, STORE_ALLOWED, "allowed", answer); break;
 	case SHOW_SETTINGS: answer_json(answer, registry_describe_settings(control)); break;
 	case LIST_AUDIT: operator_list_log(control, STORE_AUDIT, "audit", call, answer); break;
+	case SHOW_METRICS: http_answer_text(answer, metrics_format(control, now)); break;
+	case LIST_LOGS: operator_list_logs(control, argument, call, answer); break;
 	case LIST_EVENTS: operator_list_log(control, STORE_EVENTS, "events", call, answer); break;
+	case LIST_ORDERS: operator_list_orders(control, argument, call, answer); break;
+	case SHOW_POWER: operator_show_power(control, argument, answer); break;
+	case SHOW_POWER_JOB: operator_show_power_job(control, argument, answer); break;
 	case EXPORT_FLEET: operator_export_fleet(control, answer); break;
 	case PLAN_FLEET: plan_fleet(control, call, answer); break;
 	case LIST_GROUPS: operator_list_groups(control, answer); break;
@@ -394,13 +456,18 @@ static void change(struct control *control, int operation, const char *argument,
 	case REMOVE_NODE: operator_remove_node(control, argument, now, answer); break;
 	case ALLOW: operator_allow(control, body, now, answer); break;
 	case SET_SETTINGS: operator_set(control, body, answer); break;
+	case GIVE_ORDER: operator_order(control, argument, body, now, answer); break;
+	case SET_POWER: operator_set_power(control, argument, body, now, answer); break;
+	case REMOVE_POWER: operator_remove_power(control, argument, answer); break;
+	case START_POWER: operator_start_power(control, argument, body, answer); break;
 	case APPLY_FLEET: operator_apply_fleet(control, body, now, answer); break;
 	case DENY_GROUP: operator_deny_group(control, argument, body, now, answer); break;
 	case BALANCE_NODE: operator_balance_node(control, argument, body, now, answer); break;
 	}
 }
 
-/* "assign node web1: {…}": of a configuration only the members' names, which hold no secrets. Cut to `ret_what`. */
+/* "assign node web1: {…}": of a configuration only the members' names, which hold no secrets; of a BMC no password, and no certificate,
+ * which is long. Cut to `ret_what`. */
 static void describe_change(const char *words, const char *argument, const json_t *body, char ret_what[ERROR_TEXT])
 {
 	json_t *shown = json_is_object(body) ? json_copy(json_iterable(body)) : NULL, *config = json_object_get(shown, "config");
@@ -413,6 +480,8 @@ static void describe_change(const char *words, const char *argument, const json_
 			json_array_append_new(names, json_string(name));
 		json_object_set(shown, "config", names);
 	}
+	json_object_del(shown, "password");
+	json_object_del(shown, "ca");
 	text = shown ? json_dumps(shown, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) : NULL;
 	snprintf(ret_what, ERROR_TEXT, "%s%s%.64s%s%.250s", words, argument[0] ? " " : "", argument, text ? ": " : "", text ? text : "");
 	free(text);

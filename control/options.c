@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/bytes.h"
 #include "common/log.h"
@@ -23,6 +24,8 @@ static const char usage[] =
 	"  --port N                port for nodes, TLS (default 8443)\n"
 	"  --operator-port N       port for operators with tokens, TLS (default 8444; 0: none, the socket only)\n"
 	"  --repository-port N     port for the repository, plain HTTP (default 8080)\n"
+	"  --metrics ADDRESS:PORT  also /metrics for Prometheus, by plain HTTP and for everybody who reaches it, such as\n"
+	"                          127.0.0.1:9464 or [::1]:9464 (default: on the operators' port only)\n"
 	"  --root FILE             trust this root.json from now on\n"
 	"                          (default at the first start: DIR/metadata/1.root.json of the repository)\n"
 	"  --help                  show this\n";
@@ -39,6 +42,21 @@ static int parse_port(const char *text, uint64_t least, unsigned *ret_port)
 	}
 	*ret_port = (unsigned)port;
 	return 0;
+}
+
+/* "127.0.0.1:9464" or "[::1]:9464". */
+static int parse_listener(const char *text, struct options *o)
+{
+	const char *colon = strrchr(text, ':'), *begin = text[0] == '[' ? text + 1 : text;
+	const char *end = colon && text[0] == '[' ? colon - 1 : colon;
+
+	if (!colon || end <= begin || (size_t)(end - begin) >= sizeof o->metrics_address || (text[0] == '[' && *end != ']')) {
+		log_error(0, "--metrics wants an address and a port, such as 127.0.0.1:9464");
+		return -EINVAL;
+	}
+	memcpy(o->metrics_address, begin, (size_t)(end - begin));
+	o->metrics_address[end - begin] = 0;
+	return parse_port(colon + 1, 1, &o->metrics_port);
 }
 
 static int parse_life(const char *text, int64_t *ret_seconds)
@@ -72,6 +90,7 @@ static int take(struct options *o, int letter, const char *written)
 	case 'S': return parse_life(optarg, &o->renewal.life[SNAPSHOT_LIFE]);
 	case 'T': return parse_life(optarg, &o->renewal.life[TIMESTAMP_LIFE]);
 	case 'w': return parse_warnings(optarg, &o->renewal);
+	case 'm': return parse_listener(optarg, o);
 	case 'h': fputs(usage, stdout); return 1;
 	}
 	log_error(0, "\"%s\": no such option, or its value is missing; `repaved --help` shows the options", written);
@@ -86,7 +105,7 @@ int options_parse(int argc, char *argv[], struct options *ret_options)
 		{ "root", required_argument, NULL, 'R' },    { "repository-port", required_argument, NULL, 'P' },
 		{ "online-keys", required_argument, NULL, 'k' }, { "expires-snapshot", required_argument, NULL, 'S' },
 		{ "expires-timestamp", required_argument, NULL, 'T' }, { "warn", required_argument, NULL, 'w' },
-		{ "operator-port", required_argument, NULL, 'O' }, { "help", no_argument, NULL, 'h' },
+		{ "operator-port", required_argument, NULL, 'O' }, { "metrics", required_argument, NULL, 'm' }, { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct options *o = ret_options;

@@ -326,6 +326,28 @@ int pki_issue(struct pki_signer *signer, const struct public_key *key, const cha
 	return r;
 }
 
+int pki_expiry(const struct buffer *certificate, int64_t *ret_expires)
+{
+	mbedtls_x509_crt parsed;
+	struct tm end = { 0 };
+	int r;
+
+	mbedtls_x509_crt_init(&parsed);
+	/* Its PEM parser wants the NUL counted. */
+	r = mbedtls_x509_crt_parse(&parsed, certificate->data, certificate->size + 1);
+	if (!r) {
+		end.tm_year = parsed.valid_to.year - 1900;
+		end.tm_mon = parsed.valid_to.mon - 1;
+		end.tm_mday = parsed.valid_to.day;
+		end.tm_hour = parsed.valid_to.hour;
+		end.tm_min = parsed.valid_to.min;
+		end.tm_sec = parsed.valid_to.sec;
+		*ret_expires = (int64_t)timegm(&end);
+	}
+	mbedtls_x509_crt_free(&parsed);
+	return r ? log_error(-EIO, "a certificate of the control unit can't be read") : 0;
+}
+
 void pki_identity_release(struct pki_identity *identity)
 {
 	if (identity->key.data)

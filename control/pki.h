@@ -34,6 +34,9 @@ int pki_issue(struct pki_signer *signer, const struct public_key *key, const cha
 /* "node", "agent". */
 const char *client_kind_name(enum client_kind kind);
 
+/* When the first certificate of a PEM text ends, in seconds since 1970. 0, or -EIO when it can't be read. */
+int pki_expiry(const struct buffer *certificate, int64_t *ret_expires);
+
 void pki_identity_release(struct pki_identity *identity);
 
 #endif

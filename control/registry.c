@@ -31,12 +31,18 @@ static int parse_settings(const json_t *from, struct settings *settings, char re
 		return refused(ret_error, "\"clone_seconds\" must be a number from 1 to %d", CLONE_SECONDS_MOST);
 	if (!r)
 		settings->clone_seconds = (int64_t)seconds;
+	r = json_get_u64(from, "interval", &seconds);
+	if (r == -EINVAL || (!r && (seconds < 1 || seconds > INTERVAL_MOST)))
+		return refused(ret_error, "\"interval\" must be a number from 1 to %d", INTERVAL_MOST);
+	if (!r)
+		settings->interval = (int64_t)seconds;
 	return 0;
 }
 
 static json_t *format_settings(const struct settings *settings)
 {
-	return json_pack("{ss sI}", "enrol", enrol_policy_name(settings->enrol), "clone_seconds", (json_int_t)settings->clone_seconds);
+	return json_pack("{ss sI sI}", "enrol", enrol_policy_name(settings->enrol), "clone_seconds", (json_int_t)settings->clone_seconds,
+			 "interval", (json_int_t)settings->interval);
 }
 
 int registry_load_settings(struct control *control)
@@ -45,7 +51,7 @@ int registry_load_settings(struct control *control)
 	json_t *stored = NULL;
 	int r = store_get_setting(control->store, ENROL_SETTING, &stored);
 
-	control->settings = (struct settings){ .enrol = ENROL_BY_TOKEN, .clone_seconds = CLONE_SECONDS };
+	control->settings = (struct settings){ .enrol = ENROL_BY_TOKEN, .clone_seconds = CLONE_SECONDS, .interval = INTERVAL_SECONDS };
 	if (!r && stored && parse_settings(stored, &control->settings, why) < 0)
 		r = log_error(-EIO, "the settings in the database are damaged: %s", why);
 	json_decref(stored);

@@ -12,6 +12,8 @@
 #define WAITING_MOST 1000u     /* machines that wait for approval */
 #define NODE_CERTIFICATE_DAYS 365u
 #define AGENT_CERTIFICATE_DAYS 1u
+#define INTERVAL_SECONDS 5     /* between two statuses of an agent */
+#define INTERVAL_MOST 300
 
 /* Reads the settings from the store. 0 or -errno; logs the cause. */
 int registry_load_settings(struct control *control);

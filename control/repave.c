@@ -8,6 +8,8 @@
 #include "control/cli.h"
 #include "control/state.h"
 
+#define WAIT_HELP "  --wait SECONDS          how long to wait for its answer (default 15; 0: not at all)\n" \
+	"Exit status 1 when it was refused or failed, 4 when there is no answer yet.\n"
 #define ASSIGNMENT_HELP                                                                                          \
 	"  --os NAME[@VERSION]     OS image; without a version, the newest at each boot\n"                      \
 	"  --app NAME[@VERSION]    application image, adapted to that OS\n"                                     \
@@ -21,6 +23,8 @@
 	"                          slot that was complete to dm-verity, and start sooner\n"                    \
 	"  --start auto|kexec|reset  how the system starts: by kexec; by the firmware after a reset (UEFI only); auto\n"   \
 	"                          (default): by kexec, unless this node didn't survive that\n"                 \
+	"  --h WHERE               user data: auto (default: this server's partition H, where the application declares a home),\n" \
+	"                          local, none, nfs:SERVER:/PATH (one folder for all), or nfs:SERVER:/PATH/{node} (one for each)\n" \
 	"  --clear-config          drop host name, keys and files that aren't given\n"                          \
 	"  --wipe                  the next boot may write a disk that isn't blank and isn't Repave's\n"
 
@@ -31,6 +35,15 @@ static const struct command {
 	{ "init", "[--name NAME]", "make the state folder of a new control unit",
 	  "Makes the fleet's certificate authority, the control unit's certificate, a join token and an empty\n"
 	  "database in the state folder, which must not exist yet or be empty.\n", cli_init },
+	{ "backup", "FILE [--json]", "write a backup of the state folder",
+	  "Writes the database, the fleet's authority, the control unit's key, the join token, the key of stored passwords and the\n"
+	  "trusted metadata into FILE (a tar archive, mode 0600; - is standard output). Works while repaved runs. Not in it: the\n"
+	  "repository and its keys, and the automatic backups of the database.\n"
+	  "Whoever has the file has the fleet: encrypt it, or keep it as closed as the state folder.\n", cli_backup },
+	{ "restore", "FILE | --latest", "make the state folder out of a backup",
+	  "Checks all of FILE (- is standard input) before anything is replaced, and replaces in one step. Not while repaved runs.\n\n"
+	  "  --replace               the state folder isn't empty: it is kept under another name\n"
+	  "  --latest                only the database, by the newest automatic backup of it that is sound\n", cli_restore },
 	{ "nodes", "[--json]", "list the nodes", "Lists every node that ever asked to boot.\n", cli_nodes },
 	{ "node show", "NODE [--json]", "show a node: inventory, assignment, last boot",
 	  "NODE is an id, 4 or more leading digits of it, or a host name.\n", cli_node_show },
@@ -40,6 +53,12 @@ static const struct command {
 	  "  --until STATE[,STATE]...  end when each node is in one of these: waiting, booting, booted (what is assigned\n"
 	  "                            now), failed. Status 1 when one failed and failed wasn't all that was asked for\n"
 	  "  --timeout SECONDS         end then; status 4 when --until wasn't reached\n", cli_node_watch },
+	{ "node logs", "NODE [option]... [--json]", "show what a node said",
+	  "Shows the log of each boot, the last words of kernels that stopped, and what was asked for of the running system's\n"
+	  "logs, oldest first, as far as the control unit keeps them: 256 KiB, 64 texts, 90 days.\n\n"
+	  "  --last                  of the last boot\n"
+	  "  --boot N                of the Nth boot before the last; 0 is the last\n"
+	  "  --kind KIND             boot, crash, app or system\n", cli_node_logs },
 	{ "node list", "[--pending] [--json]", "list the nodes, or the servers that wait to enrol",
 	  "Without an option as `repave nodes`.\n\n"
 	  "  --pending               servers that wait for `repave node approve`, or for their former identity's silence\n", cli_node_list },
@@ -59,6 +78,34 @@ static const struct command {
 	  "  --mac ADDRESS           one of its network addresses\n"
 	  "  --note TEXT             for people\n"
 	  "  --remove                take it off the list; a server that has enrolled stays\n", cli_node_allow },
+	{ "node notice", "NODE TEXT... [--wait SECONDS]", "write to who is logged in on a node",
+	  "Writes TEXT to every terminal of NODE, and runs its notice hook.\n\n" WAIT_HELP, cli_node_notice },
+	{ "node logout", "NODE [--user USER] [--wait SECONDS]", "end log-ins on a node",
+	  "Ends the sessions of USER, or of everybody, on NODE.\n\n" WAIT_HELP, cli_node_logout },
+	{ "node run", "NODE ACTION [option]...", "run an action that the OS image offers",
+	  "Runs /usr/lib/repave/actions/ACTION on NODE, and prints the last line that it wrote.\n\n"
+	  "  --argument NAME=VALUE   one that the action declares; may be repeated\n" WAIT_HELP, cli_node_run },
+	{ "node orders", "NODE [--json]", "list the orders that a node was given", "Shows the newest 50, with the agent's answers.\n",
+	  cli_node_orders },
+	{ "node power", "ACTION NODE [option]...", "switch a server by its BMC",
+	  "ACTION is one of\n\n"
+	  "  status                  asks whether the server is on\n"
+	  "  on, off                 switches it, and waits until the BMC says so; off is at once, nobody is asked\n"
+	  "  reset                   starts it anew at once (off and on where the BMC has no reset; on if it was off)\n"
+	  "  cycle                   off, and on again after two seconds\n"
+	  "  shutdown                presses the power button, and waits until the system has switched itself off\n"
+	  "  show                    shows how the server's power is controlled, and the last job\n"
+	  "  remove                  forgets that, and the BMC's password\n"
+	  "  set                     says how, with\n\n"
+	  "  --driver ipmi|redfish\n"
+	  "  --address HOST[:PORT]   of the BMC\n"
+	  "  --user NAME             who may switch the server there, better nobody who may do more\n"
+	  "  --password-file FILE    the first line is the password; - reads standard input\n"
+	  "  --bmc-ca FILE           redfish: the CA that signed the BMC's certificate for HOST, in PEM\n"
+	  "  --fingerprint SHA256    redfish: or that certificate's own fingerprint\n"
+	  "  --system PATH           redfish: the system, where the BMC has several\n"
+	  "  --cipher 17|3           ipmi: cipher suite (default 17; 3 for old BMCs)\n"
+	  "  --timeout SECONDS       as long may a job take (default 60)\n", cli_node_power },
 	{ "token create", "[option]...", "make a join token",
 	  "Prints a new join token, once: the control unit keeps only its SHA-256. The token of the boot media, join-token in\n"
 	  "the state folder, isn't among these.\n\n"
@@ -68,8 +115,8 @@ static const struct command {
 	{ "token list", "[--json]", "list the join tokens", "Shows every join token that was made, without the secret.\n", cli_token_list },
 	{ "token revoke", "TOKEN", "end a join token", "TOKEN is its id in `repave token list`. Servers that enrolled with it stay.\n",
 	  cli_token_revoke },
-	{ "operator add", "NAME --role ROLE", "let somebody operate this control unit over the network",
-	  "Prints the operator's token, once. ROLE is one of\n\n"
+	{ "operator add", "NAME --role viewer|auditor|operator|admin", "let somebody operate this control unit over the network",
+	  "Prints the operator's token, once. The roles:\n\n"
 	  "  viewer                  sees everything but tokens, operators and the audit log\n"
 	  "  auditor                 sees that and the audit log\n"
 	  "  operator                a viewer who assigns images and approves servers\n"
@@ -80,12 +127,13 @@ static const struct command {
 	  "  enrol=token             a good join token is enough to enrol (default)\n"
 	  "  enrol=approve           every server waits for `repave node approve`, unless it is on the allow list\n"
 	  "  clone_seconds=N         a known server gets another identity once its former one was silent for so long\n"
-	  "                          (default 60)\n", cli_settings },
+	  "                          (default 60)\n"
+	  "  interval=N              seconds between two statuses of an agent, 1 to 300 (default 5)\n", cli_settings },
 	{ "event list", "[option]...", "show what happened",
 	  "Shows the last 50 events.\n\n"
 	  "  --follow                go on with new ones; ends with ^C\n"
 	  "  --node NODE             of that node only\n"
-	  "  --severity LEAST        info, notice, warning or alarm: these and worse\n"
+	  "  --severity info|notice|warning|alarm  these and worse\n"
 	  "  --most N                the last N, 1 to 1000\n", cli_event_list },
 	{ "audit list", "[option]...", "show who changed what",
 	  "Shows the last 50 entries of the audit log: every call that changed something, and every refusal.\n\n"
@@ -117,9 +165,23 @@ static const struct command {
 	  "  --unprivileged          for one that isn't started by root\n", cli_balancer_config },
 	{ "balancer set", "NODE ready|drain|maint", "say whether a node gets users",
 	  "ready: new users too, as soon as it serves; drain: only those who have a session there; maint: nobody.\n", cli_balancer_set },
+	{ "netboot config", "--range FIRST,LAST | --proxy NETWORK/LENGTH [option]...", "print a dnsmasq configuration for network boot",
+	  "Prints what dnsmasq needs so that servers boot stage 1 over the network, by BIOS or UEFI. Nothing is changed.\n\n"
+	  "  --range FIRST,LAST      a DHCP server with these addresses\n"
+	  "  --proxy NETWORK/LENGTH  proxy-DHCP in this network, beside a DHCP server that says nothing of booting\n"
+	  "  --interface NAME        only there (default: every interface that has an address of that network)\n"
+	  "  --tftp-root DIR         where build/boot/tftp was copied to (default /srv/repave/boot)\n"
+	  "  --http URL              UEFI HTTP boot: where a web server has the same folder\n"
+	  "  --control-unit ADDRESS[,ADDRESS]...  by DHCP option 224: asked before the one that the boot medium names\n"
+	  "  --router ADDRESS        by DHCP (default: this machine)\n", cli_netboot_config },
+	{ "completion", "bash|zsh", "print what a shell needs to complete this command line",
+	  "For bash: `repave completion bash >/etc/bash_completion.d/repave`, or source it in ~/.bashrc. `make install` puts it in\n"
+	  "place. Names of nodes and images come from the control unit.\n", cli_completion },
 	{ "images", "[--json]", "list the images in the repository",
 	  "Lists what the repository's signed metadata offers.\n", cli_images },
-	{ "status", "[--json]", "show the control unit's state", "Counts nodes and images.\n", cli_show_status },
+	{ "status", "[--json]", "say whether the fleet is well, and what to do if not",
+	  "Says first what needs somebody, each with the next step, the four most urgent of them; --json has them all. Then\n"
+	  "counts nodes and images.\n", cli_show_status },
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
@@ -198,6 +260,27 @@ static const struct command *find_command(int argc, char *argv[], int *ret_words
 	return NULL;
 }
 
+/* For `repave complete WORD...`: whose words are what somebody typed so far, so that nothing in them is an option of this run. */
+static int complete_words(struct cli *cli, int argc, char *argv[])
+{
+	struct command_text texts[COMMANDS];
+	char **copy = calloc((size_t)argc + 2, sizeof *copy);
+	int count = argc;
+	bool help;
+
+	for (size_t i = 0; i < COMMANDS; i++)
+		texts[i] = (struct command_text){ commands[i].words, commands[i].arguments, commands[i].help };
+	if (!copy || !freopen("/dev/null", "w", stderr)) {
+		free(copy);
+		return CLI_FAILED;
+	}
+	/* Only to know whom to ask. */
+	memcpy(copy, argv, (size_t)argc * sizeof *copy);
+	take_common(&count, copy, cli, &help);
+	free(copy);
+	return cli_complete(cli, texts, COMMANDS, argc - 1, argv + 1);
+}
+
 /* NULL for what is unset or empty. */
 static const char *environment(const char *name)
 {
@@ -216,6 +299,8 @@ int main(int argc, char *argv[])
 	int words = 0, r;
 
 	log_program("repave");
+	if (argc > 1 && !strcmp(argv[1], "complete"))
+		return complete_words(&cli, argc - 1, argv + 1);
 	r = take_common(&argc, argv, &cli, &help);
 	if (r)
 		return r;

@@ -13,24 +13,37 @@
 #include "common/bytes.h"
 #include "common/log.h"
 #include "control/access.h"
+#include "control/agent-api.h"
 #include "control/balancer.h"
 #include "control/chores.h"
 #include "control/control.h"
+#include "control/holds.h"
 #include "control/http-server.h"
 #include "control/listener.h"
+#include "control/metrics.h"
 #include "control/keeper.h"
+#include "control/monitor.h"
 #include "control/node-api.h"
+#include "control/notify.h"
 #include "control/operator-api.h"
 #include "control/options.h"
+#include "control/orders.h"
+#include "control/power.h"
 #include "control/registry.h"
 #include "control/repository.h"
 #include "control/state.h"
 #include "control/trust.h"
 #include "signing/key-file.h"
 
+#define NODE_CONNECTIONS_MOST 30000u
+/* Nodes behind one address translator share it, so this bounds a fault, not a user. */
+#define NODE_CONNECTIONS_OF_ADDRESS_MOST 2000u
+#define NODE_CONNECTION_BYTES 6144u
+#define FILES_MOST 65536u
+
 /* Bound sockets that no server has taken over; else -1. */
 struct sockets {
-	int nodes, files, operator, remote; /* remote: the operator's port */
+	int nodes, files, operator, remote, metrics; /* remote: the operator's port */
 };
 
 /* What runs; NULL or -1 before. */
@@ -41,7 +54,8 @@ struct daemon {
 	struct sockets sockets;
 	char *socket_path;
 	struct repository_files repository;
-	struct http_server *nodes, *files, *operator, *remote;
+	struct http_server *nodes, *files, *operator, *remote, *metrics;
+	char *store_path;
 };
 
 /* The state's root of trust: what --root names, what it has already, or the repository's first root. */
@@ -86,27 +100,32 @@ static int load_signer(struct daemon *daemon, const struct options *options)
 		r = state_load(options->state, "ca.key", &authority.key);
 	if (!r)
 		r = pki_signer_new(&authority, &daemon->control.signer);
+	if (!r)
+		r = pki_expiry(&authority.certificate, &daemon->control.authority_expires);
 	pki_identity_release(&authority);
 	return r;
 }
 
 static int load_store(struct daemon *daemon, const struct options *options)
 {
-	char *path;
-	int r;
+	int r = asprintf(&daemon->store_path, "%s/repave.db", options->state);
 
-	if (asprintf(&path, "%s/repave.db", options->state) < 0)
+	if (r < 0) {
+		daemon->store_path = NULL;
 		return -ENOMEM;
-	r = store_open(path, true, &daemon->control.store);
+	}
+	daemon->control.store_path = daemon->store_path;
+	r = store_open(daemon->store_path, true, &daemon->control.store);
 	if (!r)
 		r = fleet_load(daemon->control.store, &daemon->control.fleet);
 	if (!r)
 		r = registry_load_settings(&daemon->control);
 	if (!r)
+		r = orders_load(&daemon->control);
+	if (!r)
 		r = balancer_new(&daemon->control, &daemon->control.balancer);
 	if (!r)
-		r = chores_start(path, &daemon->chores);
-	free(path);
+		r = chores_start(daemon->store_path, &daemon->chores);
 	return r;
 }
 
@@ -174,6 +193,11 @@ static int open_sockets(struct daemon *daemon, const struct options *options)
 		if (s->remote < 0)
 			return s->remote;
 	}
+	if (options->metrics_port) {
+		s->metrics = listen_tcp(options->metrics_address, options->metrics_port, "--metrics");
+		if (s->metrics < 0)
+			return s->metrics;
+	}
 	if (asprintf(&daemon->socket_path, "%s/control.sock", options->state) < 0)
 		return -ENOMEM;
 	s->operator = listen_unix(daemon->socket_path);
@@ -208,6 +232,13 @@ static int start(int *fd, unsigned threads, const struct tls *tls, bool asks_cer
 		 struct http_server **ret_server)
 {
 	struct http_server_options options = { .listen_fd = *fd, .threads = threads };
+
+	/* Each server of the fleet holds one connection; a small one, for there are thousands. */
+	if (asks_certificate) {
+		options.connections_most = NODE_CONNECTIONS_MOST;
+		options.connections_of_address_most = NODE_CONNECTIONS_OF_ADDRESS_MOST;
+		options.memory_of_connection = NODE_CONNECTION_BYTES;
+	}
 	int r;
 
 	if (tls) {
@@ -226,18 +257,22 @@ static int start(int *fd, unsigned threads, const struct tls *tls, bool asks_cer
 
 static int start_servers(struct daemon *daemon, const struct options *options)
 {
-	struct http_service nodes = { .admit = node_api_admit, .answer = node_api_answer, .context = &daemon->control,
-				      .body_most = NODE_BODY_MOST };
+	struct http_service nodes = { .admit = node_api_admit, .answer = node_api_answer, .dropped = agent_api_dropped,
+				      .context = &daemon->control, .body_most = NODE_BODY_MOST, .meter = &daemon->control.meters.requests[METER_NODES] };
 	struct http_service files = { .admit = repository_admit, .answer = repository_answer,
-				      .context = &daemon->repository };
+				      .context = &daemon->repository, .meter = &daemon->control.meters.requests[METER_REPOSITORY] };
 	struct http_service operator = { .answer = operator_api_answer, .context = &daemon->control,
-					 .body_most = OPERATOR_BODY_MOST };
+					 .body_most = OPERATOR_BODY_MOST, .meter = &daemon->control.meters.requests[METER_SOCKET] };
+	struct http_service metrics = { .answer = metrics_answer, .context = &daemon->control };
 	struct http_service remote = operator;
 	struct sockets *s = &daemon->sockets;
 	struct tls tls = { 0 };
 	int r = load_tls(options, &tls);
 
 	remote.admit = access_admit;
+	remote.meter = &daemon->control.meters.requests[METER_OPERATORS];
+	if (!r)
+		r = pki_expiry(&tls.certificate, &daemon->control.server_expires);
 	if (!r)
 		r = start(&s->nodes, 2, &tls, true, &nodes, &daemon->nodes);
 	if (!r)
@@ -246,6 +281,8 @@ static int start_servers(struct daemon *daemon, const struct options *options)
 		r = start(&s->remote, 1, &tls, false, &remote, &daemon->remote);
 	if (!r)
 		r = start(&s->operator, 1, NULL, false, &operator, &daemon->operator);
+	if (!r && s->metrics >= 0)
+		r = start(&s->metrics, 1, NULL, false, &metrics, &daemon->metrics);
 	release_tls(&tls);
 	return r;
 }
@@ -258,17 +295,23 @@ static void close_socket(int fd)
 
 static void stop(struct daemon *daemon)
 {
+	http_server_stop(daemon->metrics);
 	http_server_stop(daemon->operator);
 	http_server_stop(daemon->remote);
 	http_server_stop(daemon->files);
+	monitor_stop(daemon->control.monitor);
+	holds_end(daemon->control.holds);
 	http_server_stop(daemon->nodes);
+	holds_free(daemon->control.holds);
 	if (daemon->operator || daemon->sockets.operator >= 0)
 		unlink(daemon->socket_path);
+	close_socket(daemon->sockets.metrics);
 	close_socket(daemon->sockets.operator);
 	close_socket(daemon->sockets.remote);
 	close_socket(daemon->sockets.files);
 	close_socket(daemon->sockets.nodes);
 	free(daemon->socket_path);
+	power_free(daemon->control.power);
 	balancer_free(daemon->control.balancer);
 	keeper_free(daemon->control.keeper);
 	catalogue_free(daemon->control.catalogue);
@@ -278,6 +321,7 @@ static void stop(struct daemon *daemon)
 	pki_signer_free(daemon->control.signer);
 	throttle_free(daemon->control.throttle);
 	explicit_bzero(daemon->control.join_token, sizeof daemon->control.join_token);
+	free(daemon->store_path);
 	close_socket(daemon->lock);
 }
 
@@ -291,22 +335,39 @@ static void block_signals(sigset_t *ret_signals)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* Until a signal ends it. Whoever watches this service hears of it as long as the lock of all can be had. */
+static void serve(struct daemon *daemon, const sigset_t *signals)
+{
+	int64_t every = notify_watchdog();
+	const struct timespec wait = { .tv_sec = every / 1000000000, .tv_nsec = every % 1000000000 };
+	int number;
+
+	notify_manager("READY=1");
+	while ((number = every ? sigtimedwait(signals, NULL, &wait) : sigwaitinfo(signals, NULL)) < 0) {
+		control_lock(&daemon->control);
+		control_leave(&daemon->control);
+		notify_manager("WATCHDOG=1");
+	}
+	notify_manager("STOPPING=1");
+	log_info("%s: stopping", number == SIGINT ? "interrupted" : "terminated");
+}
+
 static void allow_many_files(void)
 {
 	struct rlimit files;
 
 	if (!getrlimit(RLIMIT_NOFILE, &files) && files.rlim_cur < files.rlim_max) {
-		files.rlim_cur = files.rlim_max < 16384 ? files.rlim_max : 16384;
+		files.rlim_cur = files.rlim_max < FILES_MOST ? files.rlim_max : FILES_MOST;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
 }
 
 int main(int argc, char *argv[])
 {
-	struct daemon daemon = { .lock = -1, .sockets = { -1, -1, -1, -1 }, .control.lock = PTHREAD_MUTEX_INITIALIZER };
+	struct daemon daemon = { .lock = -1, .sockets = { -1, -1, -1, -1, -1 }, .control.lock = PTHREAD_MUTEX_INITIALIZER };
 	struct options options;
 	sigset_t signals;
-	int signal_number, r;
+	int r;
 
 	log_program("repaved");
 	key_file_setup();
@@ -329,7 +390,13 @@ int main(int argc, char *argv[])
 		r = watch_repository(&daemon, &options);
 	daemon.control.started = time(NULL);
 	if (!r)
+		r = holds_start(&daemon.control.holds);
+	if (!r)
+		r = power_new(&daemon.control, options.state, "ipmitool", &daemon.control.power);
+	if (!r)
 		r = start_servers(&daemon, &options);
+	if (!r)
+		r = monitor_start(&daemon.control, &daemon.control.monitor);
 	if (!r)
 		r = keeper_start(daemon.control.keeper);
 	if (!r)
@@ -337,8 +404,7 @@ int main(int argc, char *argv[])
 	if (!r) {
 		log_info("ready on %s: nodes on port %u, repository on port %u, operators on port %u", options.address ? options.address :
 			 "all addresses", options.port, options.repository_port, options.operator_port);
-		sigwait(&signals, &signal_number);
-		log_info("%s: stopping", signal_number == SIGINT ? "interrupted" : "terminated");
+		serve(&daemon, &signals);
 	}
 	stop(&daemon);
 	return r ? 1 : 0;

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "common/log.h"
 #include "control/names.h"
 #include "control/pki.h"
+#include "control/sealed.h"
 #include "control/secret.h"
 #include "control/store.h"
 
@@ -24,7 +26,7 @@
 #define YEARS_10 3653u
 #define DAY 86400
 
-static const char *const made_files[] = { "ca.pem", "ca.key", "server.pem", "server.key", "join-token", "repave.db",
+static const char *const made_files[] = { "ca.pem", "ca.key", "server.pem", "server.key", "join-token", SEALING_KEY_FILE, "repave.db",
 					  "repave.db-wal", "repave.db-shm" };
 
 static int path_of(const char *state, const char *name, char **ret_path)
@@ -73,15 +75,27 @@ static int make_identities(const char *state, const char *name)
 
 static int make_token(const char *state)
 {
-	char text[JOIN_TOKEN_SIZE + 2];
-	struct buffer data = { .data = (uint8_t *)text, .size = JOIN_TOKEN_SIZE + 1 };
+	char text[TOKEN_SIZE + 2];
+	struct buffer data = { .data = (uint8_t *)text, .size = TOKEN_SIZE + 1 };
 	int r = secret_make(text);
 
 	if (r < 0)
 		return r;
-	strcpy(text + JOIN_TOKEN_SIZE, "\n");
+	strcpy(text + TOKEN_SIZE, "\n");
 	r = store_file(state, "join-token", &data, 0600);
 	explicit_bzero(text, sizeof text);
+	return r;
+}
+
+static int make_sealing_key(const char *state)
+{
+	char *path;
+	int r = path_of(state, SEALING_KEY_FILE, &path);
+
+	if (r < 0)
+		return r;
+	r = sealing_key_make(path);
+	free(path);
 	return r;
 }
 
@@ -145,6 +159,22 @@ static int make_parent(const char *path)
 	return r;
 }
 
+/* Root makes the files of a folder that was made for another user as that user, who is going to run the daemon. */
+static int become_owner(const char *path)
+{
+	struct stat info;
+
+	if (geteuid() != 0)
+		return 0;
+	if (lstat(path, &info) < 0)
+		return -errno;
+	if (info.st_uid == 0)
+		return 0;
+	if (setgroups(0, NULL) < 0 || setegid(info.st_gid) < 0 || seteuid(info.st_uid) < 0)
+		return -errno;
+	return 0;
+}
+
 int state_make(const char *path, const char *name)
 {
 	int r = make_parent(path);
@@ -160,10 +190,15 @@ int state_make(const char *path, const char *name)
 		}
 		if (chmod(path, 0700) < 0)
 			return log_error(-errno, "can't close %s to others", path);
+		r = become_owner(path);
+		if (r < 0)
+			return log_error(r, "can't write %s as its owner", path);
 	}
 	r = make_identities(path, name);
 	if (!r)
 		r = make_token(path);
+	if (!r)
+		r = make_sealing_key(path);
 	if (!r)
 		r = make_database(path);
 	if (r < 0)
@@ -216,7 +251,7 @@ int state_load(const char *state, const char *name, struct buffer *ret_data)
 	return r;
 }
 
-int state_load_token(const char *state, char ret_token[JOIN_TOKEN_SIZE + 1])
+int state_load_token(const char *state, char ret_token[TOKEN_SIZE + 1])
 {
 	struct buffer data = { 0 };
 	int r = state_load(state, "join-token", &data);
@@ -225,10 +260,10 @@ int state_load_token(const char *state, char ret_token[JOIN_TOKEN_SIZE + 1])
 		return r;
 	if (data.size && data.data[data.size - 1] == '\n')
 		data.data[--data.size] = 0;
-	if (data.size != JOIN_TOKEN_SIZE || !text_of((const char *)data.data, "0123456789abcdef", JOIN_TOKEN_SIZE))
-		r = log_error(-EINVAL, "%s/join-token must hold %u lower-case hexadecimal digits", state, JOIN_TOKEN_SIZE);
+	if (data.size != TOKEN_SIZE || !text_of((const char *)data.data, "0123456789abcdef", TOKEN_SIZE))
+		r = log_error(-EINVAL, "%s/join-token must hold %u lower-case hexadecimal digits", state, TOKEN_SIZE);
 	else
-		memcpy(ret_token, data.data, JOIN_TOKEN_SIZE + 1);
+		memcpy(ret_token, data.data, TOKEN_SIZE + 1);
 	explicit_bzero(data.data, data.size);
 	buffer_release(&data);
 	return r;

@@ -4,6 +4,7 @@
  *   ca.pem  ca.key            the fleet's authority
  *   server.pem  server.key    this control unit's identity for the nodes
  *   join-token                what a node shows to enrol
+ *   secret.key                seals the secrets in the database (control/sealed.h)
  *   repave.db                 the fleet
  *   root.json  tuf/           the trusted root of the repository, and what descends from it
  *   control.sock  lock        while repaved runs */
@@ -13,7 +14,7 @@
 #include <stddef.h>
 
 #include "common/bytes.h"
-#include "control/control.h"
+#include "control/records.h"
 
 #define STATE_DEFAULT "/var/lib/repave"
 
@@ -28,6 +29,6 @@ int state_lock(const char *path, int *ret_fd);
 /* One of its files, at most 64 KiB. 0 or -errno; logs the cause. */
 int state_load(const char *path, const char *name, struct buffer *ret_data);
 /* The join token. 0 or -errno; logs the cause. */
-int state_load_token(const char *path, char ret_token[JOIN_TOKEN_SIZE + 1]);
+int state_load_token(const char *path, char ret_token[TOKEN_SIZE + 1]);
 
 #endif

@@ -48,6 +48,27 @@ static void free_list(struct dirent **entries, int count)
 	free(entries);
 }
 
+int store_backups(const char *path, char ***ret_paths, size_t *ret_count)
+{
+	char *folder = folder_of(path), **paths;
+	struct dirent **entries;
+	int count, r = 0;
+
+	if (!folder)
+		return -ENOMEM;
+	count = list(folder, &entries);
+	paths = calloc((size_t)count + 1, sizeof *paths);
+	*ret_count = 0;
+	for (int i = count - 1; paths && !r && i >= 0; i--) {
+		r = asprintf(&paths[*ret_count], "%s/%s", folder, entries[i]->d_name) < 0 ? -ENOMEM : 0;
+		*ret_count += r == 0;
+	}
+	free_list(entries, count);
+	free(folder);
+	*ret_paths = paths;
+	return paths ? r : -ENOMEM;
+}
+
 /* The path of the newest one, malloc'd; NULL without. */
 static char *newest(const char *path)
 {
@@ -79,11 +100,12 @@ int64_t store_backup_time(const char *path)
 
 void store_tell_damage(const char *path, const char *why)
 {
+	const char *slash = strrchr(path, '/');
 	char *found = newest(path);
 
 	if (found)
-		log_error(0, "the database %s is damaged (%s); with repaved stopped, put back the newest backup: rm -f %s-wal %s-shm && cp %s %s",
-			  path, why, path, path, found, path);
+		log_error(0, "the database %s is damaged (%s); with repaved stopped, put back its newest sound backup (the newest is %s): repave restore --latest --state %.*s",
+			  path, why, found, slash ? (int)(slash - path) : 1, slash ? path : ".");
 	else
 		log_error(0, "the database %s is damaged (%s), and there is no backup of it; move %s* away, and servers enrol anew with the join token",
 			  path, why, path);
@@ -100,8 +122,9 @@ static int sync_path(const char *path, int flags)
 }
 
 /* A consistent copy, made on a connection of its own beside whoever writes. SQLite doesn't sync it. */
-static int copy(const char *path, const char *to)
+int store_copy(const char *path, const char *to)
 {
+	mode_t before = umask(0077);
 	sqlite3_stmt *vacuum = NULL;
 	sqlite3 *db = NULL;
 	int r = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
@@ -114,9 +137,10 @@ static int copy(const char *path, const char *to)
 		sqlite3_bind_text(vacuum, 1, to, -1, SQLITE_STATIC);
 		r = sqlite3_step(vacuum) == SQLITE_DONE ? SQLITE_OK : SQLITE_ERROR;
 	}
-	r = r == SQLITE_OK ? 0 : log_error(-EIO, "the backup %s can't be written (%s)", to, sqlite3_errmsg(db));
+	r = r == SQLITE_OK ? 0 : log_error(-EIO, "%s can't be copied to %s (%s)", path, to, sqlite3_errmsg(db));
 	sqlite3_finalize(vacuum);
 	sqlite3_close_v2(db);
+	umask(before);
 	return r;
 }
 
@@ -140,7 +164,7 @@ static int make(const char *path, const char *folder, const char *temporary, con
 		return log_error(-errno, "can't make %s", folder);
 	/* Left by one that was interrupted. */
 	unlink(temporary);
-	r = copy(path, temporary);
+	r = store_copy(path, temporary);
 	if (r < 0)
 		goto remove;
 	r = sync_path(temporary, O_RDWR);

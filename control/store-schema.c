@@ -51,10 +51,46 @@ static const char from_2[] =
 	" severity INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, data JSON NOT NULL);"
 	"CREATE INDEX events_by_node ON events (node, sequence);";
 
+static const char from_3_channel[] =
+	"ALTER TABLE nodes ADD COLUMN life TEXT NOT NULL DEFAULT 'enrolled';"
+	"ALTER TABLE nodes ADD COLUMN life_before TEXT NOT NULL DEFAULT 'enrolled';"
+	"ALTER TABLE nodes ADD COLUMN life_since INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE nodes ADD COLUMN life_reason TEXT NOT NULL DEFAULT '';"
+	"CREATE TABLE channels (node TEXT PRIMARY KEY, boot_id TEXT NOT NULL, alarms INTEGER NOT NULL, lost INTEGER NOT NULL)"
+	" WITHOUT ROWID;"
+	"CREATE TABLE orders (node TEXT NOT NULL, number INTEGER NOT NULL, action TEXT NOT NULL, arguments JSON NOT NULL,"
+	" boot_id TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL, state TEXT NOT NULL, ended INTEGER NOT NULL,"
+	" text TEXT NOT NULL, PRIMARY KEY (node, number)) WITHOUT ROWID;"
+	"CREATE INDEX orders_by_state ON orders (state);";
+/* The password is in `sealed`, as control/sealed.h draws it. */
+static const char from_3_power[] =
+	"CREATE TABLE power (node TEXT PRIMARY KEY REFERENCES nodes(id), driver TEXT NOT NULL, host TEXT NOT NULL, port INTEGER NOT NULL,"
+	" user TEXT NOT NULL, cipher INTEGER NOT NULL, system TEXT NOT NULL, fingerprint TEXT NOT NULL, ca TEXT NOT NULL,"
+	" timeout INTEGER NOT NULL, changed INTEGER NOT NULL, refused INTEGER NOT NULL, sealed TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE power_jobs (job INTEGER PRIMARY KEY, node TEXT NOT NULL REFERENCES nodes(id), action TEXT NOT NULL,"
+	" started INTEGER NOT NULL, ended INTEGER NOT NULL, state TEXT NOT NULL, failed BOOLEAN NOT NULL, text TEXT NOT NULL);"
+	"CREATE INDEX power_jobs_by_node ON power_jobs (node, job);"
+	"CREATE INDEX power_jobs_open ON power_jobs (ended) WHERE ended = 0;";
+
 static const char from_3_balancer[] =
 	"CREATE TABLE groups (name TEXT PRIMARY KEY, definition JSON NOT NULL, denied BOOLEAN NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE members (node TEXT PRIMARY KEY REFERENCES nodes(id) ON DELETE CASCADE, team TEXT NOT NULL, spare BOOLEAN NOT NULL,"
 	" address TEXT NOT NULL, weight INTEGER NOT NULL, want INTEGER NOT NULL) WITHOUT ROWID;";
+
+static const char from_3_logs[] =
+	"CREATE TABLE logs (sequence INTEGER PRIMARY KEY AUTOINCREMENT, node TEXT NOT NULL, time INTEGER NOT NULL,"
+	" kind TEXT NOT NULL, nonce TEXT NOT NULL, text TEXT NOT NULL);"
+	"CREATE INDEX logs_by_node ON logs (node, sequence);";
+
+/* In this order; each for the databases of those versions. */
+static const struct step {
+	int first, last;
+	const char *sql;
+} steps[] = {
+	{ 0, 0, schema_2 }, { 1, 1, from_1 }, { 0, 2, from_2 }, { 0, 3, from_3_channel }, { 0, 3, from_3_power },
+	{ 0, 3, from_3_balancer },
+	{ 0, 3, from_3_logs },
+};
 
 static int read_version(struct store *store, int *ret_version)
 {
@@ -93,14 +129,9 @@ static int migrate(struct store *store, int version)
 	if (r < 0)
 		return r;
 	snprintf(set_version, sizeof set_version, "PRAGMA user_version=%d", SCHEMA_VERSION);
-	if (version == 0)
-		r = sql_run(store, schema_2, "make its tables");
-	if (!r && version == 1)
-		r = sql_run(store, from_1, "make its tables");
-	if (!r && version < 3)
-		r = sql_run(store, from_2, "make its tables");
-	if (!r)
-		r = sql_run(store, from_3_balancer, "make its tables");
+	for (size_t i = 0; !r && i < sizeof steps / sizeof steps[0]; i++)
+		if (version >= steps[i].first && version <= steps[i].last)
+			r = sql_run(store, steps[i].sql, "make its tables");
 	if (!r)
 		r = sql_run(store, set_version, "make its tables");
 	if (!r)

@@ -68,19 +68,29 @@ void store_close(struct store *store)
 
 int store_begin(struct store *store)
 {
-	int r = sql_run(store, "BEGIN IMMEDIATE", "begin a change");
+	int r;
 
-	store->in_transaction = r == 0;
+	if (store->depth) {
+		store->depth++;
+		return 0;
+	}
+	r = sql_run(store, "BEGIN IMMEDIATE", "begin a change");
+	store->depth = r == 0;
+	store->is_doomed = false;
 	return r;
 }
 
 int store_commit(struct store *store)
 {
 	const struct audit_entry *audit = store->audit;
-	int r = 0;
+	int r = store->is_doomed ? -EIO : 0;
 
+	if (store->depth > 1) {
+		store->depth--;
+		return r;
+	}
 	store->audit = NULL;
-	if (audit)
+	if (audit && !r)
 		r = store_add_audit(store, audit);
 	if (!r)
 		r = sql_run(store, "COMMIT", "make a change durable");
@@ -88,14 +98,19 @@ int store_commit(struct store *store)
 		store->audit = audit;
 		store_rollback(store);
 	}
-	store->in_transaction = false;
+	store->depth = 0;
 	return r;
 }
 
 void store_rollback(struct store *store)
 {
+	if (store->depth > 1) {
+		store->depth--;
+		store->is_doomed = true;
+		return;
+	}
 	sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
-	store->in_transaction = false;
+	store->depth = 0;
 }
 
 void store_attach_audit(struct store *store, const struct audit_entry *entry)
@@ -121,7 +136,7 @@ void sql_bind_text(sqlite3_stmt *statement, int at, const char *text)
 
 int sql_finish(struct store *store, sqlite3_stmt *statement, const char *what)
 {
-	bool wrap = store->audit && !store->in_transaction;
+	bool wrap = store->audit && !store->depth;
 	int r = wrap ? store_begin(store) : 0;
 
 	if (!r)
@@ -136,7 +151,7 @@ int sql_finish(struct store *store, sqlite3_stmt *statement, const char *what)
 		store->changed = changed;
 		return r;
 	}
-	if (wrap && store->in_transaction)
+	if (wrap && store->depth)
 		store_rollback(store);
 	return r;
 }
@@ -191,7 +206,10 @@ int store_put_node(struct store *store, const struct node *node)
 
 int store_remove_node(struct store *store, const char *node_id)
 {
-	static const char *const statements[] = { "DELETE FROM boots WHERE node = ?1", "DELETE FROM nodes WHERE id = ?1" };
+	static const char *const statements[] = { "DELETE FROM boots WHERE node = ?1", "DELETE FROM channels WHERE node = ?1",
+						  "DELETE FROM logs WHERE node = ?1",
+						  "DELETE FROM orders WHERE node = ?1", "DELETE FROM power WHERE node = ?1",
+						  "DELETE FROM power_jobs WHERE node = ?1", "DELETE FROM nodes WHERE id = ?1" };
 	sqlite3_stmt *remove;
 	int r = 0;
 
@@ -342,6 +360,20 @@ static int identity_of_row(sqlite3_stmt *row, int first, struct identity *identi
 	return 0;
 }
 
+/* Its columns from `first` on. */
+static int life_of_row(sqlite3_stmt *row, int first, struct node *node)
+{
+	char state[16], before[16];
+
+	if (sql_text(row, first, state, sizeof state - 1) < 0 || life_parse(state, &node->life.state) < 0 ||
+	    sql_text(row, first + 1, before, sizeof before - 1) < 0 || life_parse(before, &node->life.before) < 0)
+		return -EIO;
+	node->life_since = sqlite3_column_int64(row, first + 2);
+	if (!node->life_since)
+		node->life_since = node->enrolled;
+	return sql_text(row, first + 3, node->life_reason, LIFE_REASON_MOST);
+}
+
 static struct node *node_of_row(sqlite3_stmt *row)
 {
 	char id[NODE_ID_SIZE + 1];
@@ -351,7 +383,7 @@ static struct node *node_of_row(sqlite3_stmt *row)
 	if (sql_text(row, 0, id, NODE_ID_SIZE) < 0 || !node_id_valid(id) || !(node = node_new(id)))
 		goto damaged;
 	node->enrolled = sqlite3_column_int64(row, 1);
-	if (identity_of_row(row, 8, &node->identity) < 0)
+	if (identity_of_row(row, 8, &node->identity) < 0 || life_of_row(row, 15, node) < 0)
 		goto damaged;
 	json_decref(node->inventory);
 	json_decref(node->slots);
@@ -377,7 +409,8 @@ int store_each_node(struct store *store, int (*each)(void *context, struct node 
 	sqlite3_stmt *all;
 	int step, r = sql_prepare(store,
 			      "SELECT id, enrolled, address, stage1_version, inventory, slots, assignment, starts,"
-			      " key, issued, way, serial, macs, agent_key, agent_nonce FROM nodes ORDER BY id",
+			      " key, issued, way, serial, macs, agent_key, agent_nonce, life, life_before, life_since, life_reason"
+			      " FROM nodes ORDER BY id",
 			      &all);
 
 	if (r < 0)

@@ -12,7 +12,8 @@
 struct store {
 	sqlite3 *db;
 	char *path;
-	bool in_transaction;
+	unsigned depth;                  /* of transactions within one another; the outermost counts */
+	bool is_doomed;                  /* one within failed: so does the outermost */
 	int changed;                     /* rows, by the last sql_finish */
 	const struct audit_entry *audit; /* goes into the next transaction; borrowed */
 };

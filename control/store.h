@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "control/model.h"
+#include "control/node-log.h"
 #include "control/records.h"
 
 struct store;
@@ -23,10 +24,14 @@ void store_close(struct store *store);
  * thread, with or without the store open. `label` is part of the file's name. 0 or -errno; logs the cause. */
 #define BACKUPS_KEPT 7u
 int store_backup(const char *path, const char *label, int64_t now);
+/* Copies the store at `path` as it is now to the file `to`, which must not exist. 0 or -EIO; logs the cause. */
+int store_copy(const char *path, const char *to);
+/* The paths of its backups, newest first, each malloc'd and the list too. 0 or -ENOMEM. */
+int store_backups(const char *path, char ***ret_paths, size_t *ret_count);
 /* When the newest backup was made, in seconds since 1970; 0 without one. */
 int64_t store_backup_time(const char *path);
 
-/* Changes between begin and commit become durable together, or not at all. 0 or -EIO; logs the cause. */
+/* Changes between begin and commit become durable together, or not at all. Within another one, with that one: then 0 isn't durable yet. 0 or -EIO; logs the cause. */
 int store_begin(struct store *store);
 int store_commit(struct store *store);
 void store_rollback(struct store *store);
@@ -44,6 +49,23 @@ int store_remove_node(struct store *store, const char *node_id);
 int store_put_boot(struct store *store, const char *node_id, const struct boot *boot, unsigned keep);
 /* How many of the node's boots that are kept had their system started for this assignment. 0 or -EIO. */
 int store_count_starts(struct store *store, const char *node_id, uint64_t assignment, uint64_t *ret_count);
+/* Of a node that is stored: its life. 0 or -EIO. */
+int store_put_life(struct store *store, const struct node *node);
+/* What its agent was acknowledged; all 0 when nothing was. 0 or -EIO. */
+int store_put_channel(struct store *store, const char *node_id, const struct channel *channel);
+int store_get_channel(struct store *store, const char *node_id, struct channel *ret_channel);
+
+/* Adds an order, and forgets all but the newest `keep` of that node which ended. 0 or -EIO. */
+int store_add_order(struct store *store, const char *node_id, const struct order *order, unsigned keep);
+/* 0; -ENOENT: no such order, or it was answered before; -EIO. */
+int store_end_order(struct store *store, const char *node_id, uint64_t number, enum order_state state, const char *text, int64_t now);
+/* Calls `each`, which takes the order over, for every one that didn't end, ordered by node and number. */
+int store_each_order(struct store *store, int (*each)(void *context, const char *node_id, struct order *order), void *context);
+/* 0 for a node without any. 0 or -EIO. */
+int store_last_order(struct store *store, const char *node_id, uint64_t *ret_number);
+/* The newest `most` of a node, or only `number` unless that is 0: JSON objects as in docs/openapi.yaml; a new reference. 0 or -EIO. */
+int store_list_orders(struct store *store, const char *node_id, uint64_t number, unsigned most, json_t **ret_list);
+
 /* A named JSON object; NULL removes it. 0 or -EIO. */
 int store_put_setting(struct store *store, const char *name, const json_t *value);
 /* A new reference; `*ret_value` NULL when there is none. 0 or -EIO. */
@@ -76,6 +98,11 @@ int store_is_allowed(struct store *store, const char *kind, const char *value);
 int store_add_operator(struct store *store, const struct operator_record *record);
 int store_remove_operator(struct store *store, const char *name);
 int store_find_operator(struct store *store, const char *hash, struct operator_record *ret_record);
+
+/* What a node said. Adding replaces what the same boot said of that kind, and forgets what is beyond LOGS_…; 0 or -EIO. Listing: all of the node, oldest first, as
+ * {"sequence", "time", "kind", "nonce", "text"}; a new reference. */
+int store_add_log(struct store *store, const char *node_id, const struct node_log *log, int64_t now);
+int store_list_logs(struct store *store, const char *node_id, json_t **ret_list);
 
 /* Appends. The audit log can't be changed afterwards; of the events the newest EVENTS_KEPT stay. 0 or -EIO. */
 int store_add_audit(struct store *store, const struct audit_entry *entry);

@@ -16,6 +16,8 @@ boot-payload := --kernel $(B)/boot/vmlinuz --initramfs $(B)/boot/initramfs.img -
 boot-payload-files := $(B)/boot/vmlinuz $(B)/boot/initramfs.img $(B)/boot/token.cpio $(B)/config/CONSOLE \
 	initramfs/build-media
 
+# Whose CA and join token they carry.
+fleet-folder := $(or $(call cfg,FLEET_FOLDER),$(B)/fleet)
 boot-archives := $(addprefix $(B)/boot/,vmlinuz initramfs-base.img initramfs.img token.cpio)
 boot-media := $(if $(CONFIG_MEDIA_PXE),$(B)/boot/tftp.stamp) $(if $(CONFIG_MEDIA_ISO),$(B)/boot/repave.iso) \
 	$(if $(CONFIG_MEDIA_DISK),$(B)/boot/repave-disk.img) \
@@ -28,14 +30,14 @@ script-tests += initramfs/test/archive-test initramfs/test/media-test initramfs/
 $(B)/boot/initramfs-base.img: $(addprefix initramfs/,build-initramfs newc.py init drivers network udhcpc-script \
 		remote-shell give-up profile) $(B)/target/provision $(B)/packages/busybox-initramfs.stamp $(boot-keys) \
 		$(if $(CONFIG_INITRAMFS_DROPBEAR),$(B)/packages/dropbear.stamp) \
-		$(B)/repository/metadata/1.root.json $(B)/fleet/ca.pem \
-		$(addprefix $(B)/config/,CONTROL_UNIT_ADDRESS CONTROL_UNIT_PORT REPOSITORY_PORT HTTP_PROXY SLOT_C_MIB SLOT_D_MIB \
+		$(B)/repository/metadata/1.root.json $(fleet-folder)/ca.pem \
+		$(addprefix $(B)/config/,FLEET_FOLDER CONTROL_UNIT_ADDRESS CONTROL_UNIT_PORT REPOSITORY_PORT HTTP_PROXY SLOT_C_MIB SLOT_D_MIB \
 		BOOT_TRIES HEALTH_SECONDS UNREACHABLE_BOOT UNREACHABLE_SECONDS UNREACHABLE_GRACE_DAYS CORRUPTION_RESTART RESET_WITHOUT_KEXEC \
 		INITRAMFS_ZSTD INITRAMFS_LZO INITRAMFS_XZ INITRAMFS_GZIP INITRAMFS_RESCUE_SHELL INITRAMFS_DROPBEAR \
 		INITRAMFS_AUTHORIZED_KEYS)
 	$(call say,INITRD,$@)
 	$(Q)initramfs/build-initramfs base --busybox $(B)/packages/busybox-initramfs/bin/busybox \
-		--provision $(B)/target/provision --root $(B)/repository/metadata/1.root.json --ca $(B)/fleet/ca.pem \
+		--provision $(B)/target/provision --root $(B)/repository/metadata/1.root.json --ca $(fleet-folder)/ca.pem \
 		$(boot-base-options) --output $@
 
 $(B)/boot/initramfs-modules.img: $(addprefix initramfs/,build-initramfs newc.py modules) packages/kernel-modules \
@@ -47,16 +49,16 @@ $(B)/boot/initramfs-modules.img: $(addprefix initramfs/,build-initramfs newc.py 
 $(B)/boot/initramfs.img: $(B)/boot/initramfs-base.img $(B)/boot/initramfs-modules.img
 	$(Q)cat $^ >$@
 
-$(B)/boot/token.cpio: initramfs/build-initramfs initramfs/newc.py $(B)/fleet/ca.pem
-	$(Q)initramfs/build-initramfs token --token $(B)/fleet/join-token --output $@
+$(B)/boot/token.cpio: initramfs/build-initramfs initramfs/newc.py $(fleet-folder)/ca.pem $(B)/config/FLEET_FOLDER
+	$(Q)initramfs/build-initramfs token --token $(fleet-folder)/join-token --output $@
 
 $(B)/boot/vmlinuz: $(B)/kernel/kernel.stamp
 	$(Q)mkdir -p $(@D) && install -m 644 $(B)/kernel/vmlinuz $@
 
 # ------------------------------------------------------------------ media
-$(B)/boot/tftp.stamp: $(boot-payload-files)
+$(B)/boot/tftp.stamp: $(boot-payload-files) $(if $(CONFIG_MEDIA_UKI),$(B)/boot/repave.efi) $(B)/config/MEDIA_UKI
 	$(call say,MEDIA,$(B)/boot/tftp/)
-	$(Q)initramfs/build-media tftp $(boot-payload) --output $(B)/boot/tftp
+	$(Q)initramfs/build-media tftp $(boot-payload) $(if $(CONFIG_MEDIA_UKI),--uki $(B)/boot/repave.efi) --output $(B)/boot/tftp
 	$(Q)touch $@
 
 $(B)/boot/repave.iso: $(boot-payload-files)

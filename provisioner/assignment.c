@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/home-choice.h"
 #include "common/http-text.h"
 #include "common/json.h"
 
@@ -174,6 +175,20 @@ static int way_parse(struct assignment *assignment, char ret_error[160])
 	return 0;
 }
 
+/* A control unit from before there was H: says nothing of it. */
+static int h_parse(struct assignment *assignment, char ret_error[160])
+{
+	struct home_choice choice;
+	json_t *h;
+
+	if (optional(assignment->json, "h", JSON_STRING, &h) < 0)
+		return bad(ret_error, "h isn't text");
+	assignment->h = h != NULL ? json_string_value(h) : "auto";
+	if (home_choice_parse(assignment->h, &choice) < 0)
+		return bad(ret_error, "h is none of auto, local, none, nfs:SERVER:/PATH");
+	return 0;
+}
+
 static int content_parse(struct assignment *assignment, const char *nonce, char ret_error[160])
 {
 	const json_t *json = assignment->json, *wipe;
@@ -199,7 +214,7 @@ static int content_parse(struct assignment *assignment, const char *nonce, char 
 	if (wipe != NULL && !json_is_boolean(wipe))
 		return bad(ret_error, "wipe isn't true or false");
 	assignment->wipe = json_is_true(wipe);
-	if (way_parse(assignment, ret_error) < 0)
+	if (way_parse(assignment, ret_error) < 0 || h_parse(assignment, ret_error) < 0)
 		return -EINVAL;
 	return config_parse(assignment, ret_error);
 }

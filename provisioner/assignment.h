@@ -29,6 +29,7 @@ struct assignment {
 	bool wipe;
 	bool reset;             /* start by a reset and the firmware, not by kexec */
 	bool lazy;              /* leave the data of a complete slot to dm-verity */
+	const char *h;          /* where H: comes from, as home-choice.h */
 	json_t *mirrors;        /* array of sound bases besides the control unit's own repository, or NULL */
 	const char *hostname;   /* NULL: none given */
 	json_t *ssh_keys;       /* array of one-line strings, or NULL */

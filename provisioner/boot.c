@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "common/home-choice.h"
 #include "common/json.h"
 #include "provisioner/cmdline.h"
 #include "provisioner/cpio.h"
@@ -183,6 +184,29 @@ static int add_agent(const struct provision *p, struct buffer *archive)
 	return r;
 }
 
+/* The partition is named though C: and D: be in RAM for want of a slot: user data are no slot's. */
+static int add_home(const struct provision *p, struct buffer *archive)
+{
+	const char *choice = p->offline ? json_get_string(p->state.content, "h") : p->assignment.h;
+	struct home_choice home;
+	const struct gpt_entry *entry = p->disk.found ? p->disk.parts[PART_H] : NULL;
+	char guid[37];
+	int r;
+
+	/* Without a control unit user data are where they were the last time, or nowhere. */
+	if (choice == NULL || home_choice_parse(choice, &home) < 0)
+		return 0;
+	r = cpio_add_folder(archive, "repave/h", 0700);
+	if (r == 0)
+		r = cpio_add_file(archive, "repave/h/choice", 0600, choice, strlen(choice));
+	if (r == 0)
+		r = cpio_add_file(archive, "repave/h/node", 0600, p->identity.uuid, strlen(p->identity.uuid));
+	if (r < 0 || entry == NULL || (home.kind != HOME_LOCAL && home.kind != HOME_AUTO))
+		return r;
+	guid_format(entry->guid, guid);
+	return cpio_add_file(archive, "repave/h/partition", 0600, guid, strlen(guid));
+}
+
 /* The node's configuration: in RAM only, never on a disk or a command line. */
 static int build_archive(struct provision *p, struct buffer *archive)
 {
@@ -208,6 +232,8 @@ static int build_archive(struct provision *p, struct buffer *archive)
 		if (r == 0)
 			r = cpio_add_file(archive, path, 0644, json_string_value(text), json_string_length(text));
 	}
+	if (r == 0)
+		r = add_home(p, archive);
 	if (r == 0)
 		r = add_agent(p, archive);
 	if (r == 0)
@@ -511,6 +537,8 @@ static int count_start(struct provision *p)
 		r = tries_note_start(&p->state, p->nonce, p->start, p->marks.mark);
 	if (r == 0 && !p->offline)
 		r = note_time(p);
+	if (r == 0 && !p->offline && json_object_set_new(p->state.content, "h", json_string(p->assignment.h)) < 0)
+		r = -ENOMEM;
 	if (r < 0)
 		return sentence(p->error, r, "out of memory");
 	save_state(p);
@@ -527,9 +555,11 @@ int boot(struct provision *p)
 		r = count_start(p);
 	if (r < 0)
 		return r;
-	if (report(p, p->start == START_RESET ? "reset" : "kexec"))
+	if (report(p, p->start == START_RESET ? "reset" : "kexec") && p->words_sent)
 		pstore_clear(PSTORE_FOLDER);
 	console_line(&p->stages, "starting it");
+	if (!p->offline)
+		send_boot_log(p);
 	sync();
 	/* Firmware may take longer than it waits, and an older image has no driver to go on with it. */
 	if (p->start == START_RESET || !p->marks.watchdog)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What runs before the OS: `provision` in stage 1, `stage2` as init of an OS's initrd.
-provisioner-pure := $(addprefix provisioner/,sentence.c gpt.c assignment.c cpio.c cmdline.c) common/http-text.c
+provisioner-pure := $(addprefix provisioner/,sentence.c gpt.c assignment.c cpio.c cmdline.c) common/http-text.c common/home-choice.c
 provisioner-install := $(addprefix provisioner/,sentence.c plan.c frame.c donor.c pool.c slot-data.c arrival.c patch.c install.c) common/seekable.c common/patch.c
 verity-src := signing/verity.c $(sha256-src)
 
@@ -11,7 +11,7 @@ provisioner-formats-test-libs := -ljansson -lmbedcrypto
 
 unit-tests += provisioner-surroundings-test
 provisioner-surroundings-test-src := provisioner/test/surroundings.c $(addprefix provisioner/,clock.c cmdline.c console.c pstore.c smbios.c) \
-	$(common-core)
+	common/tail.c $(common-core)
 provisioner-surroundings-test-libs := -ljansson
 
 unit-tests += provisioner-tries-test
@@ -38,7 +38,7 @@ $(B)/test/install-slot-checked: $(addprefix $(B)/obj/test/,$(install-slot-src:.c
 objects += $(foreach t,musl test,$(addprefix $(B)/obj/$(t)/,$(install-slot-src:.c=.o)))
 
 # From identity to assignment, over real TLS: with the libraries that a node has, for no other libcurl here shows a certificate from memory.
-enrol-node-src := provisioner/test/enrol-node.c $(addprefix provisioner/,control.c credential.c enrol.c state.c config.c identify.c blockdev.c \
+enrol-node-src := provisioner/test/enrol-node.c common/tail.c $(addprefix provisioner/,control.c credential.c enrol.c state.c config.c identify.c blockdev.c \
 	console.c backoff.c tries.c) $(provisioner-pure) $(signing-verify) $(common-core) $(common-http)
 enrol-node-libs := -lcurl -lmbedtls -lmbedx509 -lmbedcrypto -ljansson -lsodium
 $(B)/test/enrol-node: $(addprefix $(B)/obj/musl/,$(enrol-node-src:.c=.o)) $(B)/obj/musl.flags $(musl-lib-stamps)
@@ -70,7 +70,7 @@ provisioner-machine-test-src := provisioner/test/machine.c $(sha256-src) $(commo
 provisioner-machine-test-libs := -ljansson -lmbedx509 -lmbedcrypto
 
 fuzz-targets += gpt state cmdline assignment smbios crash
-crash-src := provisioner/fuzz/crash.c provisioner/pstore.c $(common-core)
+crash-src := provisioner/fuzz/crash.c provisioner/pstore.c common/tail.c $(common-core)
 crash-libs := -ljansson
 crash-corpus := provisioner/fuzz/corpus/crash
 smbios-src := provisioner/fuzz/smbios.c provisioner/smbios.c provisioner/cmdline.c common/bytes.c
@@ -82,7 +82,7 @@ state-libs := -ljansson -lmbedcrypto
 state-corpus := provisioner/fuzz/corpus/state
 cmdline-src := provisioner/fuzz/cmdline.c provisioner/cmdline.c common/bytes.c
 cmdline-corpus := provisioner/fuzz/corpus/cmdline
-assignment-src := provisioner/fuzz/assignment.c provisioner/assignment.c common/http-text.c $(common-core)
+assignment-src := provisioner/fuzz/assignment.c provisioner/assignment.c common/http-text.c common/home-choice.c $(common-core)
 assignment-libs := -ljansson
 assignment-corpus := provisioner/fuzz/corpus/assignment
 
@@ -99,7 +99,7 @@ healthy-src := provisioner/healthy.c common/probe.c provisioner/disk.c provision
 healthy-libs := -ljansson -lmbedcrypto
 
 musl-programs += provision
-provision-src := $(addprefix provisioner/,main.c console.c config.c identify.c control.c credential.c enrol.c trust.c fetch.c live.c boot.c reset.c disk.c \
+provision-src := common/tail.c $(addprefix provisioner/,said.c main.c console.c config.c identify.c control.c credential.c enrol.c trust.c fetch.c live.c boot.c reset.c disk.c \
 	efivar.c fat.c load-option.c mark.c seal.c \
 	backoff.c choose.c offline.c settings.c links.c ram.c clock.c settime.c smbios.c tries.c blockdev.c dmverity.c state.c plan.c frame.c donor.c \
 	pool.c pstore.c watchdog.c slot-data.c arrival.c patch.c install.c) common/patch.c $(provisioner-pure) \

@@ -17,6 +17,7 @@
 
 #include "common/bytes.h"
 #include "common/file.h"
+#include "common/tail.h"
 
 #define LINE 640
 #define CONSOLES_MOST 8u
@@ -101,6 +102,14 @@ static void add_standard_output(void)
 	add_sink(STDOUT_FILENO);
 }
 
+static char said_bytes[48u << 10];
+static struct tail said = { .data = said_bytes, .most = sizeof(said_bytes) };
+
+const char *console_said(size_t *ret_size)
+{
+	return tail_text(&said, ret_size);
+}
+
 /* One write per line, so that kernel messages don't fall into the middle. */
 static void put(char *text, size_t length, const char *before, const char *after, enum which which)
 {
@@ -109,6 +118,10 @@ static void put(char *text, size_t length, const char *before, const char *after
 		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
 			text[i] = ' ';
 	pthread_mutex_lock(&lock);
+	if (which != SCREENS) {
+		tail_add(&said, text, length);
+		tail_add(&said, "\n", 1);
+	}
 	add_standard_output();
 	for (unsigned i = 0; i < sink_count; i++)
 		if (which == ALL || sinks[i].live == (which == SCREENS))

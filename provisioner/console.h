@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define STAGES_MOST 16u
@@ -28,6 +29,9 @@ void console_open_all(void);
 
 /* "[  12.3 s] stage      text"; control characters become spaces. */
 void console_line(const struct stages *stages, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The last 48 KiB of the lines so far, without progress on screens; printable ASCII. Not terminated; valid until the next line. */
+const char *console_said(size_t *ret_size);
 
 /* Adds a stage that others measured. */
 void stages_add(struct stages *stages, const char *name, double seconds);

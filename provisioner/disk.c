@@ -316,6 +316,19 @@ static int too_small(const char *name, uint64_t size, uint64_t needed, char ret_
 			" MiB: use a larger disk, or smaller slots (make menuconfig)", name, size / MIB, needed / MIB);
 }
 
+/* Whose data lay there before is nobody's question any more: the OS makes a file system only where it finds none of its beginning
+ * or end (rootfs/home-disk.h). */
+static int wipe_home(int fd, const struct gpt *gpt, const uint8_t zeros[MIB])
+{
+	const struct gpt_entry *parts[PARTS];
+	int r;
+
+	if (gpt_ours(gpt, parts) < 0 || parts[PART_H] == NULL)
+		return 0;
+	r = write_full_at(fd, zeros, MIB, parts[PART_H]->first * gpt->sector_size);
+	return r == 0 ? write_full_at(fd, zeros, MIB, (parts[PART_H]->last + 1) * gpt->sector_size - MIB) : r;
+}
+
 static int wipe_edges(int fd, const struct gpt *gpt)
 {
 	uint64_t size = gpt->sectors * gpt->sector_size, state = gpt->entries[PART_STATE].first * gpt->sector_size;
@@ -330,6 +343,8 @@ static int wipe_edges(int fd, const struct gpt *gpt)
 		r = write_full_at(fd, zeros, 4096, state);
 	if (r == 0)
 		r = write_full_at(fd, zeros, 4096, state + half);
+	if (r == 0)
+		r = wipe_home(fd, gpt, zeros);
 	if (r == 0)
 		r = write_full_at(fd, zeros, MIB, 0);
 	free(zeros);

@@ -62,7 +62,7 @@ int disk_prepare(struct disk *disk, const struct disk_needs *needs, bool *ret_ma
 /* Pure: the text that refuses a foreign disk. Returns -EMEDIUMTYPE. */
 int disk_refuse(const char *name, uint64_t size, const char *what, const char *node, char ret_error[SENTENCE]);
 
-/* Writes a new table to an open disk: first and last MiB and the STATE records are wiped. `disk->size` is set; fills the
+/* Writes a new table to an open disk: first and last MiB, the STATE records, and the ends of H are wiped. `disk->size` is set; fills the
  * rest. 0, -ENOSPC or -errno, with a sentence. */
 int disk_write_table(int fd, struct disk *disk, const struct disk_needs *needs, char ret_error[SENTENCE]);
 

@@ -240,6 +240,7 @@ static void note_crash(struct provision *p)
 {
 	char reason[CRASH_REASON], text[SENTENCE];
 
+	p->words_sent = send_last_words(p);
 	if (pstore_reason(PSTORE_FOLDER, reason) < 0)
 		return;
 	sentence(text, 0, "the kernel that ran before stopped: %s", reason);
@@ -353,6 +354,7 @@ static void forget(struct provision *p)
 	p->c = (struct volume){ 0 };
 	p->d = (struct volume){ 0 };
 	p->notice[0] = '\0';
+	p->words_sent = false;
 	assignment_release(&p->assignment);
 	credential_wipe(&p->agent);
 	state_release(&p->state);
@@ -496,6 +498,7 @@ int main(int argc, char **argv)
 			boot_offline(&p);
 		console_line(&p.stages, "FAILED: %s", p.error);
 		report(&p, "failed");
+		send_boot_log(&p);
 		console_line(&p.stages, "nothing was started; asking again in %u s", AGAIN_SECONDS);
 		sleep(AGAIN_SECONDS);
 		forget(&p);

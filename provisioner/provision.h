@@ -68,6 +68,7 @@ struct provision {
 	} marks;
 	uint16_t boot_entry;     /* the firmware's number of the entry that reset_prepare wrote */
 	bool offline;            /* no control unit had a say in this boot */
+	bool words_sent;         /* send_last_words had nothing left to do */
 	bool damaged;            /* the last start failed at what C: holds */
 	bool last_good;          /* c and d aren't what was assigned */
 	struct failures failures; /* installs, over all tries */
@@ -106,6 +107,10 @@ int ask_for_assignment(struct provision *p);
 /* control.c: tells the control unit; best effort, never waits long. `event` "progress", "kexec" or "failed" (with p->error); before
  * there is an assignment only "failed" is told. Whether the control unit answered. */
 bool report(struct provision *p, const char *event);
+/* said.c: the console's lines of this boot; best effort. */
+void send_boot_log(struct provision *p);
+/* said.c: the last words of the kernel before, where there are some. Whether they needn't be sent again. */
+bool send_last_words(struct provision *p);
 /* control.c: how far long work of the current stage is, an object of docs/protocol.md, which it takes over; says nothing on the console. */
 bool report_progress(struct provision *p, json_t *progress);
 /* control.c: the "stages" and "images" of a report and of boot.json. A new reference, or NULL. */

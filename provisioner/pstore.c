@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -13,6 +14,7 @@
 
 #include "common/bytes.h"
 #include "common/file.h"
+#include "common/tail.h"
 
 #define RECORD_MOST (256u << 10)
 #define PREFIX "dmesg-"
@@ -64,7 +66,92 @@ int crash_reason(const char *text, size_t size, char ret_reason[CRASH_REASON])
 	return 0;
 }
 
+static bool take_number(const char **at, const char *end, const char *word, unsigned *ret_number)
+{
+	size_t size = strlen(word);
+	unsigned long number = 0;
+	const char *p = *at + size;
+
+	if ((size_t)(end - *at) <= size || memcmp(*at, word, size) != 0 || *p < '0' || *p > '9')
+		return false;
+	for (; p < end && *p >= '0' && *p <= '9' && number < 100000000; p++)
+		number = number * 10 + (unsigned long)(*p - '0');
+	*ret_number = (unsigned)number;
+	*at = p;
+	return true;
+}
+
+/* "Panic#2 Part1\n", as pstore_dump of Linux writes it: reason, how often since the boot, part. */
+void crash_record_parse(const char *text, size_t size, struct crash_record *ret_record)
+{
+	const char *end = text + size, *at = size > 0 ? memchr(text, '#', size < 32 ? size : 32) : NULL;
+	unsigned number, part;
+
+	*ret_record = (struct crash_record){ .part = 1, .text = text, .size = size };
+	if (at == NULL || !take_number(&at, end, "#", &number) || !take_number(&at, end, " Part", &part) || at == end || *at != '\n')
+		return;
+	*ret_record = (struct crash_record){ .number = number, .part = part, .text = at + 1, .size = (size_t)(end - at - 1) };
+}
+
+static int compare_records(const void *a, const void *b)
+{
+	const struct crash_record *x = a, *y = b;
+
+	if (x->time != y->time)
+		return x->time < y->time ? -1 : 1;
+	if (x->number != y->number)
+		return x->number < y->number ? -1 : 1;
+	return x->part == y->part ? 0 : x->part > y->part ? -1 : 1;
+}
+
+int crash_text(struct crash_record *records, size_t count, struct buffer *ret_text)
+{
+	struct tail tail = { .data = malloc(CRASH_TEXT_MOST), .most = CRASH_TEXT_MOST };
+	const char *text;
+	size_t size;
+	int r = -ENOMEM;
+
+	if (tail.data == NULL)
+		return r;
+	qsort(records, count, sizeof(*records), compare_records);
+	for (size_t i = 0; i < count; i++) {
+		tail_add(&tail, records[i].text, records[i].size);
+		if (records[i].size > 0 && records[i].text[records[i].size - 1] != '\n')
+			tail_add(&tail, "\n", 1);
+	}
+	text = tail_text(&tail, &size);
+	r = size > 0 ? buffer_add(ret_text, text, size) : -ENOENT;
+	free(tail.data);
+	return r;
+}
+
 /* ------------------------------------------------------------------ records */
+int pstore_text(const char *folder, struct buffer *ret_text)
+{
+	struct buffer texts[CRASH_RECORDS] = { 0 };
+	struct crash_record records[CRASH_RECORDS];
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+	size_t count = 0;
+	int r;
+
+	while (dir != NULL && count < CRASH_RECORDS && (entry = readdir(dir)) != NULL) {
+		struct stat st;
+
+		if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0 || fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    file_load_at(dirfd(dir), entry->d_name, RECORD_MOST, &texts[count]) < 0)
+			continue;
+		crash_record_parse((const char *)texts[count].data, texts[count].size, &records[count]);
+		records[count++].time = st.st_mtim.tv_sec;
+	}
+	r = crash_text(records, count, ret_text);
+	for (size_t i = 0; i < count; i++)
+		buffer_release(&texts[i]);
+	if (dir != NULL)
+		closedir(dir);
+	return r;
+}
+
 static int read_record(int folder, const char *name, struct timespec *ret_time, char ret_reason[CRASH_REASON])
 {
 	struct buffer text = { 0 };

@@ -32,6 +32,8 @@
 #define LOWER "/run/repave/c"
 #define OVERLAY "/run/repave/overlay"
 #define CONFIG_TO "/run/repave"
+#define HOME CONFIG_TO "/h"
+#define HOME_SECONDS 5u
 #define PANIC_SECONDS_FILE "/proc/sys/kernel/panic"
 #define FILE_MOST (1u << 20)
 #define DISK_SECONDS 30u
@@ -239,6 +241,25 @@ static int copy_folder(const char *name)
 	return r;
 }
 
+/* Names the device node of partition H for the OS, which has no use for a GUID. Without it the OS says what is missing. */
+static void name_home(void)
+{
+	char *partuuid = read_line_of(HOME "/partition"), device[BLOCKDEV_NAME + 8];
+	int r = -ENODEV;
+
+	/* C: of the same disk is open; only with C: in RAM the disk may still be coming. */
+	for (unsigned tenth = 0; partuuid != NULL && r < 0 && tenth < HOME_SECONDS * 10; tenth++) {
+		r = blockdev_by_partuuid(partuuid, device);
+		if (r < 0)
+			usleep(100 * 1000);
+	}
+	if (r == 0)
+		r = file_store(HOME "/device", device, strlen(device), 0600);
+	if (partuuid != NULL && r < 0)
+		dprintf(STDERR_FILENO, "stage 2: partition H: %s\n", strerror(-r));
+	free(partuuid);
+}
+
 static int copy_config(char error[SENTENCE])
 {
 	int r = copy_folder("config");
@@ -246,6 +267,8 @@ static int copy_config(char error[SENTENCE])
 	/* Without a credential there is no folder: the agent says so. */
 	if (r == 0 && access(CONFIG_FROM "/agent", F_OK) == 0)
 		r = copy_folder("agent");
+	if (r == 0 && access(CONFIG_FROM "/h", F_OK) == 0 && (r = copy_folder("h")) == 0)
+		name_home();
 	if (r == 0)
 		r = copy_if_there(CONFIG_FROM "/boot.json", CONFIG_TO "/boot.json", 0644);
 	if (r == 0)

@@ -3,6 +3,7 @@
 PYTHON := /usr/bin/python3
 qemu-environment = B=$(abspath $(B)) CONTROL_UNIT_PORT=$(call cfg,CONTROL_UNIT_PORT) \
 	REPOSITORY_PORT=$(call cfg,REPOSITORY_PORT) CONTROL_UNIT_ADDRESS=$(call cfg,CONTROL_UNIT_ADDRESS) \
+	FLEET_FOLDER=$(call cfg,FLEET_FOLDER) \
 	PYTHONDONTWRITEBYTECODE=1
 
 OS ?=
@@ -20,11 +21,20 @@ run: all
 TESTS ?=
 QEMU_JOBS ?= 2
 pytest = $(qemu-environment) $(PYTHON) -m pytest -p no:cacheprovider -rs --durations=0 --durations-min=20 qemu-tests $(TESTS)
-test-qemu: all
+# An NFS server in user space, from Debian's packages and without installing them: it would start at each boot of this machine.
+nfs-server := $(B)/test/ganesha/usr/bin/ganesha.nfsd
+$(nfs-server): | $(B)/apt/updated
+	$(call say,FETCH,nfs-ganesha)
+	$(Q)mkdir -p $(B)/test/ganesha
+	$(Q)B=$(B) packages/apt binary nfs-ganesha nfs-ganesha-vfs libntirpc4.3 liburcu8 libnfsidmap1 libwbclient0 libdbus-1-3 libbsd0 libmd0 | \
+		while read -r deb; do dpkg-deb -x "$$deb" $(B)/test/ganesha || exit 1; done
+	$(Q)touch $@
+
+test-qemu: all $(nfs-server)
 	$(Q)$(pytest) -v -n $(QEMU_JOBS) --dist loadgroup -m 'not long'
 
 # Every choice of the configuration is built and booted, and faults are counted; hours, not minutes.
-test-long: all
+test-long: all $(nfs-server)
 	$(Q)status=0; $(pytest) -m long || status=$$?; $(qemu-environment) $(PYTHON) qemu-tests/faults.py || status=$$?; exit $$status
 
 # SCENES: only these, such as SCENES="first-boot update".

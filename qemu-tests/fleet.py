@@ -35,6 +35,9 @@ def check_address():
     if configured != CONTROL_UNIT:
         raise Failure(f"the boot media ask for a control unit at {configured}, and QEMU's network has it at "
                       f"{CONTROL_UNIT}; set the control unit's address with 'make menuconfig'")
+    if os.environ.get("FLEET_FOLDER"):
+        raise Failure(f"the boot media belong to the fleet in {os.environ['FLEET_FOLDER']}, and this control unit has another one; "
+                      "empty FLEET_FOLDER with 'make menuconfig'")
 
 
 class Failure(Exception):
@@ -241,14 +244,15 @@ class Server:
         if self.medium == "disk":
             return ["-drive", f"file={boot}/repave-disk.img,format=raw,if=none,id=boot,snapshot=on",
                     "-device", "virtio-blk-pci,drive=boot,bootindex=0"]
-        if self.medium == "uki":
+        if self.medium in ("uki", "uefi-net"):
             code, template = "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"
             shutil.copyfile(template, self.folder / "vars.fd")
-            return ["-machine", "q35",
-                    "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}",
-                    "-drive", f"if=pflash,format=raw,unit=1,file={self.folder}/vars.fd",
-                    "-drive", f"file={self.esp},format=raw,if=none,id=boot,snapshot=on",
-                    "-device", "virtio-blk-pci,drive=boot,bootindex=0"]
+            words = ["-machine", "q35",
+                     "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}",
+                     "-drive", f"if=pflash,format=raw,unit=1,file={self.folder}/vars.fd"]
+            return words if self.medium == "uefi-net" else words + [
+                "-drive", f"file={self.esp},format=raw,if=none,id=boot,snapshot=on",
+                "-device", "virtio-blk-pci,drive=boot,bootindex=0"]
         raise Failure(f"MEDIUM={self.medium}: no such boot medium; there are pxe, iso, disk, uki and direct")
 
     def start(self):
@@ -256,7 +260,7 @@ class Server:
                  "-nodefaults", "-display", "none", "-uuid", self.id,
                  "-serial", f"file:{self.console_file}",
                  "-qmp", f"unix:{near(self.qmp_file)},server=on,wait=off",
-                 "-netdev", self.netdev, "-device", f"virtio-net-pci,netdev=net0,mac={self.mac}",
+                 "-netdev", self.netdev, "-device", f"virtio-net-pci,netdev=net0,mac={self.mac}" + (",bootindex=0,romfile=" if self.medium == "uefi-net" else ""),
                  "-device", "virtio-rng-pci"]
         if self.disk.exists():
             words += ["-drive", f"file={self.disk},format=raw,if=none,id=data,discard=unmap,cache=unsafe",

@@ -5,6 +5,7 @@ import json
 import shutil
 import socket
 import ssl
+import time
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -42,7 +43,7 @@ def ask_as_agent(fleet, server, path, key, certificate):
 
 
 def agent_has_its_own_credential(fleet, server):
-    assert fleet.ssh(server, f"cd {CREDENTIAL} && stat -c '%a %U %n' . *").split("\n")[:-1] == [
+    assert fleet.ssh(server, f"cd {CREDENTIAL} && stat -c '%a %U %n' . addresses *.pem").split("\n")[:-1] == [
         "700 root .", "600 root addresses", "600 root ca.pem", "600 root certificate.pem", "600 root key.pem"]
     assert fleet.ssh(server, f"cat {CREDENTIAL}/addresses") == f"{CONTROL_UNIT} {PORT}\n"
     key, certificate = (fleet.ssh(server, f"cat {CREDENTIAL}/{name}.pem") for name in ("key", "certificate"))
@@ -54,6 +55,35 @@ def agent_has_its_own_credential(fleet, server):
     for call in ("boot", "report", "agent"):
         assert ask_as_agent(fleet, server, f"/v1/nodes/{server.id}/{call}", key, certificate)[0] == 403
     return key
+
+
+def shown(fleet, server):
+    return json.loads(fleet.control.repave("node", "show", server.id, "--json"))
+
+
+def wait_for_life(fleet, server, wanted, seconds):
+    end = time.monotonic() + seconds
+    while (node := shown(fleet, server))["life"] != wanted:
+        assert time.monotonic() < end, (wanted, node["life"], node["life_reason"])
+        time.sleep(0.5)
+    return node
+
+
+def agent_speaks(fleet, server):
+    """The image's own agent: its figures arrive, it obeys, and its silence is noticed."""
+    node = wait_for_life(fleet, server, "serving", 60)
+    agent, measures = node["agent"], node["measures"]
+    assert agent["fresh"] and agent["age"] <= 2 * agent["interval"], agent
+    assert agent["health"] == "healthy" and agent["verity"] == {"c": "V", "d": "V"}, agent
+    assert abs(agent["uptime"] - float(fleet.ssh(server, "cat /proc/uptime").split()[0])) < 10, agent
+    assert measures["images"]["c"]["root_hash"] in fleet.ssh(server, "cat /proc/cmdline"), measures
+    alarms = json.loads(fleet.control.repave("event", "list", "--node", server.id, "--severity", "alarm", "--json"))
+    assert alarms == [], alarms
+    assert "terminals" in fleet.control.repave("node", "notice", server.id, "Restart at 18:00")
+    fleet.ssh(server, "killall -STOP agent")
+    wait_for_life(fleet, server, "suspect", 40)
+    fleet.ssh(server, "killall -CONT agent")
+    wait_for_life(fleet, server, "serving", 60)
 
 
 def test_identity_lasts_and_isnt_copied(fleet):
@@ -71,6 +101,7 @@ def test_identity_lasts_and_isnt_copied(fleet):
     server.wait_for(r"^repave: healthy")
     assert "certificate until" not in server.console() and "FAILED" not in server.console(), server.console()
     assert agent_has_its_own_credential(fleet, server) != first
+    agent_speaks(fleet, server)
     server.stop()
 
     clone = fleet.server(2, medium="direct", append=["-smbios", "type=1,serial=COPY-1"])
@@ -81,4 +112,5 @@ def test_identity_lasts_and_isnt_copied(fleet):
     clone.wait_for(r"not let in yet|doesn't let this server in")
     assert "stage 2: " not in clone.console()
     alarms = json.loads(fleet.control.repave("event", "list", "--severity", "alarm", "--json"))
-    assert [(e["kind"], e["node"]) for e in alarms] == [("clone", server.id)] and "COPY-1" in alarms[0]["text"], alarms
+    clones = [e for e in alarms if e["kind"] == "clone"]
+    assert [e["node"] for e in clones] == [server.id] and "COPY-1" in clones[0]["text"], alarms

@@ -38,5 +38,5 @@ def test_mirror_serves_the_bytes_while_the_operator_watches(fleet):
     fetched = {image["slot"]: image["wire_bytes"] for image in boot["images"]}
     assert fetched["C0"] > 10_000_000 and boot["error"] is None, boot
     names = [stage["name"] for stage in boot["stages"]]
-    assert names == ["kernel", "net", "identify", "clock", "trust", "assign", "disk", "fetch-c", "fetch-d", "boot"], names
+    assert names == ["kernel", "net", "identify", "clock", "enrol", "trust", "assign", "disk", "fetch-c", "fetch-d", "boot"], names
     print(fleet.control.repave("node", "show", server.id))

@@ -17,6 +17,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "rootfs/app-spec.h"
+#include "rootfs/home.h"
 
 #define APP_FOLDER "/app"
 #define APP_JSON APP_FOLDER "/app.json"
@@ -27,6 +28,7 @@
 /* The account `app` of every OS image (rootfs/overlay). Fixed, so that nothing has to be looked up. */
 #define APP_ID 990
 #define OPEN_FILES 65536
+#define HOME_SECONDS 120
 #define ENVIRONMENT_MOST (APP_VARIABLES_MOST + 8)
 
 static int load_spec(struct app_spec *ret_spec)
@@ -120,6 +122,17 @@ static int share_config(void)
 	return r < 0 ? log_error(r, "can't share " CONFIG_FOLDER " with the application's account") : 0;
 }
 
+/* Before `home` has found out, what the application writes would go to RAM, and below what is mounted later. */
+static int wait_for_home(const struct app_spec *spec)
+{
+	for (unsigned tenth = 0; spec->home && tenth < HOME_SECONDS * 10; tenth++) {
+		if (!access(HOME_STATE, F_OK))
+			return 0;
+		usleep(100 * 1000);
+	}
+	return spec->home ? log_error(-ETIMEDOUT, "nothing is known of H: after %d s; is `home` running?", HOME_SECONDS) : 0;
+}
+
 static int drop_privileges(void)
 {
 	static const struct rlimit open_files = { OPEN_FILES, OPEN_FILES };
@@ -199,6 +212,8 @@ int main(int argc, char **argv)
 		r = make_home();
 	if (r == 0)
 		r = share_config();
+	if (r == 0)
+		r = wait_for_home(&spec);
 	if (r == 0)
 		r = set_streams();
 	if (r == 0)

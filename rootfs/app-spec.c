@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/home-choice.h"
 #include "common/json.h"
 
 #define FORMAT 1
@@ -127,6 +128,18 @@ static int parse_environment(struct app_spec *spec, char *ret_error)
 	return 0;
 }
 
+static int parse_home(struct app_spec *spec, char *ret_error)
+{
+	const json_t *home = json_object_get(spec->json, "home"), *path = json_object_get(home, "path");
+
+	if (!home)
+		return 0;
+	if (!json_is_string(path) || !home_path_ok(json_string_value(path)))
+		return refuse(ret_error, "\"home\" must have a \"path\" below /var/lib, /srv or /home");
+	spec->home = json_string_value(path);
+	return 0;
+}
+
 int app_spec_parse(const void *text, size_t size, struct app_spec *ret_spec, char ret_error[160])
 {
 	int r;
@@ -145,6 +158,8 @@ int app_spec_parse(const void *text, size_t size, struct app_spec *ret_spec, cha
 		r = parse_command(ret_spec, ret_error);
 	if (r == 0)
 		r = parse_environment(ret_spec, ret_error);
+	if (r == 0)
+		r = parse_home(ret_spec, ret_error);
 	return r;
 }
 

@@ -3,6 +3,7 @@
  *
  *   { "format": 1, "name": "web", "version": "1.22.1-9", "requires_os": "debian",
  *     "command": ["/app/bin/server", "…"], "user": "app", "environment": {"K": "V"},
+ *     "home": {"path": "/var/lib/web"},
  *     "ports": [8080], "health": { "type": "http", "port": 8080, "path": "/" } } */
 #ifndef ROOTFS_APP_SPEC_H
 #define ROOTFS_APP_SPEC_H
@@ -20,6 +21,7 @@ struct app_spec {
 	const char *name;
 	const char *version;
 	const char *requires_os;
+	const char *home; /* where it wants its part of H:, or NULL */
 	const char *arguments[APP_ARGUMENTS_MOST + 1];        /* NULL-terminated */
 	char *environment[APP_VARIABLES_MOST + 1];            /* "K=V", owned, NULL-terminated */
 };

@@ -1,15 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What is inside the images: $(B)/rootfs/NAME/{tree,meta.json,packages.tsv} for each image, and app-run.
 musl-programs += app-run
-app-run-src := rootfs/app-run.c rootfs/app-spec.c $(common-core)
+app-run-src := rootfs/app-run.c rootfs/app-spec.c common/home-choice.c $(common-core)
 app-run-libs := -ljansson
 
+musl-programs += home
+home-src := rootfs/home.c rootfs/home-mount.c rootfs/home-disk.c rootfs/app-spec.c common/home-choice.c $(common-core)
+home-libs := -ljansson
+
+unit-tests += home-disk-test
+home-disk-test-src := rootfs/test/home-disk.c rootfs/home-disk.c common/bytes.c common/file.c
+
 unit-tests += app-spec-test
-app-spec-test-src := rootfs/test/app-spec.c rootfs/app-spec.c $(common-core)
+app-spec-test-src := rootfs/test/app-spec.c rootfs/app-spec.c common/home-choice.c $(common-core)
 app-spec-test-libs := -ljansson
 
 fuzz-targets += app-spec
-app-spec-src := rootfs/fuzz/app-spec.c rootfs/app-spec.c $(common-core)
+app-spec-src := rootfs/fuzz/app-spec.c rootfs/app-spec.c common/home-choice.c $(common-core)
 app-spec-libs := -ljansson
 app-spec-corpus := rootfs/fuzz/corpus/app-spec
 
@@ -26,7 +33,7 @@ $(B)/rootfs/epoch: FORCE
 	$(Q)mkdir -p $(@D)
 	$(Q)echo '$(SOURCE_DATE_EPOCH)' | cmp -s - $@ || echo '$(SOURCE_DATE_EPOCH)' >$@
 
-rootfs-os-needs := $(B)/target/app-run $(B)/target/healthy $(B)/target/agent $(B)/target/stage2 $(B)/kernel/kernel.stamp $(B)/rootfs/epoch rootfs/lib.sh \
+rootfs-os-needs := $(B)/target/app-run $(B)/target/home $(B)/packages/e2fsprogs.stamp $(B)/target/healthy $(B)/target/agent $(B)/target/stage2 $(B)/kernel/kernel.stamp $(B)/rootfs/epoch rootfs/lib.sh \
 	rootfs/describe-os rootfs/stage2-modules packages/kernel-modules
 
 $(B)/rootfs/os-minimal.stamp: rootfs/build-minimal rootfs/minimal-modules $(call overlay-files,common minimal) \

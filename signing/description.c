@@ -244,6 +244,17 @@ static int check_health(const json_t *app, char error[160])
 	return 0;
 }
 
+/* Which folders may be one, the OS knows that mounts it. */
+static int check_home(const json_t *app, char error[160])
+{
+	const json_t *home = json_object_get(app, "home");
+	const char *path;
+
+	if (!home || get_path(home, "path", &path) == 0)
+		return 0;
+	return bad(error, "app.home must have a \"path\", an absolute one");
+}
+
 static int parse_app(const json_t *custom, struct image_description *d, char error[160])
 {
 	const json_t *app = json_get_object(custom, "app"), *ports = json_get_array(app, "ports");
@@ -269,7 +280,8 @@ static int parse_app(const json_t *custom, struct image_description *d, char err
 	for (size_t i = 0; i < json_array_size(ports); i++)
 		if (!is_port(json_array_get(ports, i)))
 			return bad(error, "app.ports[%zu] must be a number from 1 to 65535", i);
-	return check_health(app, error);
+	r = check_home(app, error);
+	return r < 0 ? r : check_health(app, error);
 }
 
 static int parse_identity(const json_t *custom, struct image_description *d, char error[160])

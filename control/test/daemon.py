@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import openapi
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -21,6 +22,7 @@ BUILD = Path(os.environ["B"]).resolve()
 NODE = "5e70a7e0-0000-4000-8000-0000000000{:02x}"
 failures = []
 checked = []
+complaints = set()
 
 
 def check(what, ok, got=""):
@@ -118,7 +120,13 @@ class Daemon:
         answer = connection.getresponse()
         data = answer.read()
         connection.close()
-        return answer.status, json.loads(data) if data else None, dict(answer.getheaders())
+        is_text = answer.getheader("Content-Type", "").startswith("text/plain")
+        told = data.decode() if is_text else json.loads(data) if data else None
+        wrong = openapi.complaint(method, path, body, answer.status, told)
+        if wrong and wrong not in complaints:
+            complaints.add(wrong)
+            check("docs/openapi.yaml", False, wrong)
+        return answer.status, told, dict(answer.getheaders())
 
     def enrol(self, node, token, key=None, identity=None, source="127.0.0.1", **more):
         """(status, answer) of an enrolment; a certificate that came is kept as the node's."""
@@ -133,7 +141,7 @@ class Daemon:
 
     def node(self, method, path, body=b"", token=None, headers=None, identity=None):
         """(status, JSON or None) of a call as a node makes it. With a token, a node that has no certificate yet enrols first."""
-        node = re.fullmatch(r"/v1/nodes/([0-9a-f-]{36})/(boot|report|agent)", path)
+        node = re.fullmatch(r"/v1/nodes/([0-9a-f-]{36})/(boot|report|log|agent)", path)
         if node and token and not identity:
             if node[1] not in self.identities:
                 status, answer = self.enrol(node[1], token)

@@ -282,6 +282,49 @@ static void test_mirrors_and_policy_stay_until_they_are_named(void **state)
 	assert_way(f, NONCE_1, "full", "[]");
 }
 
+static void assert_h(struct fixture *f, const char *wanted)
+{
+	json_t *answer;
+
+	assert_true(ask(f, NODE_1, NONCE_1, &answer) > 0);
+	assert_string_equal(json_get_string(answer, "h"), wanted);
+	json_decref(answer);
+}
+
+static void test_home_stays_until_it_is_named(void **state)
+{
+	struct fixture *f = *state;
+	char error[ERROR_TEXT] = "";
+
+	ask(f, NODE_1, NONCE_1, NULL);
+	assert_int_equal(assign(f, NODE_1, "{\"os\": \"debian\"}", error), 0);
+	assert_h(f, "auto");
+	assert_int_equal(assign(f, NODE_1, "{\"h\": \"nfs:10.0.0.5:/h/{node}\"}", error), 0);
+	assert_int_equal(assign(f, NODE_1, "{\"app\": \"web\"}", error), 0);
+	close_fleet(f);
+	assert_int_equal(open_fleet(f), 0);
+	assert_h(f, "nfs:10.0.0.5:/h/{node}");
+	assert_int_equal(assign(f, NODE_1, "{\"h\": null}", error), 0);
+	assert_h(f, "auto");
+}
+
+static void test_unsound_home_is_refused_and_changes_nothing(void **state)
+{
+	static const char *const bad[] = { "\"nfs:a:/x,sec=none\"", "\"nfs:a\"", "\"/dev/sda1\"", "\"\"", "1", "{}", "\"nfs:a:/../x\"" };
+	struct fixture *f = *state;
+	char error[ERROR_TEXT], change[128];
+
+	ask(f, NODE_1, NONCE_1, NULL);
+	assert_int_equal(assign(f, NODE_1, "{\"os\": \"debian\", \"h\": \"local\"}", error), 0);
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		snprintf(change, sizeof change, "{\"app\": \"web\", \"h\": %s}", bad[i]);
+		error[0] = 0;
+		assert_int_equal(assign(f, NODE_1, change, error), -EINVAL);
+		assert_non_null(strstr(error, "nfs:SERVER:/PATH"));
+	}
+	assert_h(f, "local");
+}
+
 static void test_unsound_mirror_is_refused_and_not_quoted(void **state)
 {
 	static const char *const mirrors[] = { "\"http://a/r\"", "[1]", "[\"https://a/r\"]", "[\"http://a/r/\"]", "[\"http://a:0/r\"]",
@@ -688,6 +731,8 @@ int main(void)
 		cmocka_unit_test(test_configuration_over_256_kib_is_refused),
 		TEST(test_refused_change_changes_nothing),
 		TEST(test_mirrors_and_policy_stay_until_they_are_named),
+		TEST(test_home_stays_until_it_is_named),
+		TEST(test_unsound_home_is_refused_and_changes_nothing),
 		TEST(test_unsound_mirror_is_refused_and_not_quoted),
 		TEST(test_numbers_only_grow),
 		TEST(test_wipe_is_for_one_disk_once),

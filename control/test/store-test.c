@@ -145,6 +145,65 @@ static void test_database_of_schema_1_is_brought_up_to_date(void **state)
 	check_migrated(*state, 1);
 }
 
+static json_t *logs_of(const struct fixture *f)
+{
+	json_t *list = NULL;
+
+	assert_int_equal(store_list_logs(f->store, NODE_1, &list), 0);
+	return list;
+}
+
+static void add_log(const struct fixture *f, unsigned boot, size_t size, int64_t now)
+{
+	struct node_log log = { .kind = LOG_BOOT };
+	char *text = calloc(1, size + 1);
+
+	snprintf(log.nonce, sizeof log.nonce, "%032x", boot);
+	memset(text, 'x', size);
+	log.text = json_string(text);
+	assert_int_equal(store_add_log(f->store, NODE_1, &log, now), 0);
+	node_log_release(&log);
+	free(text);
+}
+
+static void test_node_that_never_stops_talking_keeps_its_newest_words(void **state)
+{
+	struct fixture *f = *state;
+	json_t *list;
+
+	assert_int_equal(store_open(f->path, true, &f->store), 0);
+	for (unsigned boot = 0; boot < 9; boot++)
+		add_log(f, boot, 50000, 1000 + boot);
+	list = logs_of(f);
+	assert_int_equal(json_array_size(list), LOGS_BYTES_KEPT / 50000);
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(list, 4), "time")), 1008);
+	json_decref(list);
+	for (unsigned boot = 10; boot < 110; boot++)
+		add_log(f, boot, 10, 2000 + boot);
+	list = logs_of(f);
+	assert_int_equal(json_array_size(list), LOGS_KEPT);
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(list, 0), "time")), 2000 + 110 - LOGS_KEPT);
+	json_decref(list);
+	add_log(f, 200, 10, 3000 + LOGS_SECONDS_KEPT);
+	list = logs_of(f);
+	assert_int_equal(json_array_size(list), 1);
+	json_decref(list);
+}
+
+static void test_log_that_is_sent_again_replaces_itself(void **state)
+{
+	struct fixture *f = *state;
+	json_t *list;
+
+	assert_int_equal(store_open(f->path, true, &f->store), 0);
+	add_log(f, 1, 10, 1000);
+	add_log(f, 1, 20, 1001);
+	list = logs_of(f);
+	assert_int_equal(json_array_size(list), 1);
+	assert_int_equal(json_string_length(json_object_get(json_array_get(list, 0), "text")), 20);
+	json_decref(list);
+}
+
 static void test_database_of_schema_2_is_brought_up_to_date(void **state)
 {
 	load_old(*state, 2);
@@ -402,6 +461,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_database_of_schema_1_is_brought_up_to_date),
 		TEST(test_database_of_schema_2_is_brought_up_to_date),
+		TEST(test_node_that_never_stops_talking_keeps_its_newest_words),
+		TEST(test_log_that_is_sent_again_replaces_itself),
 		TEST(test_migration_that_fails_leaves_the_old_database),
 		TEST(test_no_migration_without_a_backup),
 		TEST(test_database_of_a_newer_version_is_left_alone),

@@ -618,6 +618,21 @@ static void test_starts_that_the_control_unit_saw_are_understood(void **state)
 	assignment_release(&a);
 }
 
+static void test_home_is_understood_and_mount_options_in_it_are_refused(void **state)
+{
+	struct assignment a;
+
+	(void)state;
+	assert_int_equal(parse(RUN "\"wipe\":false}", &a), 0);
+	assert_string_equal(a.h, "auto");
+	assignment_release(&a);
+	assert_int_equal(parse(RUN "\"h\":\"nfs:10.0.0.5:/h\"}", &a), 0);
+	assert_string_equal(a.h, "nfs:10.0.0.5:/h");
+	assignment_release(&a);
+	assert_int_equal(parse(RUN "\"h\":\"nfs:10.0.0.5:/h,sec=none\"}", &a), -EINVAL);
+	assert_int_equal(parse(RUN "\"h\":true}", &a), -EINVAL);
+}
+
 static void test_answer_to_another_question_is_refused(void **state)
 {
 	struct assignment a;
@@ -811,6 +826,7 @@ int main(void)
 		cmocka_unit_test(test_planted_highest_sequence_is_overwritten),
 		cmocka_unit_test(test_assignment_is_understood),
 		cmocka_unit_test(test_starts_that_the_control_unit_saw_are_understood),
+		cmocka_unit_test(test_home_is_understood_and_mount_options_in_it_are_refused),
 		cmocka_unit_test(test_answer_to_another_question_is_refused),
 		cmocka_unit_test(test_mirrors_and_policy_are_understood),
 		cmocka_unit_test(test_unsound_mirrors_are_refused),

@@ -118,6 +118,36 @@ static void test_foreign_gpt_is_foreign(void **state)
 	close(fd);
 }
 
+/* A file system that a former layout had there would look damaged for ever. */
+static void test_new_table_leaves_h_blank_at_both_ends(void **state)
+{
+	static struct disk disk;
+	int fd = disk_file((256 * MIB));
+	uint8_t *junk = malloc((256 * MIB));
+	char error[SENTENCE], byte;
+	uint64_t first, last;
+
+	(void)state;
+	assert_non_null(junk);
+	memset(junk, 0xa5, (256 * MIB));
+	assert_int_equal(write_full_at(fd, junk, (256 * MIB), 0), 0);
+	free(junk);
+	disk.size = (256 * MIB);
+	assert_int_equal(disk_write_table(fd, &disk, &needs, error), 0);
+	assert_non_null(disk.parts[PART_H]);
+	first = disk.parts[PART_H]->first * 512;
+	last = (disk.parts[PART_H]->last + 1) * 512;
+	for (uint64_t at = 0; at < MIB; at++) {
+		assert_int_equal(read_full_at(fd, &byte, 1, first + at), 0);
+		assert_int_equal(byte, 0);
+		assert_int_equal(read_full_at(fd, &byte, 1, last - 1 - at), 0);
+		assert_int_equal(byte, 0);
+	}
+	assert_int_equal(read_full_at(fd, &byte, 1, first + MIB), 0);
+	assert_int_equal((uint8_t)byte, 0xa5);
+	close(fd);
+}
+
 static void test_new_table_makes_the_disk_ours(void **state)
 {
 	static struct disk disk;
@@ -712,6 +742,7 @@ int main(void)
 		cmocka_unit_test(test_boot_medium_is_neither_blank_nor_foreign),
 		cmocka_unit_test(test_foreign_gpt_is_foreign),
 		cmocka_unit_test(test_new_table_makes_the_disk_ours),
+		cmocka_unit_test(test_new_table_leaves_h_blank_at_both_ends),
 		cmocka_unit_test(test_flipped_bit_in_either_table_is_mended),
 		cmocka_unit_test(test_lost_sectors_of_a_table_are_mended),
 		cmocka_unit_test(test_our_backup_behind_foreign_data_is_foreign),

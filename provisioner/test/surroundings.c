@@ -148,6 +148,48 @@ static void test_hostile_record_gives_a_short_visible_line(void **state)
 	assert_int_equal(reason[CRASH_REASON - 2], ')');
 }
 
+static void add_record(struct crash_record *record, int64_t time, const char *text)
+{
+	crash_record_parse(text, strlen(text), record);
+	record->time = time;
+}
+
+static void test_last_words_are_put_into_the_order_in_which_they_were_said(void **state)
+{
+	struct crash_record records[5];
+	struct buffer text = { 0 };
+
+	(void)state;
+	add_record(&records[0], 20, "Panic#1 Part1\nthird\x1b[2J\n");
+	add_record(&records[1], 20, "Panic#1 Part10\nfirst\n");
+	add_record(&records[2], 20, "Panic#1 Part2\nsecond");
+	add_record(&records[3], 10, "Oops#1 Part1\nlong ago\n");
+	add_record(&records[4], 30, "no header\n");
+	assert_int_equal(crash_text(records, 5, &text), 0);
+	buffer_add(&text, "", 1);
+	assert_string_equal((char *)text.data, "long ago\nfirst\nsecond\nthird?[2J\nno header\n");
+	buffer_release(&text);
+	assert_int_equal(crash_text(records, 0, &text), -ENOENT);
+}
+
+static void test_endless_last_words_keep_their_end(void **state)
+{
+	char *endless = malloc(3 * CRASH_TEXT_MOST);
+	struct crash_record record;
+	struct buffer text = { 0 };
+
+	(void)state;
+	assert_non_null(endless);
+	memset(endless, 'x', 3 * CRASH_TEXT_MOST);
+	memcpy(endless + 3 * CRASH_TEXT_MOST - 6, "\nlast\n", 6);
+	crash_record_parse(endless, 3 * CRASH_TEXT_MOST, &record);
+	assert_int_equal(crash_text(&record, 1, &text), 0);
+	assert_int_equal(text.size, 5);
+	assert_memory_equal(text.data, "last\n", 5);
+	buffer_release(&text);
+	free(endless);
+}
+
 static void test_newest_record_counts_and_all_are_cleared(void **state)
 {
 	char folder[] = "/tmp/repave-pstore-XXXXXX", path[64], reason[CRASH_REASON];
@@ -328,6 +370,8 @@ int main(void)
 		cmocka_unit_test(test_kernel_command_line_counts_before_firmware_and_dhcp),
 		cmocka_unit_test(test_panic_and_what_led_to_it_are_one_line),
 		cmocka_unit_test(test_hostile_record_gives_a_short_visible_line),
+		cmocka_unit_test(test_last_words_are_put_into_the_order_in_which_they_were_said),
+		cmocka_unit_test(test_endless_last_words_keep_their_end),
 		cmocka_unit_test(test_newest_record_counts_and_all_are_cleared),
 		cmocka_unit_test(test_progress_has_bytes_rate_and_time_left),
 		cmocka_unit_test(test_progress_fits_one_row_of_a_screen),

@@ -48,6 +48,21 @@ static void test_sound_description_is_read(void **state)
 	app_spec_release(&spec);
 }
 
+static void test_home_cannot_cover_the_system(void **state)
+{
+	struct app_spec spec;
+	char error[160];
+
+	(void)state;
+	assert_int_equal(parse(START COMMAND USER ", \"home\": {\"path\": \"/var/lib/web\"} }", &spec, error), 0);
+	assert_string_equal(spec.home, "/var/lib/web");
+	app_spec_release(&spec);
+	refused(START COMMAND USER ", \"home\": {\"path\": \"/etc\"} }", "home");
+	refused(START COMMAND USER ", \"home\": {\"path\": \"/var/lib/../../etc\"} }", "home");
+	refused(START COMMAND USER ", \"home\": {\"path\": \"/srv/a\\u0000b\"} }", "NUL");
+	refused(START COMMAND USER ", \"home\": \"/srv/a\" }", "home");
+}
+
 static void test_application_as_root_is_refused(void **state)
 {
 	(void)state;
@@ -110,6 +125,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sound_description_is_read),
+		cmocka_unit_test(test_home_cannot_cover_the_system),
 		cmocka_unit_test(test_application_as_root_is_refused),
 		cmocka_unit_test(test_environment_cannot_redirect_home_or_config),
 		cmocka_unit_test(test_command_must_be_absolute_and_bounded),

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "control/agent-api.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/json.h"
+#include "common/log.h"
+#include "control/holds.h"
+#include "control/lifecycle.h"
+#include "control/orders.h"
+#include "control/registry.h"
+
+static int64_t steady_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ------------------------------------------------------------------ what must last */
+
+static int tell_alarm(struct control *control, const struct node *node, const struct agent_status *status, const struct agent_alarm *alarm,
+		      int64_t now)
+{
+	json_t *data = json_pack("{ss sI sI}", "boot_id", status->boot_id, "sequence", (json_int_t)alarm->sequence, "time",
+				 (json_int_t)alarm->time);
+
+	return control_event(control, now, node->id, SEVERITY_ALARM, alarm->kind, data, "%s", alarm->text);
+}
+
+/* The alarms that aren't stored yet, and that some were lost. `next` is what the agent is acknowledged then. */
+static int store_news(struct control *control, const struct node *node, const struct agent_status *status, struct channel *next, int64_t now)
+{
+	int r = store_begin(control->store);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; !r && i < status->alarm_count; i++) {
+		if (status->alarms[i].sequence <= next->alarms)
+			continue;
+		r = tell_alarm(control, node, status, &status->alarms[i], now);
+		next->alarms = status->alarms[i].sequence;
+	}
+	if (!r && status->alarms_lost > next->lost)
+		r = control_event(control, now, node->id, SEVERITY_ALARM, "alarms-lost", json_pack("{sI}", "lost", (json_int_t)status->alarms_lost),
+				  "its agent had more alarms than it keeps; %llu are lost", (unsigned long long)(status->alarms_lost - next->lost));
+	next->lost = status->alarms_lost;
+	if (!r)
+		r = store_put_channel(control->store, node->id, next);
+	if (!r)
+		return store_commit(control->store);
+	store_rollback(control->store);
+	return r;
+}
+
+/* Most statuses bring nothing that must last, and write nothing. */
+static int take_news(struct control *control, struct node *node, const struct agent_status *status, int64_t now)
+{
+	bool other_boot = strcmp(node->channel.boot_id, status->boot_id) != 0;
+	struct channel next = node->channel;
+	int r;
+
+	if (other_boot) {
+		next = (struct channel){ 0 };
+		strcpy(next.boot_id, status->boot_id);
+	}
+	if (!other_boot && next.lost == status->alarms_lost &&
+	    (!status->alarm_count || status->alarms[status->alarm_count - 1].sequence <= next.alarms))
+		return 0;
+	r = store_news(control, node, status, &next, now);
+	if (!r)
+		node->channel = next;
+	return r < 0 || !other_boot ? r : orders_of_other_boots(control, node, status->boot_id, now);
+}
+
+/* ------------------------------------------------------------------ a status */
+
+/* The figures. A status that was sent twice, or overtook another, isn't news. */
+static int take_figures(struct control *control, struct node *node, struct agent_status *status, int64_t now)
+{
+	struct live *live = node->live;
+
+	if (!live) {
+		live = calloc(1, sizeof *live);
+		if (!live)
+			return -ENOMEM;
+		live->interval = (unsigned)control->settings.interval;
+		node->live = live;
+	} else if (status->sequence <= live->sequence) {
+		return 0;
+	}
+	free(live->measures);
+	live->measures = status->measures;
+	status->measures = NULL;
+	live->figures = status->figures;
+	live->sequence = status->sequence;
+	live->heard = node->last_seen = now;
+	live->heard_ms = steady_ms();
+	live->heard_round_ms = control->round_ms;
+	return lifecycle_heard(control, node, now);
+}
+
+static int take(struct control *control, struct node *node, struct agent_status *status, int64_t now)
+{
+	int r;
+
+	/* What it says of another boot than before isn't to be compared. */
+	if (node->live && strcmp(node->channel.boot_id, status->boot_id)) {
+		live_free(node->live);
+		node->live = NULL;
+	}
+	r = take_news(control, node, status, now);
+	for (size_t i = 0; !r && i < status->answer_count; i++)
+		r = orders_answered(control, node, &status->answers[i], now);
+	return r ? r : take_figures(control, node, status, now);
+}
+
+/* A node's first status changes several things: together they cost one write to the disk. */
+static int take_together(struct control *control, struct node *node, struct agent_status *status, int64_t now)
+{
+	bool first = strcmp(node->channel.boot_id, status->boot_id) != 0;
+	struct channel channel = node->channel;
+	int r = first ? store_begin(control->store) : 0;
+
+	if (r < 0)
+		return r;
+	r = take(control, node, status, now);
+	if (!first)
+		return r;
+	if (r < 0)
+		store_rollback(control->store);
+	else
+		r = store_commit(control->store);
+	/* Nothing is acknowledged that isn't stored; all of it is told again by the same agent. */
+	if (r < 0)
+		node->channel = channel;
+	return r;
+}
+
+static void reply(struct control *control, struct node *node, int64_t now, struct http_answer *answer)
+{
+	json_t *orders = orders_send(node, now);
+	struct live *live = node->live;
+
+	live->interval = (unsigned)control->settings.interval;
+	/* It had to wait for this: that was no silence of its own. */
+	if (live->heard_round_ms < control->round_ms - (int64_t)live->interval * 1000)
+		live->heard_round_ms = control->round_ms - (int64_t)live->interval * 1000;
+	answer->json = !orders ? NULL : json_pack("{si sI sI so}", "format", 1, "acknowledged", (json_int_t)node->channel.alarms, "interval",
+						   (json_int_t)control->settings.interval, "orders", orders);
+	if (answer->json)
+		answer->status = 200;
+	else
+		http_answer_error(answer, 500, "out of memory");
+}
+
+/* Holds the status, or makes its answer. */
+static void hold_or_reply(struct control *control, struct node *node, const struct http_call *call, int64_t now, struct http_answer *answer)
+{
+	struct live *live = node->live;
+	struct held *held = NULL;
+
+	/* One is held for each node: an older one's connection is gone, or will be. */
+	if (live->held)
+		holds_wake(control->holds, live->held);
+	live->held = NULL;
+	if (!orders_unsent(node, now))
+		held = holds_add(control->holds, call, node->id, (unsigned)control->settings.interval, orders_outstanding(node, now));
+	if (held)
+		live->held = held;
+	else
+		reply(control, node, now, answer);
+}
+
+static void first_time(struct control *control, const char *id, const struct http_call *call, struct http_answer *answer)
+{
+	struct agent_status status;
+	char why[ERROR_TEXT] = "";
+	struct node *node;
+	int64_t now;
+	int r = agent_status_parse(call->body, call->body_size, &status, why);
+
+	if (r < 0) {
+		log_warning("agent of %s at %s: %s", id, call->peer, why[0] ? why : "out of memory");
+		http_answer_error(answer, r == -EINVAL ? 400 : 500, why[0] ? why : "out of memory");
+		return;
+	}
+	now = control_lock(control);
+	/* Again: meanwhile another boot may have begun. */
+	if (registry_admits(control, id, CLIENT_AGENT, call, answer)) {
+		node = fleet_get(control->fleet, id);
+		r = take_together(control, node, &status, now);
+		if (r < 0 || !node->live)
+			http_answer_error(answer, 500, "the control unit failed; its log says more");
+		else
+			hold_or_reply(control, node, call, now, answer);
+	}
+	control_leave(control);
+	agent_status_release(&status);
+}
+
+static void again(struct control *control, const char *id, const struct http_call *call, struct http_answer *answer)
+{
+	struct held *held = call->held;
+	int64_t now = control_lock(control);
+	struct node *node = fleet_get(control->fleet, id);
+
+	if (node && node->live && node->live->held == held)
+		node->live->held = NULL;
+	free(held);
+	if (registry_admits(control, id, CLIENT_AGENT, call, answer)) {
+		if (node->live)
+			reply(control, node, now, answer);
+		else
+			http_answer_error(answer, 403, "the credential is of an earlier boot; the next one has a new one");
+	}
+	control_leave(control);
+}
+
+void agent_api_status(struct control *control, const char *id, const struct http_call *call, struct http_answer *answer)
+{
+	if (call->held)
+		again(control, id, call, answer);
+	else
+		first_time(control, id, call, answer);
+}
+
+void agent_api_dropped(void *context, void *what)
+{
+	struct control *control = context;
+	struct held *held = what;
+	struct node *node;
+
+	control_lock(control);
+	node = fleet_get(control->fleet, held->node);
+	if (node && node->live && node->live->held == held)
+		node->live->held = NULL;
+	control_leave(control);
+	free(held);
+}

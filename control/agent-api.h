@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* "POST /v1/agents/{id}/status": what an agent says is taken, durably where it must last, and its answer held until there is an order, or
+ * for the interval (docs/protocol.md, "Agent channel"). */
+#ifndef CONTROL_AGENT_API_H
+#define CONTROL_AGENT_API_H
+
+#include "control/control.h"
+
+/* One call, the first time or again after it was held. Not within control_enter. */
+void agent_api_status(struct control *control, const char *id, const struct http_call *call, struct http_answer *answer);
+/* For struct http_service. */
+void agent_api_dropped(void *context, void *held);
+
+#endif
