@@ -454,11 +454,27 @@ static int plan_balancer(struct planning *p, const json_t *change)
 	return tell_difference(p, "balancer", balancer_settings_format(before), balancer_settings_format(&p->plan->balancer));
 }
 
+/* A setting that doesn't exist must not seem to be made. */
+static int check_setting_names(struct planning *p, const json_t *change)
+{
+	json_t *known = registry_describe_settings(p->control), *value;
+	const char *key, *unknown = NULL;
+
+	json_object_foreach(json_iterable(change), key, value)
+		if (!json_object_get(known, key))
+			unknown = key;
+	json_decref(known);
+	return unknown ? refused(p->error, "there is no setting \"%.64s\"; `repave settings` shows them",
+				 text_printable(unknown, strlen(unknown)) ? unknown : "?") : 0;
+}
+
 static int plan_settings(struct planning *p, const json_t *change)
 {
 	struct control after = { 0 };
-	int r = registry_check_settings(p->control, change, &p->plan->settings, p->error);
+	int r = check_setting_names(p, change);
 
+	if (!r)
+		r = registry_check_settings(p->control, change, &p->plan->settings, p->error);
 	if (r < 0)
 		return r;
 	p->plan->has_settings = true;

@@ -296,24 +296,35 @@ static int say_state(struct buffer *lines, const struct haproxy_server *s, enum 
 	return buffer_printf(lines, "set server %s/%s state %s\n", s->backend, s->name, state_word(to));
 }
 
+/* Commands in the order in which they are said: addresses, then cookies once for each backend, then who gets users. */
+struct script {
+	struct buffer addresses, cookies, users;
+	const char *backend;    /* the last one in cookies */
+	struct haproxy_orders *orders;
+};
+
 /* The cookies of a backend's servers are made of their addresses only when that is said once more: before users see the server. */
-static int say_cookies(struct buffer *lines, const char *backend)
+static int say_cookies(struct script *script, const char *backend)
 {
-	return buffer_printf(lines, "enable dynamic-cookie backend %s\n", backend);
+	if (script->backend && !strcmp(script->backend, backend))
+		return 0;
+	script->backend = backend;
+	return buffer_printf(&script->cookies, "enable dynamic-cookie backend %s\n", backend);
 }
 
-static int say_add(struct buffer *lines, const struct haproxy_server *s)
+static int say_add(struct script *script, const struct haproxy_server *s)
 {
 	bool is_ipv6 = strchr(s->address, ':') != NULL;
-	int r = buffer_printf(lines, "add server %s/%s %s%s%s:%u check inter 1s rise 1 fall 2 weight %u\n", s->backend, s->name,
+	int r = buffer_printf(&script->addresses, "add server %s/%s %s%s%s:%u check inter 1s rise 1 fall 2 weight %u\n", s->backend, s->name,
 			      is_ipv6 ? "[" : "", s->address, is_ipv6 ? "]" : "", s->port, s->weight);
 
+	script->orders->added++;
 	if (!r)
-		r = say_cookies(lines, s->backend);
+		r = say_cookies(script, s->backend);
 	if (!r)
-		r = buffer_printf(lines, "enable health %s/%s\n", s->backend, s->name);
+		r = buffer_printf(&script->users, "enable health %s/%s\n", s->backend, s->name);
 	/* It begins in maintenance. */
-	return r || s->state == BALANCER_MAINT ? r : say_state(lines, s, BALANCER_MAINT, s->state);
+	return r || s->state == BALANCER_MAINT ? r : say_state(&script->users, s, BALANCER_MAINT, s->state);
 }
 
 static bool idle(const struct haproxy_server *s)
@@ -322,42 +333,42 @@ static bool idle(const struct haproxy_server *s)
 }
 
 /* Not wanted any more: nobody new, and gone when the last user is. Of one that is down nobody has any use. */
-static int say_remove(struct haproxy_orders *orders, const struct haproxy_server *s)
+static int say_remove(struct script *script, const struct haproxy_server *s)
 {
 	enum balancer_want state = s->up && !idle(s) ? BALANCER_DRAIN : BALANCER_MAINT;
 
 	if (s->state < state) {
-		orders->changed++;
-		if (say_state(&orders->lines, s, s->state, state) < 0)
+		script->orders->changed++;
+		if (say_state(&script->users, s, s->state, state) < 0)
 			return -ENOMEM;
 	}
 	if (!idle(s))
 		return 0;
-	orders->removed++;
-	return buffer_printf(&orders->lines, "del server %s/%s\n", s->backend, s->name);
+	script->orders->removed++;
+	return buffer_printf(&script->users, "del server %s/%s\n", s->backend, s->name);
 }
 
-static int say_change(struct haproxy_orders *orders, const struct haproxy_server *is, const struct haproxy_server *want)
+/* The machine is another one: the users of the former are lost already. */
+static int say_move(struct script *script, const struct haproxy_server *is, const struct haproxy_server *want)
 {
-	struct buffer *lines = &orders->lines;
-	bool moved = strcmp(is->address, want->address) || is->port != want->port;
-	size_t before = lines->size;
-	int r = 0;
+	int r = is->state == BALANCER_MAINT ? 0 : say_state(&script->addresses, is, is->state, BALANCER_MAINT);
 
-	/* The machine is another one: the users of the former are lost already. */
-	if (moved) {
-		if (is->state != BALANCER_MAINT)
-			r = say_state(lines, is, is->state, BALANCER_MAINT);
-		if (!r)
-			r = buffer_printf(lines, "set server %s/%s addr %s port %u\n", is->backend, is->name, want->address, want->port);
-		if (!r)
-			r = say_cookies(lines, is->backend);
-	}
+	if (!r)
+		r = buffer_printf(&script->addresses, "set server %s/%s addr %s port %u\n", is->backend, is->name, want->address, want->port);
+	return r ? r : say_cookies(script, is->backend);
+}
+
+static int say_change(struct script *script, const struct haproxy_server *is, const struct haproxy_server *want)
+{
+	bool moved = strcmp(is->address, want->address) || is->port != want->port;
+	enum balancer_want state = moved ? BALANCER_MAINT : is->state;
+	int r = moved ? say_move(script, is, want) : 0;
+
 	if (!r && is->weight != want->weight)
-		r = buffer_printf(lines, "set server %s/%s weight %u\n", is->backend, is->name, want->weight);
-	if (!r && (moved ? want->state != BALANCER_MAINT : is->state != want->state))
-		r = say_state(lines, is, moved ? BALANCER_MAINT : is->state, want->state);
-	orders->changed += lines->size != before;
+		r = buffer_printf(&script->users, "set server %s/%s weight %u\n", is->backend, is->name, want->weight);
+	if (!r && state != want->state)
+		r = say_state(&script->users, is, state, want->state);
+	script->orders->changed += moved || is->weight != want->weight || state != want->state;
 	return r;
 }
 
@@ -368,13 +379,12 @@ static int by_order(const struct haproxy_wanted *wanted, size_t w, const struct 
 	return w == wanted->count ? 1 : by_name(&wanted->servers[w], &seen->servers[s]);
 }
 
-int haproxy_reconcile(const struct haproxy_wanted *wanted, const struct haproxy_seen *seen, struct haproxy_orders *ret_orders)
+/* Goes through both in their common order. */
+static int write_script(struct script *script, const struct haproxy_wanted *wanted, const struct haproxy_seen *seen)
 {
 	const char (*present)[HAPROXY_NAME_MOST + 1] = (const char (*)[HAPROXY_NAME_MOST + 1])seen->backends;
-	struct haproxy_orders *orders = ret_orders;
 	int r = 0;
 
-	*orders = (struct haproxy_orders){ 0 };
 	for (size_t w = 0, s = 0; !r && (w < wanted->count || s < seen->count);) {
 		int order = by_order(wanted, w, seen, s);
 
@@ -382,25 +392,40 @@ int haproxy_reconcile(const struct haproxy_wanted *wanted, const struct haproxy_
 			const struct haproxy_server *extra = &seen->servers[s++];
 
 			if (has_backend(wanted->backends, wanted->backend_count, extra->backend))
-				r = say_remove(orders, extra);
+				r = say_remove(script, extra);
 		} else if (order == 0) {
-			r = say_change(orders, &seen->servers[s++], &wanted->servers[w++]);
+			r = say_change(script, &seen->servers[s++], &wanted->servers[w++]);
 		} else {
 			const struct haproxy_server *new = &wanted->servers[w++];
 
-			if (has_backend(present, seen->backend_count, new->backend)) {
-				orders->added++;
-				r = say_add(&orders->lines, new);
-			}
+			if (has_backend(present, seen->backend_count, new->backend))
+				r = say_add(script, new);
 		}
 	}
-	for (size_t i = 0; i < wanted->backend_count && !orders->missing[0]; i++)
+	for (size_t i = 0; i < wanted->backend_count && !script->orders->missing[0]; i++)
 		if (!has_backend(present, seen->backend_count, wanted->backends[i]))
-			strcpy(orders->missing, wanted->backends[i]);
+			strcpy(script->orders->missing, wanted->backends[i]);
 	if (!r && seen->has_own && !seen->replayed)
-		r = buffer_printf(&orders->lines, "set server " HAPROXY_OWN_BACKEND "/" HAPROXY_OWN_SERVER " state ready\n");
+		r = buffer_printf(&script->users, "set server " HAPROXY_OWN_BACKEND "/" HAPROXY_OWN_SERVER " state ready\n");
+	return r;
+}
+
+int haproxy_reconcile(const struct haproxy_wanted *wanted, const struct haproxy_seen *seen, struct haproxy_orders *ret_orders)
+{
+	struct script script = { .orders = ret_orders };
+	struct buffer *lines = &ret_orders->lines;
+	int r;
+
+	*ret_orders = (struct haproxy_orders){ 0 };
+	r = write_script(&script, wanted, seen);
+	if (!r && (buffer_add(lines, script.addresses.data, script.addresses.size) < 0 ||
+		   buffer_add(lines, script.cookies.data, script.cookies.size) < 0 || buffer_add(lines, script.users.data, script.users.size) < 0))
+		r = -ENOMEM;
+	buffer_release(&script.addresses);
+	buffer_release(&script.cookies);
+	buffer_release(&script.users);
 	if (r < 0)
-		buffer_release(&orders->lines);
+		buffer_release(lines);
 	return r;
 }
 

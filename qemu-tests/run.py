@@ -15,6 +15,7 @@ import time
 
 import fleet
 from fleet import BUILD, Failure
+from front import Front
 
 FOLDER = BUILD / "run"
 SECONDS = int(os.environ.get("SECONDS_MOST", "600"))
@@ -127,21 +128,23 @@ def first_line(answer):
     return (title[1] if title else answer.strip().splitlines()[0] if answer.strip() else "(empty)").strip()
 
 
-def print_addresses(results, settings):
+def print_addresses(results, settings, front_answer):
     for result in results:
-        print(f"{result['name']}: {settings['app']} on {settings['os']} answered: {first_line(result['answer'])}")
-        if settings["app"] == "web":
-            print(f"  curl {result['address']}/")
-        else:
-            print(f"  redis-cli -p {result['address'].rsplit(':', 1)[1]} ping    # Debian package redis-tools")
+        print(f"{result['name']}: {settings['app']} on {settings['os']} answered at {result['address']}: {first_line(result['answer'])}")
         print(f"  ssh -i {FOLDER}/id_ed25519 -p {result['ssh_port']} -o UserKnownHostsFile=/dev/null root@127.0.0.1")
-    print(f"  {BUILD}/bin/repave --state {FOLDER}/fleet nodes\n")
+    print(f"HAProxy in front of them answered: {first_line(front_answer)}")
+    if settings["app"] == "web":
+        print(f"  curl http://127.0.0.1:{fleet.APP_HOST_PORT}/")
+    else:
+        print(f"  redis-cli -p {fleet.APP_HOST_PORT} ping    # Debian package redis-tools")
+    print(f"  {BUILD}/bin/repave --state {FOLDER}/fleet nodes\n  {BUILD}/bin/repave --state {FOLDER}/fleet balancer show\n")
 
 
 def make_servers(settings, ports):
     servers = []
     for index in range(1, settings["nodes_wanted"] + 1):
-        app_port, ssh_port = fleet.APP_HOST_PORT + index - 1, fleet.SSH_HOST_PORT + index - 1
+        # The first is HAProxy's.
+        app_port, ssh_port = fleet.APP_HOST_PORT + index, fleet.SSH_HOST_PORT + index - 1
         netdev = (f"user,id=net0,tftp={BUILD}/boot/tftp,bootfile=pxelinux.0,"
                   f"hostfwd=tcp:127.0.0.1:{app_port}-:{ports[0]},hostfwd=tcp:127.0.0.1:{ssh_port}-:22")
         server = fleet.Server(FOLDER / f"node-{index}", index, netdev, medium=settings["medium"],
@@ -167,12 +170,13 @@ def settings_from_environment():
             "memory_mib": number("MEMORY", 768, 256, 65536)}
 
 
-def boot(settings, servers, control, description):
+def boot(settings, servers, control, front, description):
     key = FOLDER / "id_ed25519"
     if not key.exists():
         fleet.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "make run", "-f", key])
     control.start()
     control.repave("default", "--os", settings["os"], "--app", settings["app"], "--ssh-key", f"{key}.pub")
+    front.start()
     known = {node["id"] for node in json.loads(control.repave("nodes", "--json"))}
     for server in servers:
         if server.id in known:
@@ -211,12 +215,13 @@ def main():
     description = fleet.description_of(f"app-{settings['app']}-{settings['os']}")
     servers = make_servers(settings, description["app"]["ports"])
     control = fleet.ControlUnit(FOLDER, address="127.0.0.1", repository=BUILD / "repository")
+    front = Front(FOLDER, control, settings, description)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         fleet.check_address()
-        results = boot(settings, servers, control, description)
+        results = boot(settings, servers, control, front, description)
         print_table(results)
-        print_addresses(results, settings)
+        print_addresses(results, settings, front.join(servers))
         report(results, settings)
         if os.environ.get("ONCE") != "1":
             stay(servers)
@@ -229,6 +234,7 @@ def main():
     finally:
         for server in servers:
             server.stop()
+        front.stop()
         control.stop()
     return 0
 

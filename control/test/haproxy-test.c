@@ -148,6 +148,20 @@ static void test_a_new_server_gets_its_cookie_before_its_users(void **unused)
 	       "enable dynamic-cookie backend web\nenable health web/c\n");
 }
 
+static void test_cookies_are_made_once_for_many_servers(void **unused)
+{
+	struct haproxy_server wanted[] = { a, b, b, b };
+
+	(void)unused;
+	strcpy(wanted[2].name, "c");
+	strcpy(wanted[3].name, "d");
+	wanted[2].state = wanted[3].state = BALANCER_READY;
+	expect(wanted, 4, see(false, 0, "UP"), "add server web/c 10.0.0.2:80 check inter 1s rise 1 fall 2 weight 100\n"
+	       "add server web/d 10.0.0.2:80 check inter 1s rise 1 fall 2 weight 100\nenable dynamic-cookie backend web\n"
+	       "enable health web/c\nset server web/c state ready\nenable health web/d\nset server web/d state ready\n"
+	       "set server repave/replayed state ready\n");
+}
+
 static void test_states_and_weights_follow(void **unused)
 {
 	struct haproxy_server wanted[] = { a, b };
@@ -188,6 +202,7 @@ static void test_servers_of_other_backends_are_left_alone(void **unused)
 	assert_int_equal(haproxy_reconcile(&none, &seen, &orders), 0);
 	assert_int_equal(orders.lines.size, 0);
 	assert_string_equal(orders.missing, "cache");
+	buffer_release(&orders.lines);
 	haproxy_seen_release(&seen);
 }
 
@@ -203,6 +218,7 @@ static void test_a_server_of_a_missing_backend_is_not_added(void **unused)
 	assert_int_equal(haproxy_reconcile(&all, &seen, &orders), 0);
 	assert_int_equal(orders.lines.size, 0);
 	assert_string_equal(orders.missing, "cache");
+	buffer_release(&orders.lines);
 	haproxy_seen_release(&seen);
 }
 
@@ -324,6 +340,7 @@ int main(void)
 		TEST(test_nothing_is_said_when_all_is_well),
 		TEST(test_a_new_haproxy_is_released_when_it_knows_all),
 		TEST(test_a_new_server_gets_its_cookie_before_its_users),
+		TEST(test_cookies_are_made_once_for_many_servers),
 		TEST(test_states_and_weights_follow),
 		TEST(test_a_server_at_another_address_starts_anew),
 		TEST(test_users_of_an_unwanted_server_may_finish),
