@@ -68,3 +68,6 @@ unit-tests += control-renewal-test
 control-renewal-test-src := control/test/renewal-test.c control/renewal.c control/names.c $(signing-verify) $(common-core)
 control-renewal-test-libs := $(signing-verify-libs)
 script-tests += control/test/repository-kept
+
+unit-tests += control-complete-test
+control-complete-test-src := control/test/complete-test.c control/complete.c
