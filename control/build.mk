@@ -136,3 +136,5 @@ control-haproxy-corpus := control/fuzz/corpus/haproxy
 control-fleet-file-src := control/fuzz/fleet-file.c control/fleet-file.c $(control-haproxy-pure)
 control-fleet-file-libs := -lyaml -ljansson
 control-fleet-file-corpus := control/fuzz/corpus/fleet-file
+unit-tests += control-complete-test
+control-complete-test-src := control/test/complete-test.c control/complete.c
