@@ -221,6 +221,8 @@ static void __attribute__((noreturn)) carry_out(const struct places *places, con
 		log_out(order->text);
 	case ACTION_RUN:
 		run_named(program, order);
+	case ACTION_LOG:
+		execute(program, (char *const[]){ strdup(program), strdup(order->name), NULL });
 	case ACTION_INVALID:
 	case ACTION_REBOOT:
 	case ACTION_SHUTDOWN:
@@ -303,6 +305,13 @@ enum order_result action_start(struct action_job *job, const struct places *plac
 	int r;
 
 	*ret_started = false;
+	if (order->action == ACTION_LOG) {
+		snprintf(program, sizeof(program), "%s/log", places->hooks);
+		if (check_program(program) < 0) {
+			refuse(ret_text, "this OS image has no %s that only root can write", program);
+			return RESULT_REFUSED;
+		}
+	}
 	if (order->action == ACTION_RUN) {
 		snprintf(program, sizeof(program), "%s/%s", places->actions, order->name);
 		if (!program_ok(program, order, ret_text))
@@ -310,6 +319,10 @@ enum order_result action_start(struct action_job *job, const struct places *plac
 	}
 	r = start_process(job, places, order, program);
 	*ret_started = r == 0;
+	if (r == 0 && order->action == ACTION_LOG) {
+		job->log = (struct tail){ .data = malloc(LOG_BYTES_MOST), .most = LOG_BYTES_MOST };
+		snprintf(job->log_kind, sizeof(job->log_kind), "%.7s", order->name);
+	}
 	if (r < 0)
 		refuse(ret_text, "can't start a process: %s", strerror(-r));
 	return r < 0 ? RESULT_FAILED : RESULT_DONE;
@@ -318,6 +331,8 @@ enum order_result action_start(struct action_job *job, const struct places *plac
 /* Keeps the last line that has something in it. */
 static void take_output(struct action_job *job, const char *data, size_t size)
 {
+	if (job->log.data != NULL)
+		tail_add(&job->log, data, size);
 	for (size_t i = 0; i < size; i++) {
 		if (data[i] == '\n' || data[i] == '\r') {
 			job->line_ended = true;

@@ -10,8 +10,10 @@
 #include "agent/channel.h"
 #include "agent/order.h"
 #include "agent/places.h"
+#include "common/tail.h"
 
 #define ACTION_SECONDS 60
+#define LOG_BYTES_MOST (48u << 10)
 
 struct action_job {
 	pid_t process; /* 0: none */
@@ -21,6 +23,8 @@ struct action_job {
 	char text[RESULT_TEXT_MOST + 1]; /* the last line that it wrote */
 	size_t size;
 	bool line_ended;
+	struct tail log; /* of a log: what it wrote, beside; data NULL for other orders. The caller frees it */
+	char log_kind[8];
 };
 
 /* Starts what `order` says; not for reboot and shutdown, whose answer must get through first (action_stop). 0; or RESULT_… of an order

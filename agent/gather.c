@@ -15,6 +15,7 @@
 
 #include "agent/verity.h"
 #include "common/file.h"
+#include "common/json.h"
 
 #define TEXT_MOST 65536u
 #define GATE_SOCKETS_MOST 4u
@@ -307,6 +308,28 @@ static void gather_slots(struct measures *m)
 	buffer_release(&text);
 }
 
+/* ASCII: a status that is no JSON for a byte of it would be none. */
+static void copy_plain(const char *from, char *to, size_t room)
+{
+	size_t i;
+
+	for (i = 0; from != NULL && i + 1 < room && from[i] != '\0'; i++)
+		to[i] = from[i] >= 0x20 && from[i] < 0x7f ? from[i] : '?';
+	to[i] = '\0';
+}
+
+static void gather_user_data(const char *path, struct measures *m)
+{
+	struct buffer text = { 0 };
+	char error[160];
+	json_t *json = file_load(path, 4096, &text) == 0 ? json_parse(text.data, text.size, error) : NULL;
+
+	copy_plain(json_get_string(json, "state"), m->h_state, sizeof(m->h_state));
+	copy_plain(json_get_string(json, "text"), m->h_text, sizeof(m->h_text));
+	json_decref(json);
+	buffer_release(&text);
+}
+
 void gather(struct gatherer *gatherer, const struct places *places, struct measures *ret_measures)
 {
 	struct health health = ret_measures->health;
@@ -319,5 +342,6 @@ void gather(struct gatherer *gatherer, const struct places *places, struct measu
 	each_line("/proc/net/dev", take_interface, ret_measures);
 	gather_connections(gatherer, places, ret_measures);
 	gather_slots(ret_measures);
+	gather_user_data(places->user_data, ret_measures);
 	ret_measures->draining = access(places->drain, F_OK) == 0;
 }

@@ -367,6 +367,13 @@ void look_close(struct look *look)
 	buffer_release(&look->modules);
 }
 
+/* Each of its states once: what waits may come, and be lost again. */
+static void look_at_user_data(struct look *look, const struct measures *m)
+{
+	if (strcmp(m->h_state, "failed") == 0 || strcmp(m->h_state, "read-only") == 0 || strcmp(m->h_state, "waiting") == 0)
+		found(look, "h", m->h_state, "H: is %s: %s", m->h_state, m->h_text);
+}
+
 void look_now(struct look *look, const struct measures *measures)
 {
 	int64_t now = steady_ms();
@@ -379,6 +386,7 @@ void look_now(struct look *look, const struct measures *measures)
 		look_at_ports(look);
 		look_at_modules(look);
 		look_at_keys(look);
+		look_at_user_data(look, measures);
 	}
 	if (look->walked == 0 || now - look->walked >= WALK_SECONDS * 1000) {
 		look->walked = now;

@@ -33,6 +33,8 @@
 #define CREDENTIAL_MS 10000    /* between two looks for one */
 #define STOP_MS 15000          /* a stop waits so long until the control unit knows of it */
 #define RENEW_AGAIN_SECONDS 300
+#define LOG_MS 60000           /* as long an order's log is kept for the control unit */
+#define LOG_BODY_MOST 64000u
 
 static volatile sig_atomic_t ended;
 
@@ -48,6 +50,9 @@ struct agent {
 	struct transport transport;
 	enum transport_kind asked;
 	int64_t post_at;         /* when the next status goes */
+	char *log_body;          /* what an order asked for, to be sent; NULL: none */
+	uint64_t log_order;
+	int64_t log_until;       /* nobody waits for it any longer */
 	bool complained;         /* the log has the reason why there is no connection */
 	enum order_action stop;  /* to be done when its answer has got through: ACTION_REBOOT, ACTION_SHUTDOWN; else ACTION_INVALID */
 	uint64_t stop_order;
@@ -228,6 +233,16 @@ static void post_status(struct agent *agent)
 	}
 }
 
+/* Between two statuses, on the same connection. */
+static void post_log(struct agent *agent)
+{
+	agent->asked = TRANSPORT_LOG;
+	if (transport_send(&agent->transport, TRANSPORT_LOG, agent->log_body, strlen(agent->log_body), ANSWER_SPARE_MS) == 0)
+		return;
+	transport_stop(&agent->transport);
+	connection_failed(agent, "the network process is gone");
+}
+
 static void post_if_due(struct agent *agent)
 {
 	if (agent->transport.busy || steady_ms() < agent->post_at)
@@ -246,6 +261,10 @@ static void post_if_due(struct agent *agent)
 			return;
 		transport_stop(&agent->transport);
 		connection_failed(agent, "the network process is gone");
+		return;
+	}
+	if (agent->log_body != NULL) {
+		post_log(agent);
 		return;
 	}
 	post_status(agent);
@@ -313,6 +332,27 @@ static void take_certificate(struct agent *agent, const struct transport_reply *
 	json_decref(json);
 }
 
+static void end_order(struct agent *agent, uint64_t number, enum order_result result, const char *text);
+
+static void end_log(struct agent *agent, enum order_result result, const char *text)
+{
+	free(agent->log_body);
+	agent->log_body = NULL;
+	end_order(agent, agent->log_order, result, text);
+}
+
+static void take_log_answer(struct agent *agent, const struct transport_reply *reply)
+{
+	char text[RESULT_TEXT_MOST + 1];
+
+	agent->post_at = steady_ms();
+	snprintf(text, sizeof(text), "the control unit answers with status %u: %.100s", reply->status, reply->text);
+	if (reply->status == 204 || reply->status == 200)
+		end_log(agent, RESULT_DONE, "sent");
+	else
+		end_log(agent, RESULT_FAILED, text);
+}
+
 static void receive(struct agent *agent)
 {
 	struct transport_reply reply;
@@ -327,6 +367,8 @@ static void receive(struct agent *agent)
 		connection_failed(agent, reply.text);
 	} else if (agent->asked == TRANSPORT_RENEW) {
 		take_certificate(agent, &reply);
+	} else if (agent->asked == TRANSPORT_LOG) {
+		take_log_answer(agent, &reply);
 	} else {
 		take_status_answer(agent, &reply);
 	}
@@ -375,16 +417,55 @@ static void stop_if_told(struct agent *agent)
 	}
 }
 
+/* Escapes take room that the text doesn't show: it is cut from its beginning until it fits into a request. */
+static char *log_body(const struct action_job *job)
+{
+	size_t size;
+	const char *text = tail_text(&job->log, &size);
+
+	for (; size > 0; text_halve(&text, &size)) {
+		json_t *json = json_pack("{s:i,s:s,s:s%}", "format", 1, "kind", job->log_kind, "text", text, size);
+		char *body = json != NULL ? json_format(json) : NULL;
+
+		json_decref(json);
+		if (body == NULL || strlen(body) <= LOG_BODY_MOST)
+			return body;
+		free(body);
+	}
+	return NULL;
+}
+
+/* An order's process has ended. What a log wrote goes to the control unit before the order counts as done. */
+static void end_job(struct agent *agent, enum order_result result)
+{
+	struct action_job *job = &agent->job;
+	char *body = result == RESULT_DONE && job->log.data != NULL ? log_body(job) : NULL;
+	bool is_log = job->log.data != NULL;
+
+	free(job->log.data);
+	job->log.data = NULL;
+	if (body == NULL) {
+		end_order(agent, job->order, result, is_log && result == RESULT_DONE ? "there is nothing in it" : job->text);
+		return;
+	}
+	agent->log_body = body;
+	agent->log_order = job->order;
+	agent->log_until = steady_ms() + LOG_MS;
+	agent->post_at = steady_ms();
+}
+
 static void obey(struct agent *agent)
 {
 	enum order_result result;
 	struct order *order;
 
 	if (agent->job.process != 0 && action_ended(&agent->job, &result))
-		end_order(agent, agent->job.order, result, agent->job.text);
+		end_job(agent, result);
+	if (agent->log_body != NULL && !(agent->transport.busy && agent->asked == TRANSPORT_LOG) && steady_ms() > agent->log_until)
+		end_log(agent, RESULT_FAILED, "the control unit couldn't be reached with it");
 	stop_if_told(agent);
-	order = agent->job.process == 0 && agent->stop == ACTION_INVALID ? malloc(sizeof(*order)) : NULL;
-	while (order != NULL && agent->job.process == 0 && agent->stop == ACTION_INVALID &&
+	order = agent->job.process == 0 && agent->log_body == NULL && agent->stop == ACTION_INVALID ? malloc(sizeof(*order)) : NULL;
+	while (order != NULL && agent->job.process == 0 && agent->log_body == NULL && agent->stop == ACTION_INVALID &&
 	       channel_begin_order(&agent->channel, time(NULL), order))
 		begin_order(agent, order);
 	free(order);

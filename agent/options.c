@@ -23,6 +23,7 @@ const char usage_text[] =
 	"  --hooks DIR        drain, undrain, notice (default: /usr/lib/repave/hooks)\n"
 	"  --drain FILE       is there while this server drains (default: /run/repave/drain)\n"
 	"  --commands DIR     reboot, poweroff (default: /sbin)\n"
+	"  --home FILE        what became of H: (default: /run/repave/h/state)\n"
 	"  --journal SOCKET   where journald sends its lines to\n"
 	"                     (default: /run/systemd/journal/syslog)\n"
 	"  --help             this text\n";
@@ -36,6 +37,7 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 		{ "lower", required_argument, NULL, 'l' },    { "actions", required_argument, NULL, 'A' },
 		{ "hooks", required_argument, NULL, 'H' },    { "drain", required_argument, NULL, 'd' },
 		{ "commands", required_argument, NULL, 'C' }, { "journal", required_argument, NULL, 'j' },
+		{ "home", required_argument, NULL, 'U' },
 		{ "help", no_argument, NULL, 'h' },           { NULL, 0, NULL, 0 },
 	};
 	struct places *places = &ret_options->places;
@@ -57,6 +59,7 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 		case 'd': places->drain = optarg; break;
 		case 'C': places->commands = optarg; break;
 		case 'j': places->journal = optarg; break;
+		case 'U': places->user_data = optarg; break;
 		default: return log_error(-EINVAL, "see agent --help"), -EINVAL;
 		}
 	}

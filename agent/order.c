@@ -9,7 +9,7 @@
 
 static const char *const action_names[] = { [ACTION_DRAIN] = "drain", [ACTION_UNDRAIN] = "undrain", [ACTION_NOTICE] = "notice",
 					    [ACTION_LOGOUT] = "logout", [ACTION_REBOOT] = "reboot", [ACTION_SHUTDOWN] = "shutdown",
-					    [ACTION_RUN] = "run" };
+					    [ACTION_RUN] = "run", [ACTION_LOG] = "log" };
 
 int action_name_check(const char *name)
 {
@@ -70,6 +70,9 @@ static void take_arguments(const json_t *arguments, struct order *order)
 	else if (sound && order->action == ACTION_RUN)
 		sound = take_text(arguments, "name", order->name, sizeof(order->name)) && action_name_check(order->name) == 0 &&
 			take_values(json_object_get(arguments, "arguments"), order);
+	else if (sound && order->action == ACTION_LOG)
+		sound = take_text(arguments, "kind", order->name, sizeof(order->name)) &&
+			(strcmp(order->name, "app") == 0 || strcmp(order->name, "system") == 0);
 	if (!sound)
 		invalid(order, "its arguments aren't sound");
 }

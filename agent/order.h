@@ -15,7 +15,7 @@
 #define BOOT_ID_SIZE 36u
 #define INTERVAL_MOST 300u
 
-enum order_action { ACTION_INVALID, ACTION_DRAIN, ACTION_UNDRAIN, ACTION_NOTICE, ACTION_LOGOUT, ACTION_REBOOT, ACTION_SHUTDOWN, ACTION_RUN };
+enum order_action { ACTION_INVALID, ACTION_DRAIN, ACTION_UNDRAIN, ACTION_NOTICE, ACTION_LOGOUT, ACTION_REBOOT, ACTION_SHUTDOWN, ACTION_RUN, ACTION_LOG };
 
 struct order_argument {
 	char name[33];
@@ -28,7 +28,7 @@ struct order {
 	enum order_action action;             /* ACTION_INVALID: `text` says why */
 	char boot_id[BOOT_ID_SIZE + 1];       /* the only boot that it is for; "": any */
 	char text[ORDER_TEXT_MOST + 1];       /* notice: what to say; logout: the account, "" for all */
-	char name[33];                        /* run: which action */
+	char name[33];                        /* run: which action; log: app or system */
 	struct order_argument arguments[ORDER_ARGUMENTS_MOST]; /* of run */
 	size_t argument_count;
 };

@@ -13,6 +13,7 @@ struct places {
 	const char *hooks;      /* folder: drain, undrain, notice */
 	const char *drain;      /* file: there while this server drains */
 	const char *commands;   /* folder: reboot, poweroff */
+	const char *user_data;  /* file: what became of H:, as docs/protocol.md has it */
 	const char *journal;    /* the socket where systemd-journald sends lines to */
 };
 
@@ -21,7 +22,7 @@ struct places {
 		.credential = "/run/repave/agent", .state = "/run/repave/agent", .app = "/app/app.json",                                   \
 		.upper = "/run/repave/overlay/upper", .lower = "/run/repave/c", .actions = "/usr/lib/repave/actions",                      \
 		.hooks = "/usr/lib/repave/hooks", .drain = "/run/repave/drain", .commands = "/sbin",                                       \
-		.journal = "/run/systemd/journal/syslog",                                                                                  \
+		.user_data = "/run/repave/h/state", .journal = "/run/systemd/journal/syslog",                                              \
 	}
 
 #endif

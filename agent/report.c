@@ -123,6 +123,8 @@ json_t *measures_json(const struct measures *m)
 	if (m->has_application)
 		json_object_set_new(json, "sessions",
 				    json_pack("{s:I,s:I}", "connections", (json_int_t)m->connections, "peers", (json_int_t)m->peers));
+	if (m->h_state[0] != '\0')
+		json_object_set_new(json, "h", json_pack("{s:s,s:s}", "state", m->h_state, "text", m->h_text));
 	add_slot(images, "c", &m->c);
 	add_slot(images, "d", &m->d);
 	json_object_set_new(json, "images", images);

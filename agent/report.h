@@ -59,6 +59,7 @@ struct measures {
 	uint32_t peers;
 	struct health health;
 	struct slot_state c, d;
+	char h_state[16], h_text[ALARM_TEXT_MOST - 32]; /* of H:; "" where the OS says nothing of it */
 	bool draining;
 };
 

@@ -11,6 +11,9 @@ unit-tests += common-http-test
 common-http-test-src := common/test/http-test.c $(common-http) common/bytes.c
 common-http-test-libs := -lcurl
 
+unit-tests += common-tail-test
+common-tail-test-src := common/test/tail-test.c common/tail.c
+
 unit-tests += common-home-choice-test
 common-home-choice-test-src := common/test/home-choice-test.c common/home-choice.c
 

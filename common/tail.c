@@ -34,3 +34,14 @@ const char *tail_text(const struct tail *tail, size_t *ret_size)
 	*ret_size = tail->size > 0 ? tail->size - (size_t)(from - tail->data) : 0;
 	return from;
 }
+
+void text_halve(const char **text, size_t *size)
+{
+	size_t skip = *size - *size / 2;
+	const char *line = memchr(*text + skip, '\n', *size - skip);
+
+	if (line != NULL)
+		skip = (size_t)(line + 1 - *text);
+	*text += skip;
+	*size -= skip;
+}

@@ -18,4 +18,7 @@ void tail_add(struct tail *tail, const char *text, size_t size);
 /* What is kept, from the first whole line on. Not terminated; valid until the next tail_add. */
 const char *tail_text(const struct tail *tail, size_t *ret_size);
 
+/* Leaves the last half of a text, or less: from a whole line on where there is one. */
+void text_halve(const char **text, size_t *size);
+
 #endif

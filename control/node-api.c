@@ -186,6 +186,8 @@ static void node_log(struct control *control, const char *id, enum client_kind f
 		http_answer_error(answer, 409, "that isn't the nonce of the node's last boot");
 	else if (!answer->status && r < 0)
 		refuse(answer, call, id, log_error(r, "log of node %s", id), "");
+	else if (!answer->status && from == CLIENT_AGENT) /* which takes no answer without a length */
+		answer->status = (answer->json = json_pack("{si}", "format", 1)) ? 200 : 500;
 	else if (!answer->status)
 		answer->status = 204;
 	node_log_release(&log);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/json.h"
+#include "common/tail.h"
 #include "provisioner/provision.h"
 #include "provisioner/pstore.h"
 
@@ -15,7 +16,7 @@ static char *log_body(const struct provision *p, const char *kind, const char *t
 {
 	char *body = NULL;
 
-	for (; size > 0; text += size - size / 2, size /= 2) {
+	for (; size > 0; text_halve(&text, &size)) {
 		json_t *json = json_pack("{s:i,s:s,s:s,s:s%}", "format", 1, "nonce", p->nonce, "kind", kind, "text", text, size);
 
 		body = json != NULL ? json_format(json) : NULL;

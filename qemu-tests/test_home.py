@@ -59,8 +59,8 @@ def test_data_on_h_outlive_another_os_and_damage(fleet):
         fleet.ssh(server, "/h/busybox true")
     fleet.power_off(server)
     offset, before = h_of(server)
-    # Stage 1 installs another OS, and doesn't touch a byte of H:.
-    fleet.control.repave("assign", server.id, "--os", "minimal@9.9")
+    # Stage 1 installs another OS, and doesn't touch a byte of H:; with `wipe` neither, as long as the table fits.
+    fleet.control.repave("assign", server.id, "--os", "minimal@9.9", "--wipe")
     server.start()
     server.wait_for(r"starting it", every=0.05)
     server.power_cut()
@@ -70,17 +70,42 @@ def test_data_on_h_outlive_another_os_and_damage(fleet):
     assert fleet.ssh(server, "cat /etc/variant /h/note").split() == ["9.9mine"]
     assert "anna" in redis(server, "GET", "who")
     fleet.power_off(server)
-    # A file system that can't be mended, or that isn't ours, is left as it is.
-    for at, words in ((0, r"damaged|can't be mounted"), (Disk(server.disk).parts["H"][1] - (64 << 10), r"didn't put there")):
-        Disk(server.disk).write(offset + at, b"\xa5" * 65536)
-        before = h_of(server)
-        server.start()
-        server.wait_for(rf"^repave: H: .*({words})")
-        server.wait_for(r"^repave: healthy")
-        assert "Read-only" in fleet.ssh(server, "touch /var/lib/cache/x /h/x 2>&1; true")
-        assert '"failed"' in fleet.ssh(server, "cat /run/repave/h/state")
-        fleet.power_off(server)
-        assert h_of(server) == before
+    # A file system that can't be mended is left as it is.
+    Disk(server.disk).write(offset, b"\xa5" * 65536)
+    before = h_of(server)
+    server.start()
+    server.wait_for(r"^repave: H: .*can't be mounted")
+    server.wait_for(r"^repave: healthy")
+    assert "Read-only" in fleet.ssh(server, "touch /var/lib/cache/x /h/x 2>&1; true")
+    assert '"failed"' in fleet.ssh(server, "cat /run/repave/h/state")
+    fleet.power_off(server)
+    assert h_of(server) == before
+
+
+@pytest.mark.long
+def test_data_on_h_go_from_minimal_to_debian(fleet):
+    server = fleet.server(medium="direct", memory=1024)
+    fleet.control.start()
+    fleet.default("minimal", "cache", *keep_data(fleet))
+    server.start()
+    server.wait_for(r"^repave: healthy")
+    assert "OK" in redis(server, "SET", "who", "anna") and "OK" in redis(server, "SAVE")
+    assert "Ready to accept connections" in fleet.ssh(server, "/usr/lib/repave/hooks/log app")
+    fleet.power_off(server)
+    fleet.control.repave("assign", server.id, "--os", "debian")
+    server.start()
+    fleet.answer(server, "debian", "cache")
+    assert "anna" in redis(server, "GET", "who")
+    assert "Ready to accept connections" in fleet.ssh(server, "/usr/lib/repave/hooks/log app")
+    assert '"mounted"' in fleet.ssh(server, "cat /run/repave/h/state")
+    # Stopped in order, and back again.
+    assert "OK" in redis(server, "SET", "who", "bert") and "OK" in redis(server, "SAVE")
+    fleet.power_off(server)
+    fleet.control.repave("assign", server.id, "--os", "minimal")
+    server.start()
+    server.wait_for(r"^repave: healthy")
+    assert "bert" in redis(server, "GET", "who")
+    assert "recover" not in fleet.ssh(server, "logread | grep home:")
 
 
 class NfsServer:

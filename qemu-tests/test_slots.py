@@ -169,6 +169,12 @@ def test_blocks_that_change_at_run_time_are_repaired(fleet):
     assert [(image["repaired"], image["changed"]) for image in boot["images"]] == [(16, [[first, first + 15]]), (1, [[5, 5]])], boot
     shown = fleet.control.repave("node", "show", server.id)
     assert f"repaired: {first}-{first + 15}" in shown and "Kernel panic" in shown, shown
+    # In full, and beside it what stage 1 said of the boot that repaired it.
+    crash = fleet.control.repave("node", "logs", server.id, "--last", "--kind", "crash")
+    assert re.search(r"device-mapper: verity: .* is corrupted(?s:.*)Kernel panic - not syncing: dm-verity device corrupted", crash), crash
+    said = fleet.control.repave("node", "logs", server.id, "--last", "--kind", "boot")
+    assert "16 blocks of C0 had changed" in said and "starting it" in said, said
+    assert "starting it" in fleet.control.repave("node", "logs", server.id, "--boot", "1", "--kind", "boot")
     # Told once: the record is gone.
     assert fleet.ssh(server, "mount -t pstore pstore /mnt && ls /mnt").strip() == ""
 

@@ -445,20 +445,22 @@ int home_open_nfs(struct home *home, char ret_text[HOME_TEXT])
 }
 
 /* ------------------------------------------------------------------ the end */
-void home_close(struct home *home)
+int home_close(struct home *home)
 {
-	int fd = open(HOME_MOUNT, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
-	pid_t pid = fd >= 0 ? fork() : -1;
+	pid_t pid = fork();
 	int r;
 
-	if (pid == 0)
-		_exit(syncfs(fd) < 0);
+	/* Where the server is away, even opening it takes for ever. */
+	if (pid == 0) {
+		int fd = open(HOME_MOUNT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		_exit(fd >= 0 && syncfs(fd) < 0);
+	}
 	home->waiting = true; /* nothing to tell any more */
-	r = pid > 0 ? wait_for(home, pid, STOP_SECONDS, STOP_SECONDS, "") : 0;
-	if (fd >= 0)
-		close(fd);
+	r = pid > 0 ? wait_for(home, pid, STOP_SECONDS, STOP_SECONDS, "") : -errno;
 	if (home->app.home != NULL)
 		umount2(home->app.home, MNT_DETACH);
 	/* A server that doesn't answer mustn't keep this one from stopping: what it never took is lost. */
 	umount2(HOME_MOUNT, MNT_DETACH | (r != 0 ? MNT_FORCE : 0));
+	return r < 0 ? r : r > 0 ? -EIO : 0;
 }

@@ -31,7 +31,7 @@ int home_open_nfs(struct home *home, char ret_text[HOME_TEXT]);
 int home_make_folder(struct home *home, char ret_text[HOME_TEXT]);
 /* Empty folders that nobody can write to, at /h and for the application. */
 void home_hold_place(struct home *home);
-/* Writes back what can be written within 20 s, and unmounts. */
-void home_close(struct home *home);
+/* Writes back what can be written within 20 s, and unmounts. 0; or -errno when not all was written. */
+int home_close(struct home *home);
 
 #endif

@@ -23,7 +23,7 @@ static const char usage[] =
 	"Usage: home [--stop]\n"
 	"Mounts H: at " HOME_MOUNT " as the assignment says, and the application's part of it; what became of it is in\n"
 	HOME_STATE ". Run by the OS.\n"
-	"  --stop   unmount it again, within 20 seconds\n";
+	"  --stop   unmount it again, within 20 seconds; status 1: not everything could be written back\n";
 
 /* ------------------------------------------------------------------ what is wanted */
 /* Without an application, or with one that app-run will refuse, there is no home of one. */
@@ -116,8 +116,7 @@ int main(int argc, char **argv)
 	}
 	load_app(&home);
 	if (stop) {
-		home_close(&home);
-		return 0;
+		return home_close(&home) < 0;
 	}
 	r = make_folders(HOME_FOLDER, 0700);
 	if (r < 0)

@@ -84,6 +84,7 @@ class ControlUnit:
         self.connections = 0
         self.refused = []       # TLS failures
         self.renewals = []
+        self.logs = []
         self.authority = None
         self.open = set()
         self.listener = socket.create_server(("127.0.0.1", port))
@@ -187,7 +188,12 @@ class ControlUnit:
         method, path, version = line.split(" ")
         base = f"/v1/agents/{subject['commonName']}/"
         assert (method, version) == ("POST", "HTTP/1.1") and subject["organizationalUnitName"] == "agent", line
-        return {base + "certificate": self._certificate, base + "status": self._status}[path](connection, json.loads(body))
+        return {base + "certificate": self._certificate, base + "status": self._status, base + "log": self._log}[path](connection, json.loads(body))
+
+    def _log(self, connection, log):
+        with self.lock:
+            self.logs.append(log)
+        return self._send(connection, {"format": 1})
 
     def _certificate(self, connection, request):
         csr, pem = self.authority.renew(request["csr"])
