@@ -75,7 +75,7 @@ int cli_nodes(const struct cli *cli, int argc, char *argv[])
 		json_decref(answer);
 		return CLI_OK;
 	}
-	cli_table_add(&table, (const char *[]){ "NODE", "NAME", "OS", "APPLICATION", "LIFE", "STATE", "UP", "USERS", "LOAD", "LAST BOOT",
+	cli_table_add(&table, (const char *[]){ "NODE", "NAME", "OS", "APPLICATION", "STATE", "LIFE", "UP", "USERS", "LOAD", "LAST BOOT",
 						"ADDRESS" });
 	json_array_foreach(nodes, i, node) {
 		const json_t *agent = json_object_get(node, "agent");
@@ -85,7 +85,7 @@ int cli_nodes(const struct cli *cli, int argc, char *argv[])
 		snprintf(users, sizeof users, "%lld", (long long)json_integer_value(json_object_get(agent, "users")));
 		snprintf(load, sizeof load, "%.2f", real_of(agent, "load"));
 		cli_table_add(&table, (const char *[]){ cli_text(node, "id"), cli_text(node, "name"), cli_text(node, "os"),
-							cli_text(node, "app"), cli_text(node, "life"), state_of(node, state),
+							cli_text(node, "app"), state_of(node, state), cli_text(node, "life"),
 							known ? duration(real_of(agent, "uptime"), up) : "-", known ? users : "-",
 							known ? load : "-", cli_time(node, "booted_at", when), cli_text(node, "address") });
 	}
