@@ -445,22 +445,45 @@ int home_open_nfs(struct home *home, char ret_text[HOME_TEXT])
 }
 
 /* ------------------------------------------------------------------ the end */
-int home_close(struct home *home)
+static int write_back(const struct home *home)
 {
-	pid_t pid = fork();
-	int r;
+	int fd = open(HOME_MOUNT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	/* Where the server is away, even opening it takes for ever. */
-	if (pid == 0) {
-		int fd = open(HOME_MOUNT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	(void)home;
+	return fd >= 0 && syncfs(fd) < 0;
+}
 
-		_exit(fd >= 0 && syncfs(fd) < 0);
-	}
-	home->waiting = true; /* nothing to tell any more */
-	r = pid > 0 ? wait_for(home, pid, STOP_SECONDS, STOP_SECONDS, "") : -errno;
+static int unmount(const struct home *home)
+{
 	if (home->app.home != NULL)
 		umount2(home->app.home, MNT_DETACH);
-	/* A server that doesn't answer mustn't keep this one from stopping: what it never took is lost. */
-	umount2(HOME_MOUNT, MNT_DETACH | (r != 0 ? MNT_FORCE : 0));
+	umount2(HOME_MOUNT, MNT_DETACH);
+	return 0;
+}
+
+/* What was never taken by a server that is away is lost. */
+static int unmount_by_force(const struct home *home)
+{
+	umount2(HOME_MOUNT, MNT_DETACH | MNT_FORCE);
+	return unmount(home);
+}
+
+/* Where the server is away each of these may take for ever, unless it is killed. */
+static int in_time(struct home *home, int (*work)(const struct home *home), unsigned seconds)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(work(home));
+	return pid > 0 ? wait_for(home, pid, seconds, seconds, "") : -errno;
+}
+
+int home_close(struct home *home)
+{
+	int r;
+
+	home->waiting = true; /* nothing to tell any more */
+	r = in_time(home, write_back, STOP_SECONDS);
+	in_time(home, r == 0 ? unmount : unmount_by_force, STOP_SECONDS / 4);
 	return r < 0 ? r : r > 0 ? -EIO : 0;
 }
