@@ -58,7 +58,7 @@ static const char *plural(const struct some *group)
 
 static void of_nodes(struct control *control, struct health *health, int64_t now)
 {
-	struct some failed = { 0 }, silent = { 0 }, idle = { 0 }, ending = { 0 };
+	struct some failed = { 0 }, lost = { 0 }, suspect = { 0 }, silent = { 0 }, idle = { 0 }, ending = { 0 };
 
 	for (size_t i = 0; i < fleet_count(control->fleet); i++) {
 		const struct node *node = fleet_node(control->fleet, i);
@@ -66,6 +66,10 @@ static void of_nodes(struct control *control, struct health *health, int64_t now
 
 		if (!strcmp(state, "failed"))
 			join(&failed, node);
+		else if (node->life.state == LIFE_FAILED)
+			join(&lost, node);
+		else if (node->life.state == LIFE_SUSPECT)
+			join(&suspect, node);
 		else if (!strcmp(state, "waiting"))
 			join(&idle, node);
 		else if (!strcmp(state, "booting") && now - (node->last_seen ? node->last_seen : control->started) > SILENT_SECONDS)
@@ -76,6 +80,12 @@ static void of_nodes(struct control *control, struct health *health, int64_t now
 	if (failed.count)
 		health_add(health, SEVERITY_ALARM, "%zu %s failed to boot (%s): %.120s; `repave node show %.8s` says more", failed.count, plural(&failed),
 			   failed.names, failed.first->boot.error[0] ? failed.first->boot.error : "no reason given", failed.first->id);
+	if (lost.count)
+		health_add(health, SEVERITY_ALARM, "%zu %s failed (%s): %.120s; `repave node reboot %.8s` tries it anew", lost.count, plural(&lost),
+			   lost.names, lost.first->life_reason, lost.first->id);
+	if (suspect.count)
+		health_add(health, SEVERITY_WARNING, "%zu %s may fail (%s): %.120s; `repave node show %.8s` says more", suspect.count, plural(&suspect),
+			   suspect.names, suspect.first->life_reason, suspect.first->id);
 	if (silent.count)
 		health_add(health, SEVERITY_WARNING, "%zu %s stopped in the middle of a boot (%s); look at the console, `repave node show %.8s` says how far it was",
 			   silent.count, plural(&silent), silent.names, silent.first->id);
@@ -167,8 +177,9 @@ static void of_events(struct control *control, struct health *health, int64_t no
 
 	if (store_list(control->store, STORE_EVENTS, &filter, &list) < 0)
 		return;
+	/* A node's life is told as the node is now. */
 	json_array_foreach(list, i, event)
-		if (now - json_integer_value(json_object_get(event, "time")) < DAY) {
+		if (now - json_integer_value(json_object_get(event, "time")) < DAY && strcmp(json_string_value(json_object_get(event, "kind")), "life")) {
 			newest = event;
 			recent++;
 		}
