@@ -293,6 +293,10 @@ static int say_state(struct buffer *lines, const struct haproxy_server *s, enum 
 {
 	if (from == BALANCER_MAINT && to == BALANCER_DRAIN && buffer_printf(lines, "set server %s/%s state ready; ", s->backend, s->name) < 0)
 		return -ENOMEM;
+	/* "maint" alone leaves present connections open. */
+	if (to == BALANCER_MAINT)
+		return buffer_printf(lines, "set server %s/%s state maint; shutdown sessions server %s/%s\n", s->backend, s->name, s->backend,
+				     s->name);
 	return buffer_printf(lines, "set server %s/%s state %s\n", s->backend, s->name, state_word(to));
 }
 

@@ -170,7 +170,7 @@ static void test_states_and_weights_follow(void **unused)
 	wanted[0].state = BALANCER_MAINT;
 	wanted[1].state = BALANCER_READY;
 	wanted[1].weight = 7;
-	expect(wanted, 2, see(true, 9, "UP"), "set server web/a state maint\nset server web/b weight 7\nset server web/b state ready\n");
+	expect(wanted, 2, see(true, 9, "UP"), "set server web/a state maint; shutdown sessions server web/a\nset server web/b weight 7\nset server web/b state ready\n");
 }
 
 static void test_a_server_at_another_address_starts_anew(void **unused)
@@ -179,7 +179,7 @@ static void test_a_server_at_another_address_starts_anew(void **unused)
 
 	(void)unused;
 	strcpy(wanted[1].address, "10.0.0.9");
-	expect(wanted, 2, see(true, 9, "UP"), "set server web/b state maint\nset server web/b addr 10.0.0.9 port 80\n"
+	expect(wanted, 2, see(true, 9, "UP"), "set server web/b state maint; shutdown sessions server web/b\nset server web/b addr 10.0.0.9 port 80\n"
 	       "enable dynamic-cookie backend web\nset server web/b state ready; set server web/b state drain\n");
 }
 
@@ -188,8 +188,8 @@ static void test_users_of_an_unwanted_server_may_finish(void **unused)
 	(void)unused;
 	expect(&a, 1, see(true, 3, "UP"), "");                                           /* drained already, and in use */
 	expect(&b, 1, see(true, 0, "UP"), "set server web/a state drain\n");             /* seven users */
-	expect(&a, 1, see(true, 0, "UP"), "set server web/b state maint\ndel server web/b\n");
-	expect(&a, 1, see(true, 3, "DOWN"), "set server web/b state maint\n");           /* of a dead one nobody has any use */
+	expect(&a, 1, see(true, 0, "UP"), "set server web/b state maint; shutdown sessions server web/b\ndel server web/b\n");
+	expect(&a, 1, see(true, 3, "DOWN"), "set server web/b state maint; shutdown sessions server web/b\n");           /* of a dead one nobody has any use */
 }
 
 static void test_servers_of_other_backends_are_left_alone(void **unused)
