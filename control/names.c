@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/bytes.h"
+
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
@@ -183,4 +185,36 @@ void text_copy_printable(const char *text, size_t most, char *ret_text)
 	for (size_t i = 0; i < n; i++)
 		ret_text[i] = text_printable(text + i, 1) ? text[i] : ' ';
 	ret_text[n] = 0;
+}
+
+static int64_t unit_seconds(char unit)
+{
+	switch (unit) {
+	case 'd':
+		return 86400;
+	case 'h':
+		return 3600;
+	case 'm':
+		return 60;
+	case 's':
+		return 1;
+	}
+	return 0;
+}
+
+int duration_parse(const char *text, int64_t *ret_seconds, char ret_error[ERROR_TEXT])
+{
+	size_t size = strlen(text);
+	char digits[8] = "";
+	uint64_t value;
+	int64_t unit = size ? unit_seconds(text[size - 1]) : 0;
+
+	if (size >= 2 && size <= sizeof digits)
+		memcpy(digits, text, size - 1);
+	/* Seconds of 3650 days have nine digits; nobody writes those. */
+	if (!unit || parse_u64(digits, &value) < 0 || value == 0 || value > (uint64_t)(DURATION_DAYS_MOST * INT64_C(86400) / unit))
+		return refused(ret_error, "\"%.40s\" is no length of time; give a number and d, h, m or s, such as 7d or 12h, up to %dd",
+			       text_printable(text, size) ? text : "?", DURATION_DAYS_MOST);
+	*ret_seconds = (int64_t)value * unit;
+	return 0;
 }

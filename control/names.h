@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define NODE_ID_SIZE 36u      /* characters of a DMI UUID */
 #define NONCE_SIZE 32u        /* hexadecimal digits */
@@ -35,6 +36,10 @@ void text_copy_printable(const char *text, size_t most, char *ret_text);
 /* A role's name as people may see it: cut, and "?" for what isn't printable. */
 #define ROLE_NAME_SHOWN 80u
 void role_name_show(const char *name, char ret_name[ROLE_NAME_SHOWN + 1]);
+
+#define DURATION_DAYS_MOST 3650
+/* "7d", "12h", "30m" or "45s", up to 3650 days. 0, or -EINVAL with a sentence in `ret_error`. */
+int duration_parse(const char *text, int64_t *ret_seconds, char ret_error[ERROR_TEXT]);
 
 /* An image as an operator writes it: "debian" or "debian@12.1". */
 struct image_spec {

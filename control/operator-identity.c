@@ -9,7 +9,6 @@
 #include "common/bytes.h"
 #include "common/json.h"
 #include "control/registry.h"
-#include "control/renewal.h"
 #include "control/secret.h"
 
 #define USES_MOST 1000000u
@@ -113,7 +112,7 @@ static int parse_token(const json_t *body, int64_t now, struct token *ret_token,
 		return refused(ret_error, "\"uses\" must be a number from 1 to %u", USES_MOST);
 	if (expires && !json_is_string(expires))
 		return refused(ret_error, "\"expires\" must be a length of time, such as 1h");
-	r = expires ? renewal_duration_parse(json_string_value(expires), &life, ret_error) : 0;
+	r = expires ? duration_parse(json_string_value(expires), &life, ret_error) : 0;
 	if (r < 0)
 		return r;
 	token->expires = life ? now + life : 0;

@@ -62,7 +62,7 @@ static int parse_listener(const char *text, struct options *o)
 static int parse_life(const char *text, int64_t *ret_seconds)
 {
 	char why[ERROR_TEXT];
-	int r = renewal_duration_parse(text, ret_seconds, why);
+	int r = duration_parse(text, ret_seconds, why);
 
 	return r < 0 ? (log_error(0, "%s", why), r) : 0;
 }

@@ -23,38 +23,6 @@ const struct renewal_policy renewal_policy_default = {
 
 /* ------------------------------------------------------------------ what an operator writes */
 
-static int64_t unit_seconds(char unit)
-{
-	switch (unit) {
-	case 'd':
-		return DAY_SECONDS;
-	case 'h':
-		return HOUR;
-	case 'm':
-		return MINUTE;
-	case 's':
-		return 1;
-	}
-	return 0;
-}
-
-int renewal_duration_parse(const char *text, int64_t *ret_seconds, char ret_error[ERROR_TEXT])
-{
-	size_t size = strlen(text);
-	char digits[8] = "";
-	uint64_t value;
-	int64_t unit = size ? unit_seconds(text[size - 1]) : 0;
-
-	if (size >= 2 && size <= sizeof digits)
-		memcpy(digits, text, size - 1);
-	/* Seconds of 3650 days have nine digits; nobody writes those. */
-	if (!unit || parse_u64(digits, &value) < 0 || value == 0 || value > (uint64_t)(DAYS_MOST * (int64_t)DAY_SECONDS / unit))
-		return refused(ret_error, "\"%.40s\" is no length of time; give a number and d, h, m or s, such as 7d or 12h, up to %dd",
-			       text_printable(text, size) ? text : "?", DAYS_MOST);
-	*ret_seconds = (int64_t)value * unit;
-	return 0;
-}
-
 int renewal_warnings_parse(const char *text, struct renewal_policy *policy, char ret_error[ERROR_TEXT])
 {
 	int64_t warnings[RENEWAL_WARNINGS_MOST];
@@ -68,7 +36,7 @@ int renewal_warnings_parse(const char *text, struct renewal_policy *policy, char
 		if (count == RENEWAL_WARNINGS_MOST)
 			return refused(ret_error, "at most %u warnings can be given, such as 30d,7d", RENEWAL_WARNINGS_MOST);
 		memcpy(one, at, size < sizeof one ? size : sizeof one - 1);
-		r = renewal_duration_parse(one, &warnings[count], ret_error);
+		r = duration_parse(one, &warnings[count], ret_error);
 		if (r < 0)
 			return r;
 		if (count && warnings[count] >= warnings[count - 1])

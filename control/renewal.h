@@ -38,8 +38,6 @@ struct renewal_policy {
 /* Snapshot 14 days, timestamp 7 days; warnings 30 and 7 days before; not online. */
 extern const struct renewal_policy renewal_policy_default;
 
-/* "7d", "12h", "30m" or "45s", up to 3650 days. 0, or -EINVAL with a sentence in `ret_error`. */
-int renewal_duration_parse(const char *text, int64_t *ret_seconds, char ret_error[ERROR_TEXT]);
 /* "30d,7d": 1 to RENEWAL_WARNINGS_MOST durations, each shorter than the one before. 0 or -EINVAL with a sentence. */
 int renewal_warnings_parse(const char *text, struct renewal_policy *policy, char ret_error[ERROR_TEXT]);
 

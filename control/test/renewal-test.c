@@ -54,7 +54,7 @@ static void test_durations_with_each_unit(void **state)
 	for (size_t i = 0; i < COUNT(good); i++) {
 		int64_t seconds = 0;
 
-		assert_int_equal(renewal_duration_parse(good[i].text, &seconds, error), 0);
+		assert_int_equal(duration_parse(good[i].text, &seconds, error), 0);
 		assert_int_equal(seconds, good[i].seconds);
 	}
 }
@@ -69,7 +69,7 @@ static void test_durations_that_are_none_are_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		error[0] = 0;
-		assert_int_equal(renewal_duration_parse(bad[i], &seconds, error), -EINVAL);
+		assert_int_equal(duration_parse(bad[i], &seconds, error), -EINVAL);
 		assert_non_null(strstr(error, "such as 7d"));
 		assert_true(text_printable(error, strlen(error)));
 	}
