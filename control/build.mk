@@ -25,6 +25,10 @@ control-balancer := $(control-haproxy) control/haproxy-socket.c control/balancer
 control-core += $(control-balancer)
 control-cli += control/cli-apply.c control/cli-balancer.c control/fleet-file.c
 
+# Restarts
+control-store += control/store-restarts.c control/restart-record.c control/restart.c
+control-core += control/operator-restarts.c control/place.c control/dispatch.c control/dispatch-deeds.c
+control-cli += control/cli-restart.c
 # Logs
 control-store += control/store-logs.c control/node-log.c
 control-core += control/operator-logs.c
@@ -64,7 +68,7 @@ script-tests += control/test/power-works control/test/balancer-works control/tes
 unit-tests += control-life-test
 control-life-test-src := control/test/life-test.c control/life.c
 unit-tests += control-channel-test
-control-channel-test-src := control/test/channel-test.c $(control-core) $(control-state) common/seekable.c $(common-core) \
+control-channel-test-src := control/test/channel-test.c $(control-core) $(control-power) $(control-state) common/seekable.c $(common-core) \
 	signing/folder.c $(signing-author) $(signing-verify)
 control-channel-test-libs = $(repaved-libs)
 unit-tests += control-names-test control-fleet-test
@@ -119,6 +123,9 @@ control-power-config-src := control/fuzz/power-config.c control/power-record.c c
 control-power-config-libs := -ljansson
 control-power-config-corpus := control/fuzz/corpus/power-config
 
+unit-tests += control-restart-test
+control-restart-test-src := control/test/restart-test.c control/restart.c
+control-restart-test-libs :=
 script-tests += control/test/backup-works
 fuzz-targets += control-backup
 control-backup-src := control/fuzz/backup.c control/backup-format.c control/names.c $(common-core)

@@ -25,6 +25,7 @@ struct settings {
 };
 
 struct power;
+struct dispatch;
 struct balancer;
 
 struct control {
@@ -34,6 +35,7 @@ struct control {
 	struct settings settings;
 	struct catalogue *catalogue;
 	struct keeper *keeper;
+	struct dispatch *dispatch;
 	struct pki_signer *signer;
 	struct throttle *throttle;
 	struct holds *holds;

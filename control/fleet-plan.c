@@ -10,6 +10,7 @@
 
 #include "common/json.h"
 #include "control/haproxy.h"
+#include "control/place.h"
 #include "control/registry.h"
 #include "control/store-groups.h"
 
@@ -566,6 +567,8 @@ int fleet_plan_apply(struct control *control, struct fleet_plan *plan, int64_t n
 	if (r < 0)
 		return r;
 	fleet_drafts_adopt(control->fleet, plan->drafts, plan->count, plan->has_groups ? &plan->groups : NULL);
+	for (size_t i = 0; i < plan->count; i++)
+		place_life(control, plan->drafts[i].node, now);
 	plan->count = 0;
 	if (plan->has_settings)
 		control->settings = plan->settings;

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "control/agent-api.h"
 #include "control/csr.h"
+#include "control/dispatch.h"
 #include "control/lifecycle.h"
 #include "control/node-request.h"
 #include "control/registry.h"
@@ -91,6 +92,20 @@ static void refuse(struct http_answer *answer, const struct http_call *call, con
 	http_answer_error(answer, 500, "the control unit failed; its log says more");
 }
 
+/* What an admitted node boots; the answer in `ret_answer`. 0 or -errno. */
+static int choose_boot(struct control *control, const char *id, const struct boot_request *request, const char *refusal, const char *address,
+		       int64_t now, json_t **ret_answer)
+{
+	int r;
+
+	/* A restart that is under way selects first. */
+	dispatch_asked(control, id, request->nonce);
+	r = fleet_boot(control->fleet, catalogue_images(control->catalogue), refusal, id, request, address, now, ret_answer);
+	if (!r && dispatch_checks_all(control, id) && json_object_get(*ret_answer, "verify"))
+		json_object_set_new(*ret_answer, "verify", json_string("full"));
+	return r ? r : lifecycle_asked(control, fleet_get(control->fleet, id), now);
+}
+
 static void boot(struct control *control, const char *id, const struct http_call *call, struct http_answer *answer)
 {
 	struct boot_request request;
@@ -109,10 +124,7 @@ static void boot(struct control *control, const char *id, const struct http_call
 		snprintf(why, sizeof why, "the control unit refuses its repository: %.350s", refusal);
 	if (registry_admits(control, id, CLIENT_NODE, call, answer) &&
 	    registry_fits(control, id, request.inventory, call, now, answer))
-		r = fleet_boot(control->fleet, catalogue_images(control->catalogue), refusal ? why : NULL, id, &request, call->peer, now,
-			       &answer->json);
-	if (!answer->status && !r)
-		r = lifecycle_asked(control, fleet_get(control->fleet, id), now);
+		r = choose_boot(control, id, &request, refusal ? why : NULL, call->peer, now, &answer->json);
 	control_leave(control);
 	boot_request_release(&request);
 	if (answer->status)

@@ -17,6 +17,7 @@
 #include "control/health.h"
 #include "control/metrics.h"
 #include "control/operator-identity.h"
+#include "control/operator-restarts.h"
 #include "control/operator-orders.h"
 #include "control/operator-power.h"
 #include "control/operator-logs.h"
@@ -25,6 +26,7 @@
 
 enum operation {
 	LIST_NODES, SHOW_NODE, REMOVE_NODE, SHOW_STATE, ASSIGN, LIST_IMAGES, SHOW_STATUS, SHOW_DEFAULT, SET_DEFAULT,
+	LIST_RESTARTS, SHOW_RESTART, RESTART, HURRY, CANCEL,
 	LIST_TOKENS, MAKE_TOKEN, REVOKE_TOKEN, LIST_OPERATORS, ADD_OPERATOR, REMOVE_OPERATOR,
 	LIST_ENROLMENTS, APPROVE, REJECT, LIST_ALLOWED, ALLOW, SHOW_SETTINGS, SET_SETTINGS, LIST_AUDIT, LIST_EVENTS,
 	LIST_ORDERS, GIVE_ORDER,
@@ -61,6 +63,11 @@ static const struct route routes[] = {
 	{ "PUT", "/v1/settings", SET_SETTINGS },
 	{ "GET", "/v1/audit", LIST_AUDIT },
 	{ "GET", "/v1/events", LIST_EVENTS },
+	{ "GET", "/v1/restarts", LIST_RESTARTS },
+	{ "GET", "/v1/restarts/{}", SHOW_RESTART },
+	{ "POST", "/v1/nodes/{}/restart", RESTART },
+	{ "PUT", "/v1/nodes/{}/restart", HURRY },
+	{ "DELETE", "/v1/nodes/{}/restart", CANCEL },
 	{ "GET", "/v1/nodes/{}/power", SHOW_POWER },
 	{ "PUT", "/v1/nodes/{}/power", SET_POWER },
 	{ "DELETE", "/v1/nodes/{}/power", REMOVE_POWER },
@@ -107,6 +114,11 @@ static const struct right {
 	[SET_SETTINGS] = { MAY_ADMINISTER, "change settings" },
 	[LIST_AUDIT] = { MAY_AUDIT, NULL },
 	[LIST_EVENTS] = { MAY_SEE, NULL },
+	[LIST_RESTARTS] = { MAY_SEE, NULL },
+	[SHOW_RESTART] = { MAY_SEE, NULL },
+	[RESTART] = { MAY_OPERATE, "restart node" },
+	[HURRY] = { MAY_OPERATE, "hurry the restart of" },
+	[CANCEL] = { MAY_OPERATE, "cancel the restart of" },
 	[LIST_ORDERS] = { MAY_SEE, NULL },
 	[GIVE_ORDER] = { MAY_OPERATE, "give an order to node" },
 	[SHOW_POWER] = { MAY_SEE, NULL },
@@ -430,6 +442,8 @@ static void look(struct control *control, int operation, const char *argument, c
 	case SHOW_METRICS: http_answer_text(answer, metrics_format(control, now)); break;
 	case LIST_LOGS: operator_list_logs(control, argument, call, answer); break;
 	case LIST_EVENTS: operator_list_log(control, STORE_EVENTS, "events", call, answer); break;
+	case LIST_RESTARTS: operator_list_restarts(control, call, answer); break;
+	case SHOW_RESTART: operator_show_restart(control, argument, answer); break;
 	case LIST_ORDERS: operator_list_orders(control, argument, call, answer); break;
 	case SHOW_POWER: operator_show_power(control, argument, answer); break;
 	case SHOW_POWER_JOB: operator_show_power_job(control, argument, answer); break;
@@ -441,8 +455,8 @@ static void look(struct control *control, int operation, const char *argument, c
 	}
 }
 
-static void change(struct control *control, int operation, const char *argument, const json_t *body, int64_t now,
-		   struct http_answer *answer)
+static void change(struct control *control, const struct caller *caller, int operation, const char *argument, const json_t *body,
+		   int64_t now, struct http_answer *answer)
 {
 	switch (operation) {
 	case ASSIGN:
@@ -456,6 +470,9 @@ static void change(struct control *control, int operation, const char *argument,
 	case REMOVE_NODE: operator_remove_node(control, argument, now, answer); break;
 	case ALLOW: operator_allow(control, body, now, answer); break;
 	case SET_SETTINGS: operator_set(control, body, answer); break;
+	case RESTART: operator_restart(control, argument, body, caller->who, answer); break;
+	case HURRY: operator_hurry(control, argument, body, answer); break;
+	case CANCEL: operator_cancel(control, argument, caller->who, answer); break;
 	case GIVE_ORDER: operator_order(control, argument, body, now, answer); break;
 	case SET_POWER: operator_set_power(control, argument, body, now, answer); break;
 	case REMOVE_POWER: operator_remove_power(control, argument, answer); break;
@@ -505,7 +522,7 @@ static void change_audited(struct control *control, const struct caller *caller,
 	entry = access_entry(caller, call, what, 200, now);
 	store_attach_audit(control->store, &entry);
 	if (body)
-		change(control, operation, argument, body, now, answer);
+		change(control, caller, operation, argument, body, now, answer);
 	json_decref(body);
 	if (!store_audit_attached(control->store))
 		return;

@@ -175,7 +175,7 @@ json_t *operator_describe_agent(const struct node *node, int64_t steady_ms)
 		return json_null();
 	f = &live->figures;
 	age = (double)(steady_ms - live->heard_ms) / 1000;
-	return json_pack("{sI sf sb sf si si sf sf sI sI ss so so so sb}", "heard", (json_int_t)live->heard, "age", age, "fresh",
+	return json_pack("{ss sI sf sb sf si si sf sf sI sI ss so so so sb}", "boot_id", node->channel.boot_id, "heard", (json_int_t)live->heard, "age", age, "fresh",
 			 (int)(age <= FRESH_INTERVALS * (double)live->interval), "uptime", f->uptime + age, "interval", (int)live->interval,
 			 "users", (int)f->users, "load", f->load, "busy", f->busy, "memory_total", (json_int_t)f->memory_total,
 			 "memory_available", (json_int_t)f->memory_available, "health", agent_health_name(f->health), "health_milliseconds",

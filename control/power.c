@@ -103,6 +103,17 @@ int power_remove(struct power *power, const char *node, char ret_error[ERROR_TEX
 	return r;
 }
 
+bool power_has(struct power *power, const char *node)
+{
+	struct power_config config = { 0 };
+	struct buffer sealed = { 0 };
+	int r = store_get_power(power->control->store, node, &config, &sealed);
+
+	power_config_release(&config);
+	buffer_release(&sealed);
+	return r == 0;
+}
+
 json_t *power_describe(struct power *power, const char *node)
 {
 	json_t *settings = power_settings_describe(power->control->store, node), *last;

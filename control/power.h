@@ -29,6 +29,8 @@ void power_free(struct power *power);
 int power_set(struct power *power, const char *node, const json_t *body, int64_t now, char ret_error[ERROR_TEXT]);
 /* Forgets them and their password. 0; -ENOENT; -EBUSY; -EIO. */
 int power_remove(struct power *power, const char *node, char ret_error[ERROR_TEXT]);
+/* Whether the node's power can be controlled. */
+bool power_has(struct power *power, const char *node);
 /* What of them may be shown, and the node's last job: { "settings", "job" }, each null without; a new reference. NULL on error. */
 json_t *power_describe(struct power *power, const char *node);
 

@@ -28,6 +28,14 @@
 	"  --clear-config          drop host name, keys and files that aren't given\n"                          \
 	"  --wipe                  the next boot may write a disk that isn't blank and isn't Repave's\n"
 
+#define RESTART_HELP                                                                                             \
+	"  --urgency wait|notify|evict  wait until its users have left (default); ask them to; throw them out\n"           \
+	"  --grace TIME            who was asked is thrown out after TIME (default 10m); with `wait`, only if given\n"     \
+	"  --reason TEXT           for the journal\n"                                                                      \
+	"  --limit NAME=TIME       how long a step may last: notice, spare, drain, evict, stop, power, boot, health, ready;\n" \
+	"                          may be repeated\n"                                                                      \
+	"  --follow                print each step as it is reached, to the end; status 1 when it failed or was cancelled\n"
+
 static const struct command {
 	const char *words, *arguments, *summary, *help;
 	int (*run)(const struct cli *cli, int argc, char *argv[]);
@@ -106,6 +114,25 @@ static const struct command {
 	  "  --system PATH           redfish: the system, where the BMC has several\n"
 	  "  --cipher 17|3           ipmi: cipher suite (default 17; 3 for old BMCs)\n"
 	  "  --timeout SECONDS       as long may a job take (default 60)\n", cli_node_power },
+	{ "node reboot", "NODE [option]...", "restart a node, users first",
+	  "Another server or a spare takes its new users, its present ones leave, it is shut down, verified to be off, boots what\n"
+	  "is assigned, and serves again once it is healthy. Steps: replace, drain, release, shutdown, select, boot, healthy, ready.\n\n"
+	  RESTART_HELP, cli_node_reboot },
+	{ "node reimage", "NODE [option]...", "the same, with every block checked, and other images if wanted",
+	  "As `repave node reboot`; every block of its disk is compared with the signed images, also where `verify` is lazy.\n\n"
+	  "  --os NAME[@VERSION]     another OS image\n"
+	  "  --app NAME[@VERSION]    another application image\n"
+	  "  --no-app                no application\n" RESTART_HELP, cli_node_reimage },
+	{ "node release", "NODE [option]...", "make a node a spare once its users have left",
+	  "It gets no new users, and keeps running.\n\n" RESTART_HELP, cli_node_release },
+	{ "node urgency", "NODE wait|notify|evict", "hurry a restart that is under way",
+	  "From now on. Too late once its users are gone.\n", cli_node_urgency },
+	{ "node cancel", "NODE", "cancel a restart before its shutdown",
+	  "The node takes new users again, and isn't restarted.\n", cli_node_cancel },
+	{ "restart list", "[--active] [--node NODE]", "list restarts, the newest first", "Shows those under way and those that ended.\n",
+	  cli_restart_list },
+	{ "restart show", "RESTART [--follow]", "show a restart with its steps and their times", "RESTART is its number.\n",
+	  cli_restart_show },
 	{ "token create", "[option]...", "make a join token",
 	  "Prints a new join token, once: the control unit keeps only its SHA-256. The token of the boot media, join-token in\n"
 	  "the state folder, isn't among these.\n\n"

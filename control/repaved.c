@@ -17,6 +17,7 @@
 #include "control/balancer.h"
 #include "control/chores.h"
 #include "control/control.h"
+#include "control/dispatch.h"
 #include "control/holds.h"
 #include "control/http-server.h"
 #include "control/listener.h"
@@ -124,6 +125,8 @@ static int load_store(struct daemon *daemon, const struct options *options)
 		r = orders_load(&daemon->control);
 	if (!r)
 		r = balancer_new(&daemon->control, &daemon->control.balancer);
+	if (!r)
+		r = dispatch_new(&daemon->control, &daemon->control.dispatch);
 	if (!r)
 		r = chores_start(daemon->store_path, &daemon->chores);
 	return r;
@@ -311,6 +314,7 @@ static void stop(struct daemon *daemon)
 	close_socket(daemon->sockets.files);
 	close_socket(daemon->sockets.nodes);
 	free(daemon->socket_path);
+	dispatch_free(daemon->control.dispatch);
 	power_free(daemon->control.power);
 	balancer_free(daemon->control.balancer);
 	keeper_free(daemon->control.keeper);
@@ -399,6 +403,8 @@ int main(int argc, char *argv[])
 		r = monitor_start(&daemon.control, &daemon.control.monitor);
 	if (!r)
 		r = keeper_start(daemon.control.keeper);
+	if (!r)
+		r = dispatch_start(daemon.control.dispatch);
 	if (!r)
 		r = balancer_start(daemon.control.balancer);
 	if (!r) {

@@ -77,6 +77,11 @@ static const char from_3_balancer[] =
 	"CREATE TABLE members (node TEXT PRIMARY KEY REFERENCES nodes(id) ON DELETE CASCADE, team TEXT NOT NULL, spare BOOLEAN NOT NULL,"
 	" address TEXT NOT NULL, weight INTEGER NOT NULL, want INTEGER NOT NULL) WITHOUT ROWID;";
 
+static const char from_3_restarts[] =
+	"CREATE TABLE restarts (id INTEGER PRIMARY KEY AUTOINCREMENT, node TEXT NOT NULL, started INTEGER NOT NULL, ended INTEGER NOT NULL,"
+	" state JSON NOT NULL);"
+	"CREATE INDEX restarts_by_node ON restarts (node, id);"
+	"CREATE INDEX restarts_active ON restarts (id) WHERE ended = 0;";
 static const char from_3_logs[] =
 	"CREATE TABLE logs (sequence INTEGER PRIMARY KEY AUTOINCREMENT, node TEXT NOT NULL, time INTEGER NOT NULL,"
 	" kind TEXT NOT NULL, nonce TEXT NOT NULL, text TEXT NOT NULL);"
@@ -88,8 +93,7 @@ static const struct step {
 	const char *sql;
 } steps[] = {
 	{ 0, 0, schema_2 }, { 1, 1, from_1 }, { 0, 2, from_2 }, { 0, 3, from_3_channel }, { 0, 3, from_3_power },
-	{ 0, 3, from_3_balancer },
-	{ 0, 3, from_3_logs },
+	{ 0, 3, from_3_balancer }, { 0, 3, from_3_restarts }, { 0, 3, from_3_logs },
 };
 
 static int read_version(struct store *store, int *ret_version)

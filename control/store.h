@@ -11,6 +11,7 @@
 #include "control/model.h"
 #include "control/node-log.h"
 #include "control/records.h"
+#include "control/restart-record.h"
 
 struct store;
 
@@ -103,6 +104,19 @@ int store_add_operator(struct store *store, const struct operator_record *record
 int store_remove_operator(struct store *store, const char *name);
 int store_find_operator(struct store *store, const char *hash, struct operator_record *ret_record);
 
+/* Restarts. Putting gives a new one its id, within a transaction. 0, -ENOMEM or -EIO. Pruning forgets what ended long ago. */
+#define RESTARTS_KEPT 10000u
+int store_put_restart(struct store *store, struct restart_record *record);
+int store_prune_restarts(struct store *store);
+struct restart_filter {
+	const char *node;    /* "": all */
+	uint64_t id;         /* 0: all */
+	bool active;         /* only those that go on */
+	unsigned most;
+};
+/* Calls `each` for those that fit, newest first; it takes the record over. Stops when it returns non-zero, and returns that. */
+int store_each_restart(struct store *store, const struct restart_filter *filter,
+		       int (*each)(void *context, struct restart_record *record), void *context);
 /* What a node said. Adding replaces what the same boot said of that kind, and forgets what is beyond LOGS_…; 0 or -EIO. Listing: all of the node, oldest first, as
  * {"sequence", "time", "kind", "nonce", "text"}; a new reference. */
 int store_add_log(struct store *store, const char *node_id, const struct node_log *log, int64_t now);

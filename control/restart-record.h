@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A restart with all that must survive the control unit's own: for which node, ordered by whom, how far it is, how long each step took. */
+#ifndef CONTROL_RESTART_RECORD_H
+#define CONTROL_RESTART_RECORD_H
+
+#include <jansson.h>
+
+#include "control/agent-status.h"
+#include "control/model.h"
+#include "control/records.h"
+#include "control/restart.h"
+
+#define REASON_MOST 120u
+
+struct restart_record {
+	uint64_t id;                         /* ascending; 0 before it is stored */
+	char node[NODE_ID_SIZE + 1];
+	struct restart restart;
+	json_t *change;                      /* owned; to the assignment, for assignment_change; NULL for none */
+	char by[OPERATOR_NAME_MOST + 8 + 1]; /* who ordered it */
+	char reason[REASON_MOST + 1];        /* "" without */
+	int64_t started, ended;              /* milliseconds since 1970; `ended` 0 while it goes on */
+	char nonce[NONCE_SIZE + 1];          /* of the node's last boot when it began; "" for none */
+	char boot_id[BOOT_ID_SIZE + 1];      /* of the system that is to end; "" when no agent reported */
+	uint64_t order;                      /* of the agent, that was given last; 0 for none */
+	char denied[GROUP_NAME_MOST + 1];    /* the group whose new users it denied; "" for none */
+	char spare[NODE_ID_SIZE + 1];        /* that was taken; "" for none */
+	uint64_t spare_restart;              /* which prepares it; 0: it needed none */
+	/* In memory only. */
+	bool taken_up;                       /* read from the store, and nothing stored since: its last deeds may have been done */
+	bool asked;                          /* stage 1 asks right now, in another boot */
+	uint64_t job;                        /* of the power control, under way; 0 for none */
+	enum power_seen power;               /* what the last one found; POWER_SEEN_ABSENT: nothing yet */
+	int64_t power_asked;
+	json_t *steps;                       /* owned; [{"step", "at", "seconds"}] of those that are over */
+};
+
+/* `record` is empty afterwards. */
+void restart_record_release(struct restart_record *record);
+/* Notes that the step before is over; call it before `restart.step` or `.since` is changed. 0 or -ENOMEM. */
+int restart_record_note(struct restart_record *record, int64_t now);
+
+/* For the store: everything but id, node, started and ended. A new reference; NULL when out of memory. */
+json_t *restart_record_format(const struct restart_record *record);
+/* The inverse, into a zeroed record. 0, -EINVAL or -ENOMEM; to be released in any case. */
+int restart_record_parse(const json_t *object, struct restart_record *record);
+/* For people and programs, as docs/openapi.yaml says. A new reference; NULL when out of memory. */
+json_t *restart_record_describe(const struct restart_record *record, int64_t now);
+
+#endif

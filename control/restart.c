@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "control/restart.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SECONDS(n) ((n) * INT64_C(1000))
+#define POWER_TRIES 3u
+
+const struct restart_limits restart_limits_default = {
+	.grace = SECONDS(600), .notice = SECONDS(60), .spare = SECONDS(600), .drain = SECONDS(15), .evict = SECONDS(10), .stop = SECONDS(60),
+	.power = SECONDS(15), .boot = SECONDS(1800), .health = SECONDS(300), .ready = SECONDS(60),
+};
+
+static const char *const step_names[] = { "replace", "drain", "release", "shutdown", "select", "boot", "healthy", "ready", "done",
+					  "cancelled", "failed" };
+static const char *const kind_names[] = { "reboot", "reimage", "release" };
+static const char *const urgency_names[] = { "wait", "notify", "evict" };
+
+void restart_begin(struct restart *restart, enum restart_kind kind, enum restart_urgency urgency, const struct restart_limits *limits, int64_t now)
+{
+	*restart = (struct restart){ .kind = kind, .urgency = urgency, .limits = *limits, .step = RESTART_AT_REPLACE, .since = now };
+}
+
+bool restart_has_ended(const struct restart *restart)
+{
+	return restart->step >= RESTART_DONE;
+}
+
+static bool lasted(const struct restart *restart, int64_t now, int64_t limit)
+{
+	return now - restart->since >= limit;
+}
+
+static unsigned move(struct restart *restart, enum restart_step step, int64_t now, unsigned deeds)
+{
+	restart->step = step;
+	restart->since = now;
+	restart->acted = 0;
+	restart->tries = 0;
+	return deeds;
+}
+
+/* What was done to the service for the time of the restart. */
+static unsigned undo(struct restart *restart)
+{
+	unsigned deeds = (restart->denied ? DO_ALLOW : 0u) | (restart->took_spare ? DO_RELEASE_SPARE : 0u);
+
+	restart->denied = restart->took_spare = false;
+	return deeds;
+}
+
+/* New users stay denied no longer than the restart; a spare that came stays: the node isn't back. */
+static unsigned fail(struct restart *restart, int64_t now, const char *why)
+{
+	unsigned deeds = DO_GIVE_UP | (restart->denied ? (unsigned)DO_ALLOW : 0u);
+
+	snprintf(restart->error, sizeof restart->error, "%s", why);
+	restart->denied = false;
+	return move(restart, RESTART_FAILED, now, deeds);
+}
+
+/* ------------------------------------------------------------------ users */
+
+static unsigned look_replace(struct restart *restart, const struct restart_view *view)
+{
+	/* For a node that is merely released there is somebody else already, or it wouldn't be. */
+	if (!view->has_service || view->alternatives > 0 || restart->kind == RESTART_RELEASE || view->spare == SPARE_SERVING)
+		return move(restart, RESTART_AT_DRAIN, view->now, DO_DRAIN);
+	if (view->spare == SPARE_FREE && !restart->took_spare) {
+		restart->took_spare = true;
+		return DO_TAKE_SPARE;
+	}
+	if (view->spare == SPARE_COMING && !lasted(restart, view->now, restart->limits.spare))
+		return 0;
+	restart->denied = true;
+	return move(restart, RESTART_AT_DRAIN, view->now, DO_DRAIN | DO_DENY);
+}
+
+static unsigned look_drain(struct restart *restart, const struct restart_view *view)
+{
+	/* A balancer that is gone sends nobody new either, and must not keep a server from its restart for ever. */
+	if (view->drained || lasted(restart, view->now, restart->limits.drain))
+		return move(restart, RESTART_AT_RELEASE, view->now, 0);
+	return 0;
+}
+
+static bool must_go(const struct restart *restart, int64_t now)
+{
+	int64_t from = restart->asked ? restart->asked : restart->since;
+
+	if (restart->urgency == URGENCY_EVICT)
+		return true;
+	return (restart->urgency == URGENCY_NOTIFY || restart->limits.grace_given) && now - from >= restart->limits.grace;
+}
+
+static unsigned after_release(struct restart *restart, int64_t now)
+{
+	if (restart->kind == RESTART_RELEASE)
+		return move(restart, RESTART_DONE, now, DO_BECOME_SPARE);
+	return move(restart, RESTART_AT_SHUTDOWN, now, 0);
+}
+
+static unsigned look_release(struct restart *restart, const struct restart_view *view)
+{
+	if (view->users_known && view->users == 0)
+		return after_release(restart, view->now);
+	if (must_go(restart, view->now)) {
+		if (!restart->acted) {
+			restart->acted = view->now;
+			return DO_EVICT;
+		}
+		/* The shutdown ends whatever is left. */
+		return view->now - restart->acted >= restart->limits.evict ? after_release(restart, view->now) : 0;
+	}
+	if (restart->urgency == URGENCY_NOTIFY && (!restart->noticed || view->now - restart->noticed >= restart->limits.notice)) {
+		if (!restart->asked)
+			restart->asked = view->now;
+		restart->noticed = view->now;
+		return DO_NOTICE;
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------------ power */
+
+/* Without power out of band the agent restarts the machine, and stage 1's question proves that the old system is gone. */
+static unsigned shutdown_by_agent(struct restart *restart, const struct restart_view *view)
+{
+	if (view->returning && !restart->acted)
+		return 0;
+	if (view->refused)
+		return fail(restart, view->now, "the agent can't restart the system, and there is no power control out of band: `repave node power set`");
+	if (!restart->acted && view->reporting) {
+		restart->acted = view->now;
+		return DO_REBOOT;
+	}
+	if (restart->acted && view->reporting && view->now - restart->acted >= restart->limits.stop)
+		return fail(restart, view->now, "its agent was told to restart it, and it still runs; there is no power control out of band: "
+			    "`repave node power set`");
+	if (!restart->acted && lasted(restart, view->now, restart->limits.stop))
+		return fail(restart, view->now,
+			    "its agent doesn't report, and there is no power control out of band: restart it by hand, or `repave node power set`");
+	if (lasted(restart, view->now, restart->limits.boot))
+		return fail(restart, view->now, "it was told to restart, and hasn't asked what to boot");
+	return 0;
+}
+
+static unsigned shutdown_with_power(struct restart *restart, const struct restart_view *view)
+{
+	if (view->power == POWER_SEEN_OFF)
+		return move(restart, RESTART_AT_SELECT, view->now, DO_SELECT);
+	if (view->power == POWER_SEEN_BUSY || (view->returning && !restart->acted))
+		return 0;
+	/* Whoever can't be switched on again isn't shut down: the agent restarts it. */
+	if (!restart->acted && view->reporting && view->power == POWER_SEEN_UNKNOWN && !lasted(restart, view->now, restart->limits.power))
+		return DO_POWER_LOOK;
+	if (!restart->acted && view->reporting) {
+		restart->acted = view->now;
+		return view->power == POWER_SEEN_ON ? DO_SHUTDOWN : DO_REBOOT;
+	}
+	/* Not reporting, refused, or no effect in time. */
+	if (restart->tries == 0 && restart->acted && !view->refused && !lasted(restart, view->now, restart->limits.stop))
+		return DO_POWER_LOOK;
+	if (restart->tries > 0 && view->now - restart->acted < restart->limits.power)
+		return DO_POWER_LOOK;
+	if (restart->tries == POWER_TRIES)
+		return fail(restart, view->now, "it can't be switched off: neither its agent nor the power control had an effect");
+	restart->tries++;
+	restart->acted = view->now;
+	return DO_POWER_OFF;
+}
+
+static unsigned look_boot(struct restart *restart, const struct restart_view *view)
+{
+	if (view->started)
+		return move(restart, RESTART_AT_HEALTHY, view->now, 0);
+	if (view->boot_failed)
+		return fail(restart, view->now, "stage 1 couldn't boot it: `repave node show` says why");
+	if (lasted(restart, view->now, restart->limits.boot))
+		return fail(restart, view->now, "it didn't boot in time");
+	if ((view->asked && view->power != POWER_SEEN_OFF) || view->power == POWER_SEEN_ABSENT || view->power == POWER_SEEN_BUSY)
+		return 0;
+	if (restart->acted && view->now - restart->acted < restart->limits.power)
+		return view->power == POWER_SEEN_UNKNOWN ? DO_POWER_LOOK : 0u;
+	if (view->power == POWER_SEEN_ON && restart->acted)
+		return 0; /* it is on its way */
+	if (restart->tries == POWER_TRIES)
+		return fail(restart, view->now, "it can't be switched on");
+	restart->tries++;
+	restart->acted = view->now;
+	return DO_POWER_ON;
+}
+
+static unsigned look_healthy(struct restart *restart, const struct restart_view *view)
+{
+	unsigned deeds = DO_UNDRAIN | (restart->denied ? (unsigned)DO_ALLOW : 0u);
+
+	if (view->healthy) {
+		restart->denied = false;
+		return move(restart, RESTART_AT_READY, view->now, deeds);
+	}
+	if (view->boot_failed)
+		return fail(restart, view->now, "the new system didn't become healthy: `repave node show` says why");
+	if (lasted(restart, view->now, restart->limits.health))
+		return fail(restart, view->now, "the new system didn't become healthy in time");
+	return 0;
+}
+
+static unsigned look_ready(struct restart *restart, const struct restart_view *view)
+{
+	if (!view->has_service || view->balancing)
+		return move(restart, RESTART_DONE, view->now, undo(restart));
+	if (lasted(restart, view->now, restart->limits.ready))
+		return fail(restart, view->now, "the balancer doesn't find it healthy");
+	return 0;
+}
+
+unsigned restart_look(struct restart *restart, const struct restart_view *view)
+{
+	/* Whether it was told to or restarted by itself: the old system is gone, and its users with it. */
+	if (view->asked && restart->step < RESTART_AT_SHUTDOWN && restart->kind == RESTART_RELEASE)
+		return move(restart, RESTART_DONE, view->now, DO_DRAIN | DO_BECOME_SPARE);
+	if (view->asked && restart->step <= RESTART_AT_SHUTDOWN)
+		return move(restart, RESTART_AT_SELECT, view->now, DO_SELECT | (restart->step < RESTART_AT_DRAIN ? (unsigned)DO_DRAIN : 0u));
+	switch (restart->step) {
+	case RESTART_AT_REPLACE:
+		return look_replace(restart, view);
+	case RESTART_AT_DRAIN:
+		return look_drain(restart, view);
+	case RESTART_AT_RELEASE:
+		return look_release(restart, view);
+	case RESTART_AT_SHUTDOWN:
+		return view->power == POWER_SEEN_ABSENT ? shutdown_by_agent(restart, view) : shutdown_with_power(restart, view);
+	case RESTART_AT_SELECT:
+		return move(restart, RESTART_AT_BOOT, view->now, 0);
+	case RESTART_AT_BOOT:
+		return look_boot(restart, view);
+	case RESTART_AT_HEALTHY:
+		return look_healthy(restart, view);
+	case RESTART_AT_READY:
+		return look_ready(restart, view);
+	case RESTART_DONE:
+	case RESTART_CANCELLED:
+	case RESTART_FAILED:
+		break;
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------------ people */
+
+int restart_cancel(struct restart *restart, int64_t now, unsigned *ret_deeds)
+{
+	if (restart->step > RESTART_AT_RELEASE || (restart->step == RESTART_AT_RELEASE && restart->acted))
+		return -EBUSY;
+	*ret_deeds = DO_UNDRAIN | undo(restart);
+	move(restart, RESTART_CANCELLED, now, 0);
+	return 0;
+}
+
+int restart_hurry(struct restart *restart, enum restart_urgency urgency, int64_t now)
+{
+	if (restart->step > RESTART_AT_RELEASE)
+		return -EBUSY;
+	/* Whoever is asked now has the whole grace. */
+	if (urgency != restart->urgency && urgency == URGENCY_NOTIFY)
+		restart->asked = restart->noticed = 0;
+	if (restart->step == RESTART_AT_RELEASE && urgency > restart->urgency && !restart->acted)
+		restart->since = now;
+	restart->urgency = urgency;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ names */
+
+static int find_name(const char *const names[], size_t count, const char *text)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(names[i], text))
+			return (int)i;
+	return -EINVAL;
+}
+
+const char *restart_step_name(enum restart_step step)
+{
+	return step_names[step];
+}
+
+const char *restart_kind_name(enum restart_kind kind)
+{
+	return kind_names[kind];
+}
+
+const char *restart_urgency_name(enum restart_urgency urgency)
+{
+	return urgency_names[urgency];
+}
+
+int restart_step_parse(const char *text, enum restart_step *ret_step)
+{
+	int i = find_name(step_names, sizeof step_names / sizeof step_names[0], text);
+
+	if (i >= 0)
+		*ret_step = (enum restart_step)i;
+	return i < 0 ? i : 0;
+}
+
+int restart_kind_parse(const char *text, enum restart_kind *ret_kind)
+{
+	int i = find_name(kind_names, sizeof kind_names / sizeof kind_names[0], text);
+
+	if (i >= 0)
+		*ret_kind = (enum restart_kind)i;
+	return i < 0 ? i : 0;
+}
+
+int restart_urgency_parse(const char *text, enum restart_urgency *ret_urgency)
+{
+	int i = find_name(urgency_names, sizeof urgency_names / sizeof urgency_names[0], text);
+
+	if (i >= 0)
+		*ret_urgency = (enum restart_urgency)i;
+	return i < 0 ? i : 0;
+}
