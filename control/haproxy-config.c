@@ -63,8 +63,8 @@ static int check_sockets(const json_t *sockets, char error[ERROR_TEXT])
 		const char *text = json_string_value(one);
 
 		if (!text || strlen(text) != json_string_length(one) || balancer_socket_parse(text, address, &port) < 0)
-			return refused(error, "balancer.sockets: entry %zu isn't unix:/PATH or tcp:ADDRESS:PORT, the stats socket of an HAProxy",
-				       i + 1);
+			return refused(error, "balancer.sockets: entry %zu isn't unix:/PATH (at most %u bytes) or tcp:ADDRESS:PORT, the stats socket of an HAProxy",
+				       i + 1, HAPROXY_SOCKET_PATH_MOST);
 		for (size_t j = 0; j < i; j++)
 			if (json_equal(json_array_get(sockets, j), one))
 				return refused(error, "balancer.sockets: %s is there twice", text);

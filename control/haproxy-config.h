@@ -9,7 +9,7 @@
 
 #define HAPROXY_SOCKETS_MOST 8u
 #define HAPROXY_KEY_SIZE 32u  /* hexadecimal digits */
-#define HAPROXY_SOCKET_PATH_MOST 100u
+#define HAPROXY_SOCKET_PATH_MOST 97u /* what HAProxy takes: it binds a longer name first and renames that */
 
 /* What an operator may say of the balancers. */
 struct balancer_settings {

@@ -280,6 +280,18 @@ static void test_sockets(void **unused)
 		assert_int_equal(balancer_socket_parse(*bad, address, &port), -EINVAL);
 }
 
+static void test_socket_path_that_haproxy_refuses_is_refused(void **unused)
+{
+	char text[128] = "unix:/", address[HAPROXY_SOCKET_PATH_MOST + 1];
+	uint16_t port;
+
+	(void)unused;
+	memset(text + strlen(text), 'a', 96);
+	assert_int_equal(balancer_socket_parse(text, address, &port), 0);
+	strcat(text, "a");
+	assert_int_equal(balancer_socket_parse(text, address, &port), -EINVAL);
+}
+
 static const char *group_text(const char *text, struct group_list *list)
 {
 	static char why[ERROR_TEXT];
@@ -349,6 +361,7 @@ int main(void)
 		TEST(test_an_order_that_is_not_obeyed_is_noticed),
 		TEST(test_addresses),
 		TEST(test_sockets),
+		TEST(test_socket_path_that_haproxy_refuses_is_refused),
 		TEST(test_groups_that_cannot_be_told_apart_are_refused),
 		TEST(test_the_service_that_asks_for_most_is_tried_first),
 	};
