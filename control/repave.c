@@ -212,12 +212,33 @@ static const struct command {
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
+static bool has_noun(const struct command *command, const char *noun)
+{
+	size_t size = strcspn(command->words, " ");
+
+	return strlen(noun) == size && !strncmp(command->words, noun, size);
+}
+
+/* Commands whose first word is `noun`, or all when it is NULL, below `title`. Whether there is one. */
+static bool print_commands(FILE *to, const char *noun, const char *title)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (noun && !has_noun(&commands[i], noun))
+			continue;
+		if (!found)
+			fputs(title, to);
+		fprintf(to, "  %-16s %-29s %s\n", commands[i].words, commands[i].arguments, commands[i].summary);
+		found = true;
+	}
+	return found;
+}
+
 static void print_usage(FILE *to)
 {
-	fputs("Usage: repave [--state DIR | --server URL --token-file FILE] COMMAND ...\n"
-	      "Operates a control unit of Repave, on this machine or over the network.\n\n", to);
-	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(to, "  %-15s %-29s %s\n", commands[i].words, commands[i].arguments, commands[i].summary);
+	print_commands(to, NULL, "Usage: repave [--state DIR | --server URL --token-file FILE] COMMAND ...\n"
+				 "Operates a control unit of Repave, on this machine or over the network.\n\n");
 	fputs("\n  --state DIR        state folder (default $REPAVE_STATE, else " STATE_DEFAULT ")\n"
 	      "  --server URL       https://HOST:PORT of a control unit's operator port (default $REPAVE_SERVER)\n"
 	      "  --token-file FILE  the operator's token (default $REPAVE_TOKEN_FILE)\n"
@@ -287,6 +308,22 @@ static const struct command *find_command(int argc, char *argv[], int *ret_words
 	return NULL;
 }
 
+/* For who typed a noun alone, or a verb that it doesn't have: those it has. */
+static int unknown_command(char *argv[], bool help)
+{
+	FILE *to = help && !argv[2] ? stdout : stderr;
+	char title[128];
+
+	if (argv[2])
+		snprintf(title, sizeof title, "repave: there is no command \"%.40s %.40s\"; there are\n", argv[1], argv[2]);
+	else
+		snprintf(title, sizeof title, "Usage: repave %.40s ...\n", argv[1]);
+	if (print_commands(to, argv[1], title))
+		return to == stdout ? CLI_OK : CLI_USAGE;
+	fprintf(stderr, "repave: there is no command \"%s\"; `repave --help` lists them\n", argv[1]);
+	return CLI_USAGE;
+}
+
 /* For `repave complete WORD...`: whose words are what somebody typed so far, so that nothing in them is an option of this run. */
 static int complete_words(struct cli *cli, int argc, char *argv[])
 {
@@ -335,10 +372,8 @@ int main(int argc, char *argv[])
 	if (cli.state != state && cli.server == environment("REPAVE_SERVER"))
 		cli.server = NULL;
 	command = find_command(argc, argv, &words);
-	if (!command && argc > 1) {
-		fprintf(stderr, "repave: there is no command \"%s\"; `repave --help` lists them\n", argv[1]);
-		return CLI_USAGE;
-	}
+	if (!command && argc > 1)
+		return unknown_command(argv, help);
 	if (!command) {
 		print_usage(help ? stdout : stderr);
 		return help ? CLI_OK : CLI_USAGE;
