@@ -107,6 +107,7 @@ static void __attribute__((noreturn)) notice(const struct places *places, const 
 {
 	char text[ORDER_TEXT_MOST + 1];
 	size_t size = strlen(order->text);
+	unsigned shown;
 
 	/* No control characters on anybody's terminal; UTF-8 may pass. */
 	for (size_t i = 0; i <= size; i++) {
@@ -114,7 +115,8 @@ static void __attribute__((noreturn)) notice(const struct places *places, const 
 
 		text[i] = (char)(c != '\0' && (c < 0x20 || c == 0x7f) ? ' ' : c);
 	}
-	printf("shown on %u terminals\n", write_terminals(text));
+	shown = write_terminals(text);
+	printf("shown on %u terminal%s\n", shown, shown == 1 ? "" : "s");
 	fflush(stdout);
 	run_hook(places, "notice", text);
 }

@@ -382,7 +382,7 @@ int cli_node_allow(const struct cli *cli, int argc, char *argv[])
 
 static void show_settings(const json_t *answer)
 {
-	printf("enrol=%s            token: a join token is enough; approve: `repave node approve` too\n"
+	printf("enrol=%-14s token: a join token is enough; approve: `repave node approve` too\n"
 	       "clone_seconds=%-6lld a node's identity is replaced on the same machine once it was silent for so long\n"
 	       "interval=%-11lld seconds between two statuses of an agent\n",
 	       cli_text(answer, "enrol"), (long long)json_integer_value(json_object_get(answer, "clone_seconds")),

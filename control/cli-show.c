@@ -75,7 +75,7 @@ int cli_nodes(const struct cli *cli, int argc, char *argv[])
 		json_decref(answer);
 		return CLI_OK;
 	}
-	cli_table_add(&table, (const char *[]){ "NODE", "NAME", "OS", "APPLICATION", "STATE", "LIFE", "UP", "USERS", "LOAD", "LAST BOOT",
+	cli_table_add(&table, (const char *[]){ "NODE", "NAME", "OS", "APPLICATION", "BOOT", "LIFE", "UP", "USERS", "LOAD", "LAST BOOT",
 						"ADDRESS" });
 	json_array_foreach(nodes, i, node) {
 		const json_t *agent = json_object_get(node, "agent");
@@ -362,11 +362,23 @@ static void print_renewal(const json_t *renewal)
 		printf("  renewal      next %s\n", cli_time(renewal, "due", when));
 }
 
+static void print_lives(const json_t *lives)
+{
+	const char *name, *before = "";
+	json_t *count;
+
+	fputs("  nodes        ", stdout);
+	json_object_foreach((json_t *)(uintptr_t)lives, name, count) {
+		printf("%s%lld %s", before, (long long)json_integer_value(count), name);
+		before = ", ";
+	}
+	puts(*before ? "" : "none yet; a server enrols when it boots from this fleet's media, see repave-boot(7)");
+}
+
 int cli_show_status(const struct cli *cli, int argc, char *argv[])
 {
-	const json_t *states, *repository, *initial;
-	json_t *status = NULL, *count;
-	const char *name;
+	const json_t *repository, *initial;
+	json_t *status = NULL;
 	char when[32];
 	int r = no_arguments(cli, argc, argv);
 
@@ -379,14 +391,11 @@ int cli_show_status(const struct cli *cli, int argc, char *argv[])
 		json_decref(status);
 		return r;
 	}
-	states = json_get_object(status, "states");
 	repository = json_get_object(status, "repository");
 	initial = json_get_object(status, "default_assignment");
 	print_problems(json_get_array(status, "problems"));
-	printf("  nodes        %lld", (long long)json_integer_value(json_object_get(status, "nodes")));
-	json_object_foreach((json_t *)(uintptr_t)states, name, count)
-		printf(", %lld %s", (long long)json_integer_value(count), name);
-	printf("\n  images       %lld (timestamp version %lld)\n", (long long)json_integer_value(json_object_get(status, "images")),
+	print_lives(json_get_object(status, "lives"));
+	printf("  images       %lld (timestamp version %lld)\n", (long long)json_integer_value(json_object_get(status, "images")),
 	       (long long)json_integer_value(json_object_get(repository, "timestamp_version")));
 	print_renewal(json_get_object(repository, "renewal"));
 	if (initial)

@@ -74,6 +74,8 @@ static int call_socket(const struct cli *cli, const char *method, const char *pa
 		return CLI_FAILED;
 	}
 	r = http_request_unix(http, socket, method, path, body, ANSWER_MOST, &status, &data);
+	if (r == -ECONNREFUSED && access(socket, F_OK) < 0)
+		r = -errno;
 	if (r < 0) {
 		fprintf(stderr, "repave: the control unit can't be reached at %s; is repaved running with --state %s? (%s)\n", socket,
 			cli->state, r == -EACCES ? "only the user who runs it may" : strerror(-r));

@@ -37,8 +37,11 @@ test-qemu: all $(nfs-server)
 test-long: all $(nfs-server)
 	$(Q)status=0; $(pytest) -m long || status=$$?; $(qemu-environment) $(PYTHON) qemu-tests/faults.py || status=$$?; exit $$status
 
-# SCENES: only these, such as SCENES="first-boot update".
+# SCENES: only these, such as SCENES="first-boot update"; "operator" is what an operator sees, the others are consoles of servers.
 SCENES ?=
+console-scenes = $(filter-out operator,$(SCENES))
 .PHONY: record
 record: all
-	$(Q)$(qemu-environment) $(if $(SCENES),SCENES="$(SCENES)") $(PYTHON) qemu-tests/record
+	$(Q)$(if $(or $(console-scenes),$(if $(SCENES),,all)),$(qemu-environment) \
+		$(if $(console-scenes),SCENES="$(console-scenes)") $(PYTHON) qemu-tests/record,:)
+	$(Q)$(if $(filter operator,$(or $(SCENES),operator)),$(qemu-environment) $(PYTHON) qemu-tests/record-operator,:)
