@@ -4,7 +4,7 @@ control-api := common/home-choice.c control/names.c control/life.c control/live.
 control-store := control/store-sqlite.c control/store-schema.c control/store-backup.c control/store-records.c \
 	control/store-channel.c control/records.c
 control-core := $(control-api) control/fleet.c control/identity.c control/registry.c control/throttle.c control/access.c \
-	control/operator-identity.c control/operator-orders.c control/chores.c control/served.c control/catalogue.c \
+	control/operator-answer.c control/operator-identity.c control/operator-orders.c control/chores.c control/served.c control/catalogue.c \
 	control/renewal.c control/online-keys.c control/keeper.c control/control.c control/route.c control/node-api.c \
 	control/lifecycle.c control/holds.c control/orders.c control/agent-api.c control/monitor.c \
 	control/operator-api.c control/repository.c control/http-server.c control/http-peer.c control/listener.c

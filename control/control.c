@@ -100,6 +100,9 @@ unsigned control_status(int error)
 	case -EEXIST:
 	case -ENOTUNIQ:
 	case -EMEDIUMTYPE:
+	case -EBUSY:
+	case -EAGAIN:
+	case -EDQUOT:
 		return 409;
 	}
 	return 500;

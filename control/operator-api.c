@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "control/access.h"
 #include "control/monitor.h"
+#include "control/operator-answer.h"
 #include "control/operator-balancer.h"
 #include "control/health.h"
 #include "control/metrics.h"
@@ -138,21 +139,6 @@ static const struct right {
 	/* An application may say there what isn't for everybody. */
 	[LIST_LOGS] = { MAY_OPERATE | MAY_AUDIT, NULL },
 };
-
-static void answer_json(struct http_answer *answer, json_t *json)
-{
-	if (json) {
-		answer->json = json;
-		answer->status = 200;
-	} else {
-		http_answer_error(answer, 500, "out of memory");
-	}
-}
-
-static void answer_failure(struct http_answer *answer, int error, const char *why)
-{
-	http_answer_error(answer, control_status(error), why[0] ? why : "the control unit failed; its log says more");
-}
 
 static json_t *text_or_null(const char *text)
 {

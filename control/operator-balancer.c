@@ -8,21 +8,7 @@
 #include "common/json.h"
 #include "control/balancer.h"
 #include "control/fleet-plan.h"
-
-static void answer_json(struct http_answer *answer, json_t *json)
-{
-	if (json) {
-		answer->json = json;
-		answer->status = 200;
-	} else {
-		http_answer_error(answer, 500, "out of memory");
-	}
-}
-
-static void answer_failure(struct http_answer *answer, int error, const char *why)
-{
-	http_answer_error(answer, control_status(error), why[0] ? why : "the control unit failed; its log says more");
-}
+#include "control/operator-answer.h"
 
 /* ------------------------------------------------------------------ fleet file */
 

@@ -8,27 +8,13 @@
 
 #include "common/bytes.h"
 #include "common/json.h"
+#include "control/operator-answer.h"
 #include "control/registry.h"
 #include "control/secret.h"
 
 #define USES_MOST 1000000u
 #define LOG_MOST 1000u        /* entries of one answer */
 #define LOG_DEFAULT 50u
-
-static void answer_json(struct http_answer *answer, json_t *json)
-{
-	if (json) {
-		answer->json = json;
-		answer->status = 200;
-	} else {
-		http_answer_error(answer, 500, "out of memory");
-	}
-}
-
-static void answer_failure(struct http_answer *answer, int error, const char *why)
-{
-	http_answer_error(answer, control_status(error), why[0] ? why : "the control unit failed; its log says more");
-}
 
 /* ------------------------------------------------------------------ lists */
 

@@ -7,6 +7,7 @@
 
 #include "common/bytes.h"
 #include "common/json.h"
+#include "control/operator-answer.h"
 
 /* Numbers the boots from the newest on, in the place of nonces, which are between the node and the control unit. */
 static void number_boots(json_t *list)
@@ -52,7 +53,7 @@ void operator_list_logs(struct control *control, const char *text, const struct 
 	if (!r)
 		r = store_list_logs(control->store, node->id, &list);
 	if (r < 0) {
-		http_answer_error(answer, control_status(r), why[0] ? why : "the control unit failed; its log says more");
+		answer_failure(answer, r, why);
 		return;
 	}
 	number_boots(list);

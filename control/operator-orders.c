@@ -7,6 +7,7 @@
 
 #include "common/bytes.h"
 #include "common/json.h"
+#include "control/operator-answer.h"
 #include "control/orders.h"
 
 #define SECONDS_DEFAULT 60
@@ -17,22 +18,6 @@
 #define VALUES_MOST 8u
 #define VALUE_MOST 128u
 #define FRESH_INTERVALS 2
-
-static void answer_json(struct http_answer *answer, json_t *json)
-{
-	if (json) {
-		answer->json = json;
-		answer->status = 200;
-	} else {
-		http_answer_error(answer, 500, "out of memory");
-	}
-}
-
-static void answer_failure(struct http_answer *answer, int error, const char *why)
-{
-	http_answer_error(answer, error == -EAGAIN || error == -EDQUOT ? 409 : control_status(error),
-			  why[0] ? why : "the control unit failed; its log says more");
-}
 
 /* ------------------------------------------------------------------ what an order may say */
 

@@ -5,23 +5,15 @@
 
 #include "common/bytes.h"
 #include "common/json.h"
+#include "control/operator-answer.h"
 #include "control/power.h"
 
-static void answer_json(struct http_answer *answer, unsigned status, json_t *json)
+/* A BMC's settings that stand in the way. */
+static void answer_power_failure(struct http_answer *answer, int error, const char *why)
 {
-	if (json) {
-		answer->json = json;
-		answer->status = status;
-	} else {
-		http_answer_error(answer, 500, "the control unit failed; its log says more");
-	}
-}
+	bool conflict = error == -EACCES || error == -ENOKEY || error == -EBADMSG;
 
-static void answer_failure(struct http_answer *answer, int error, const char *why)
-{
-	bool conflict = error == -EBUSY || error == -EACCES || error == -ENOKEY || error == -EBADMSG;
-
-	http_answer_error(answer, conflict ? 409 : control_status(error), why[0] ? why : "the control unit failed; its log says more");
+	answer_failure(answer, conflict ? -EBUSY : error, why);
 }
 
 void operator_show_power(struct control *control, const char *node, struct http_answer *answer)
@@ -31,9 +23,9 @@ void operator_show_power(struct control *control, const char *node, struct http_
 	int r = fleet_find(control->fleet, node, &found, why);
 
 	if (r < 0)
-		answer_failure(answer, r, why);
+		answer_power_failure(answer, r, why);
 	else
-		answer_json(answer, 200, power_describe(control->power, found->id));
+		answer_json(answer, power_describe(control->power, found->id));
 }
 
 void operator_set_power(struct control *control, const char *node, const json_t *body, int64_t now, struct http_answer *answer)
@@ -45,9 +37,9 @@ void operator_set_power(struct control *control, const char *node, const json_t 
 	if (!r)
 		r = power_set(control->power, found->id, body, now, why);
 	if (r < 0)
-		answer_failure(answer, r, why);
+		answer_power_failure(answer, r, why);
 	else
-		answer_json(answer, 200, power_describe(control->power, found->id));
+		answer_json(answer, power_describe(control->power, found->id));
 }
 
 void operator_remove_power(struct control *control, const char *node, struct http_answer *answer)
@@ -59,9 +51,9 @@ void operator_remove_power(struct control *control, const char *node, struct htt
 	if (!r)
 		r = power_remove(control->power, found->id, why);
 	if (r < 0)
-		answer_failure(answer, r, why);
+		answer_power_failure(answer, r, why);
 	else
-		answer_json(answer, 200, json_pack("{ss}", "id", found->id));
+		answer_json(answer, json_pack("{ss}", "id", found->id));
 }
 
 void operator_start_power(struct control *control, const char *node, const json_t *body, struct http_answer *answer)
@@ -82,10 +74,13 @@ void operator_start_power(struct control *control, const char *node, const json_
 		r = power_result(control->power, number, &job);
 		r = r == -EAGAIN ? 0 : r;
 	}
-	if (r < 0)
-		answer_failure(answer, r, why);
-	else
-		answer_json(answer, 202, power_job_describe(&job));
+	if (r < 0) {
+		answer_power_failure(answer, r, why);
+		return;
+	}
+	answer_json(answer, power_job_describe(&job));
+	if (answer->status == 200)
+		answer->status = 202;
 }
 
 void operator_show_power_job(struct control *control, const char *text, struct http_answer *answer)
@@ -97,7 +92,7 @@ void operator_show_power_job(struct control *control, const char *text, struct h
 	if (r == -ENOENT)
 		http_answer_error(answer, 404, "no such power job is known any more; `repave node power show` has the node's last one");
 	else if (r < 0 && r != -EAGAIN)
-		answer_failure(answer, r, "");
+		answer_power_failure(answer, r, "");
 	else
-		answer_json(answer, 200, power_job_describe(&job));
+		answer_json(answer, power_job_describe(&job));
 }

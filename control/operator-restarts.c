@@ -8,6 +8,7 @@
 #include "common/bytes.h"
 #include "common/json.h"
 #include "control/dispatch.h"
+#include "control/operator-answer.h"
 
 #define RESTARTS_SHOWN 100u
 #define LIMIT_SECONDS_MOST 604800.0 /* a week */
@@ -18,11 +19,6 @@ static void answer_restart(const struct restart_record *record, struct http_answ
 	answer->status = 200;
 	if (!answer->json)
 		http_answer_error(answer, 500, "out of memory");
-}
-
-static void answer_failure(struct http_answer *answer, int error, const char *why)
-{
-	http_answer_error(answer, error == -EBUSY ? 409 : control_status(error), why[0] ? why : "the control unit failed; its log says more");
 }
 
 /* ------------------------------------------------------------------ looking */
