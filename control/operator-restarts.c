@@ -14,7 +14,7 @@
 
 static void answer_restart(const struct restart_record *record, struct http_answer *answer)
 {
-	answer->json = restart_record_describe(record, dispatch_clock());
+	answer->json = restart_record_describe(record, dispatch_clock(), dispatch_time());
 	answer->status = 200;
 	if (!answer->json)
 		http_answer_error(answer, 500, "out of memory");
@@ -27,9 +27,18 @@ static void answer_failure(struct http_answer *answer, int error, const char *wh
 
 /* ------------------------------------------------------------------ looking */
 
+struct listing {
+	const struct control *control;
+	json_t *restarts;
+};
+
 static int append(void *context, struct restart_record *record)
 {
-	int r = json_array_append_new(context, restart_record_describe(record, dispatch_clock()));
+	const struct listing *listing = context;
+	const struct restart_record *active = dispatch_of(listing->control, record->node);
+	/* Of one that goes on more is known than is stored. */
+	const struct restart_record *shown = active && active->id == record->id ? active : record;
+	int r = json_array_append_new(listing->restarts, restart_record_describe(shown, dispatch_clock(), dispatch_time()));
 
 	restart_record_release(record);
 	return r ? -ENOMEM : 0;
@@ -38,10 +47,10 @@ static int append(void *context, struct restart_record *record)
 /* A new reference in `ret_list`. 0 or -errno. */
 static int list(struct control *control, const struct restart_filter *filter, json_t **ret_list)
 {
-	int r;
+	struct listing listing = { control, json_array() };
+	int r = listing.restarts ? store_each_restart(control->store, filter, append, &listing) : -ENOMEM;
 
-	*ret_list = json_array();
-	r = *ret_list ? store_each_restart(control->store, filter, append, *ret_list) : -ENOMEM;
+	*ret_list = listing.restarts;
 	if (r < 0)
 		json_decref(*ret_list);
 	return r;
