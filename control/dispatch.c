@@ -25,6 +25,7 @@ struct dispatch {
 	pthread_cond_t wake;           /* with the control's lock */
 	struct restart_record **active;
 	size_t count, room;
+	int64_t hold_until;            /* of the round's hold of the lock, by steady_ms() */
 };
 
 int64_t dispatch_time(void)
@@ -319,8 +320,8 @@ static void look(struct control *control, struct restart_record *record, int64_t
 			return;
 		}
 		r = advance(control, record, &after, deeds, clock);
-		/* The same step again waits for the next look: its deeds need time. */
-		if (!r && deeds && !(deeds & (DO_SELECT | DO_DRAIN)))
+		/* The same step again waits for the next look: its deeds need time. Whoever wants the lock doesn't wait for more than one write. */
+		if (!r && ((deeds && !(deeds & (DO_SELECT | DO_DRAIN))) || steady_ms() >= control->dispatch->hold_until))
 			return;
 	}
 	if (r < 0)
@@ -331,17 +332,17 @@ void dispatch_round(struct control *control)
 {
 	const struct timespec rest = { 0, REST_NANOSECONDS };
 	struct dispatch *dispatch = control->dispatch;
-	int64_t held_since = steady_ms();
 
+	dispatch->hold_until = steady_ms() + DISPATCH_HOLD_MS;
 	/* By index: a look may add one. */
 	for (size_t i = 0; i < dispatch->count && !dispatch->is_ending; i++) {
 		look(control, dispatch->active[i], dispatch_clock());
-		if (steady_ms() - held_since < DISPATCH_HOLD_MS)
+		if (steady_ms() < dispatch->hold_until)
 			continue;
 		pthread_mutex_unlock(&control->lock);
 		nanosleep(&rest, NULL);
 		pthread_mutex_lock(&control->lock);
-		held_since = steady_ms();
+		dispatch->hold_until = steady_ms() + DISPATCH_HOLD_MS;
 	}
 	drop_ended(dispatch);
 }
