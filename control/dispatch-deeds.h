@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The two ends of a look: what is seen of the fleet (control/dispatch-view.c), and what is done to it. Only for control/dispatch.c. */
+/* The two ends of a look: what is seen of the fleet (control/dispatch-view.c), and what is done to it. Only for control/dispatch*.c. */
 #ifndef CONTROL_DISPATCH_DEEDS_H
 #define CONTROL_DISPATCH_DEEDS_H
 
@@ -37,5 +37,15 @@ void dispatch_use_power(struct control *control, struct restart_record *record, 
 int dispatch_do(struct control *control, struct restart_record *record, unsigned deeds, struct dispatch_saved *saved, int64_t now);
 /* Of a node that is forgotten: undoes what was done to others for its restart. The same. */
 int dispatch_undo(struct control *control, struct restart_record *record, struct dispatch_saved *saved);
+
+/* Goes on with a restart: what `after` says was done or reached, from `record->restart` on, and the deeds for it, in one transaction:
+ * after a crash both were done, or neither. On failure nothing has changed, and it is tried again. 0 or -errno. */
+int dispatch_advance(struct control *control, struct restart_record *record, const struct restart *after, unsigned deeds, int64_t clock);
+/* One that was stored goes on from now on; takes its content over, also on error. 0 or -ENOMEM. */
+int dispatch_add(struct control *control, struct restart_record *record, struct restart_record **ret_added);
+/* Lets the thread look at once. */
+void dispatch_wake(struct control *control);
+/* The host name of a node, or its id. */
+const char *dispatch_name(const struct control *control, const char *id);
 
 #endif

@@ -276,7 +276,7 @@ static void test_two_servers_restarted_at_once_dont_exclude_each_other(void **st
 	rounds(f, 5);
 	assert_int_equal(step_of(f, 0), RESTART_AT_READY); /* until an HAProxy says so */
 	forget_peers(f);
-	rounds(f, 1);
+	rounds(f, 3);
 	assert_int_equal(step_of(f, 1), RESTART_AT_RELEASE);
 	assert_false(fleet_groups(f->control.fleet)->items[0].denied);
 }
@@ -316,7 +316,7 @@ static void test_fresh_control_unit_denies_nobody(void **state)
 	assert_int_equal(step_of(f, 0), RESTART_AT_REPLACE);
 	hear(f, f->nodes[1]);
 	forget_peers(f);
-	rounds(f, 1);
+	rounds(f, 3);
 	assert_int_equal(step_of(f, 0), RESTART_AT_RELEASE);
 	assert_false(fleet_groups(f->control.fleet)->items[0].denied);
 }
@@ -405,7 +405,7 @@ static void test_spare_is_taken_and_written_down_at_once_or_not_at_all(void **st
 	for (size_t i = 0; i < f->count; i++)
 		hear(f, f->nodes[i]);
 	f->nodes[1]->boot.os_target[0] = 0;
-	rounds(f, 1);
+	rounds(f, 3);
 	assert_string_equal(f->nodes[1]->group, "web");
 	restart_control(f);
 	assert_string_equal(dispatch_of(&f->control, f->nodes[0]->id)->spare, f->nodes[1]->id);
@@ -509,7 +509,7 @@ static void test_boot_that_fails_again_and_again_is_seen(void **state)
 		assert_int_equal(dispatch_of(&f->control, node->id)->restart.failing != 0, boot > 100);
 	}
 	node->boot.event = BOOT_KEXEC;
-	rounds(f, 1);
+	rounds(f, 3);
 	assert_int_equal(step_of(f, 0), RESTART_AT_HEALTHY);
 }
 
