@@ -21,6 +21,7 @@
 #define LOOK_MS 2000         /* both questions */
 #define SAY_MS 10000         /* all orders of a round; the rest is for the next */
 #define PAUSE_MOST_MS 5000   /* between two tries to reach one that is gone */
+#define RECENT_MS 5000       /* what an HAProxy said is true for so long */
 
 /* An HAProxy. Written by the thread, within the control lock. */
 struct proxy {
@@ -592,12 +593,15 @@ int balancer_look(struct control *control, const char *id, struct balancer_view 
 	*ret_view = (struct balancer_view){ 0 };
 	if (!node)
 		return -ENOENT;
+	ret_view->complete = true;
 	for (size_t i = 0; i < balancer->count; i++) {
 		const struct proxy *proxy = &balancer->proxies[i];
 		const struct haproxy_server *s = proxy->reachable ? find_seen(&proxy->seen, node) : NULL;
+		int64_t age = haproxy_clock() - proxy->seen_at;
 
+		ret_view->complete &= proxy->reachable && age <= RECENT_MS;
 		if (s)
-			add_view(ret_view, s, node->balancer_want, (uint64_t)(haproxy_clock() - proxy->seen_at) / 1000);
+			add_view(ret_view, s, node->balancer_want, (uint64_t)age / 1000);
 	}
 	return 0;
 }

@@ -27,7 +27,8 @@ control-cli += control/cli-apply.c control/cli-balancer.c control/fleet-file.c
 
 # Restarts
 control-store += control/store-restarts.c control/restart-record.c control/restart.c
-control-core += control/operator-restarts.c control/place.c control/dispatch.c control/dispatch-deeds.c
+control-core += control/operator-restarts.c control/place.c control/dispatch.c control/dispatch-deeds.c \
+	control/dispatch-view.c control/dispatch-saved.c control/dispatch-people.c control/peers.c
 control-cli += control/cli-restart.c
 # Logs
 control-store += control/store-logs.c control/node-log.c
@@ -126,6 +127,10 @@ control-power-config-corpus := control/fuzz/corpus/power-config
 unit-tests += control-restart-test
 control-restart-test-src := control/test/restart-test.c control/restart.c
 control-restart-test-libs :=
+unit-tests += control-dispatch-test
+control-dispatch-test-src := control/test/dispatch-test.c $(control-core) $(control-power) $(control-state) common/seekable.c $(common-core) \
+	signing/folder.c $(signing-author) $(signing-verify)
+control-dispatch-test-libs = $(repaved-libs) -Wl,--wrap=catalogue_images
 script-tests += control/test/backup-works
 fuzz-targets += control-backup
 control-backup-src := control/fuzz/backup.c control/backup-format.c control/names.c $(common-core)

@@ -20,17 +20,40 @@ static bool has_ended(const json_t *restart)
 	return json_integer_value(json_object_get(restart, "ended")) != 0;
 }
 
-/* What else there is to say of a step. */
+static const char *node_of(const json_t *restart)
+{
+	return json_get_string(restart, "name") ? cli_text(restart, "name") : cli_text(restart, "node");
+}
+
+/* What else there is to say of the step it is at. */
 static void print_aside(const json_t *restart, const char *step)
 {
-	const char *spare = json_get_string(restart, "spare");
+	const char *waits = json_get_string(restart, "waits");
 
 	if (!strcmp(step, "failed"))
 		printf("  %s", cli_text(restart, "error"));
-	else if (!strcmp(step, "replace") && spare)
-		printf("  the spare %s comes first", spare);
+	else if (!strcmp(step, "cancelled"))
+		printf("  the node takes users as before");
 	else if (!strcmp(step, "release"))
 		printf("  urgency %s", cli_text(restart, "urgency"));
+	if (waits)
+		printf("%s  waits: %s", strcmp(step, "release") ? "" : ",", waits);
+}
+
+/* What somebody may do about it. */
+static void print_next(const json_t *restart)
+{
+	const char *step = cli_text(restart, "step"), *node = node_of(restart), *kind = cli_text(restart, "kind");
+
+	if (!strcmp(step, "failed")) {
+		printf("next: `repave node show %s` and `repave node logs %s` say how it is; then `repave node %s %s` tries again\n", node, node, kind,
+		       node);
+		if (json_get_string(restart, "spare"))
+			printf("      the spare %s serves in its place; once it is back, `repave node release %s`\n", cli_text(restart, "spare"),
+			       cli_text(restart, "spare"));
+	} else if (!strcmp(step, "replace") || !strcmp(step, "drain") || !strcmp(step, "release")) {
+		printf("next: it goes on by itself; `repave node urgency %s notify` or `evict` hurries it, `repave node cancel %s` ends it\n", node, node);
+	}
 }
 
 /* Rows of the steps from the `from`th on; returns how many are over. */
@@ -56,17 +79,20 @@ static void print_now(const json_t *restart)
 	printf("  %s  %-9s", cli_time(restart, "since", when), cli_text(restart, "step"));
 	print_aside(restart, cli_text(restart, "step"));
 	if (has_ended(restart))
-		printf("%s(%.1f s in all)", strcmp(cli_text(restart, "step"), "failed") ? "  " : " ",
-		       json_number_value(json_object_get(restart, "seconds")));
+		printf("  (%.1f s in all)", json_number_value(json_object_get(restart, "seconds")));
 	putchar('\n');
+	print_next(restart);
 }
 
 static void print_head(const json_t *restart)
 {
-	const char *reason = json_get_string(restart, "reason");
+	const char *reason = json_get_string(restart, "reason"), *name = json_get_string(restart, "name");
+	const char *spare = json_get_string(restart, "spare");
 
-	printf("restart %lld: %s of node %s, ordered by %s%s%s\n", (long long)json_integer_value(json_object_get(restart, "id")),
-	       cli_text(restart, "kind"), cli_text(restart, "node"), cli_text(restart, "by"), reason ? ": " : "", reason ? reason : "");
+	printf("restart %lld: %s of node %s%s%s%s, urgency %s, ordered by %s%s%s%s%s\n", (long long)json_integer_value(json_object_get(restart, "id")),
+	       cli_text(restart, "kind"), node_of(restart), name ? " (" : "", name ? cli_text(restart, "node") : "", name ? ")" : "",
+	       cli_text(restart, "urgency"), cli_text(restart, "by"), reason ? ": " : "", reason ? reason : "", spare ? "; in its place: " : "",
+	       spare ? spare : "");
 }
 
 static void print_restart(const json_t *restart)
@@ -286,19 +312,21 @@ int cli_node_cancel(const struct cli *cli, int argc, char *argv[])
 
 static void print_list(const json_t *restarts)
 {
-	struct cli_table table = { .columns = 7 };
+	struct cli_table table = { .columns = 8 };
 	const json_t *restart;
 	size_t i;
 
-	cli_table_add(&table, (const char *[]){ "RESTART", "BEGAN", "NODE", "KIND", "URGENCY", "STEP", "TOOK" });
+	cli_table_add(&table, (const char *[]){ "RESTART", "BEGAN", "NODE", "KIND", "URGENCY", "STEP", "TOOK", "" });
 	json_array_foreach(restarts, i, restart) {
-		char id[24], when[32], took[24];
+		const char *waits = json_get_string(restart, "waits"), *error = json_get_string(restart, "error");
+		char id[24], when[32], took[24], note[256];
 
 		snprintf(id, sizeof id, "%lld", (long long)json_integer_value(json_object_get(restart, "id")));
+		snprintf(note, sizeof note, "%s%s", waits ? "waits: " : "", waits ? waits : error ? error : "");
 		snprintf(took, sizeof took, "%.1f s", json_number_value(json_object_get(restart, "seconds")));
-		cli_table_add(&table, (const char *[]){ id, cli_time(restart, "started", when), cli_text(restart, "node"),
+		cli_table_add(&table, (const char *[]){ id, cli_time(restart, "started", when), node_of(restart),
 							cli_text(restart, "kind"), cli_text(restart, "urgency"), cli_text(restart, "step"),
-							took });
+							took, note });
 	}
 	cli_table_print(&table);
 }

@@ -8,11 +8,15 @@
 #include <time.h>
 
 #include "common/log.h"
+#include "control/balancer.h"
 #include "control/dispatch-deeds.h"
+#include "control/lifecycle.h"
 #include "control/place.h"
 
 #define LOOK_MILLISECONDS 200
-#define IDLE_SECONDS 5 /* when nothing is under way */
+#define IDLE_SECONDS 5           /* when nothing is under way */
+#define PROGRESS_MILLISECONDS 60000 /* what has passed of a limit is stored so often */
+#define REST_NANOSECONDS 1000000L   /* between two holds of the lock: whoever waits for it gets it */
 
 struct dispatch {
 	struct control *control;
@@ -21,14 +25,38 @@ struct dispatch {
 	pthread_cond_t wake;           /* with the control's lock */
 	struct restart_record **active;
 	size_t count, room;
+	int64_t hold_until;            /* of the round's hold of the lock, by steady_ms() */
 };
 
-int64_t dispatch_clock(void)
+int64_t dispatch_time(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int64_t steady_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int64_t clock_begin; /* of dispatch_clock, at 0 of the steady one */
+
+static void begin_clock(void)
+{
+	clock_begin = dispatch_time() - steady_ms();
+}
+
+int64_t dispatch_clock(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, begin_clock);
+	return clock_begin + steady_ms();
 }
 
 /* ------------------------------------------------------------------ the active ones */
@@ -41,9 +69,9 @@ static void record_free(struct restart_record *record)
 	free(record);
 }
 
-/* Takes the record's content over, also on error. */
 static int add(struct dispatch *dispatch, struct restart_record *record, struct restart_record **ret_added)
 {
+	struct node *node = fleet_get(dispatch->control->fleet, record->node);
 	struct restart_record *added = malloc(sizeof *added);
 	struct restart_record **grown;
 
@@ -63,18 +91,42 @@ static int add(struct dispatch *dispatch, struct restart_record *record, struct 
 	}
 	*added = *record;
 	dispatch->active[dispatch->count++] = added;
+	if (node)
+		node->restart = added;
 	if (ret_added)
 		*ret_added = added;
 	return 0;
 }
 
-static int take_up(void *context, struct restart_record *record)
+int dispatch_add(struct control *control, struct restart_record *record, struct restart_record **ret_added)
 {
-	record->taken_up = true;
-	/* The time that the control unit was away counts for nobody. */
-	if (record->restart.step >= RESTART_AT_SHUTDOWN)
-		record->restart.since = dispatch_clock();
-	return add(context, record, NULL);
+	return add(control->dispatch, record, ret_added);
+}
+
+void dispatch_wake(struct control *control)
+{
+	pthread_cond_signal(&control->dispatch->wake);
+}
+
+/* The node of one that goes on; NULL when it was forgotten, even if it is back: its restarts were forgotten with it. */
+static struct node *node_of(const struct control *control, const struct restart_record *record)
+{
+	struct node *node = fleet_get(control->fleet, record->node);
+
+	return node && node->restart == record ? node : NULL;
+}
+
+/* Those that were added since there were so many: their transaction failed. */
+static void forget_added(struct dispatch *dispatch, size_t count)
+{
+	while (dispatch->count > count) {
+		struct restart_record *record = dispatch->active[--dispatch->count];
+		struct node *node = node_of(dispatch->control, record);
+
+		if (node)
+			node->restart = NULL;
+		record_free(record);
+	}
 }
 
 static void drop_ended(struct dispatch *dispatch)
@@ -90,22 +142,16 @@ static void drop_ended(struct dispatch *dispatch)
 	dispatch->count = kept;
 }
 
-static struct restart_record *find(const struct dispatch *dispatch, const char *id)
-{
-	for (size_t i = 0; i < dispatch->count; i++)
-		if (!dispatch->active[i]->ended && !strcmp(dispatch->active[i]->node, id))
-			return dispatch->active[i];
-	return NULL;
-}
-
 const struct restart_record *dispatch_of(const struct control *control, const char *id)
 {
-	return find(control->dispatch, id);
+	const struct node *node = fleet_get(control->fleet, id);
+
+	return node ? node->restart : NULL;
 }
 
 bool dispatch_checks_all(const struct control *control, const char *id)
 {
-	const struct restart_record *record = find(control->dispatch, id);
+	const struct restart_record *record = dispatch_of(control, id);
 
 	return record && record->restart.kind == RESTART_REIMAGE && record->restart.step >= RESTART_AT_SELECT;
 }
@@ -117,7 +163,7 @@ size_t dispatch_count(const struct control *control)
 
 /* ------------------------------------------------------------------ one look */
 
-static const char *name_of(const struct control *control, const char *id)
+const char *dispatch_name(const struct control *control, const char *id)
 {
 	const struct node *node = fleet_get(control->fleet, id);
 	const char *name = node ? assignment_host_name(&node->assignment) : NULL;
@@ -125,96 +171,190 @@ static const char *name_of(const struct control *control, const char *id)
 	return name ? name : id;
 }
 
-static int tell_step(struct control *control, const struct restart_record *record, enum restart_step before, int64_t now)
+static int tell_step(struct control *control, const struct restart_record *record, enum restart_step before)
 {
 	const struct restart *restart = &record->restart;
 	enum severity severity = restart->step == RESTART_FAILED ? SEVERITY_ALARM : SEVERITY_INFO;
+	const json_t *last = json_array_get(record->steps, json_array_size(record->steps) - 1);
 	json_t *data = json_pack("{sI ss ss}", "restart", (json_int_t)record->id, "step", restart_step_name(restart->step), "before",
 				 restart_step_name(before));
 
-	return control_event(control, now / 1000, record->node, severity, "restart", data, "%s %s: %s%s%s (%s took %.1f s)",
-			     restart_kind_name(restart->kind), name_of(control, record->node), restart_step_name(restart->step),
+	return control_event(control, time(NULL), record->node, severity, "restart", data, "%s %s: %s%s%s (%s took %.1f s)",
+			     restart_kind_name(restart->kind), dispatch_name(control, record->node), restart_step_name(restart->step),
 			     restart->error[0] ? ": " : "", restart->error, restart_step_name(before),
-			     record->steps ? json_number_value(json_object_get(json_array_get(record->steps, json_array_size(record->steps) - 1),
-									      "seconds")) : 0.0);
+			     json_number_value(json_object_get(last, "seconds")));
 }
 
-/* Stores the record, and with another step than `before` the event of it. 0 or -errno. */
-static int keep(struct control *control, struct restart_record *record, enum restart_step before, int64_t now)
+/* Does the deeds, and stores the record, and with another step than before the event of it: within a transaction. `before` is what
+ * record->restart was. 0 or -errno. */
+static int do_and_store(struct control *control, struct restart_record *record, const struct restart *after, unsigned deeds,
+			struct dispatch_saved *saved, int64_t clock)
 {
+	enum restart_step before = record->restart.step;
+	bool moves = after->step != before;
+	int r = dispatch_do(control, record, deeds, saved, clock);
+
+	if (!r && moves)
+		r = restart_record_note(record, clock, dispatch_time());
+	if (r < 0)
+		return r;
+	record->restart = *after;
+	record->clock = clock;
+	if (restart_has_ended(after))
+		record->ended = dispatch_time();
+	r = store_put_restart(control->store, record);
+	return r < 0 || !moves ? r : tell_step(control, record, before);
+}
+
+/* Memory as it was before the transaction that failed. `was` is a plain copy of the record. */
+static void take_back(struct restart_record *record, const struct restart_record *was, size_t steps)
+{
+	while (json_array_size(record->steps) > steps)
+		json_array_remove(record->steps, steps);
+	record->restart = was->restart;
+	record->ended = was->ended;
+	record->clock = was->clock;
+	record->order = was->order;
+	record->spare_restart = was->spare_restart;
+	strcpy(record->denied, was->denied);
+	strcpy(record->spare, was->spare);
+}
+
+int dispatch_advance(struct control *control, struct restart_record *record, const struct restart *after, unsigned deeds, int64_t clock)
+{
+	const struct restart_record was = *record;
+	size_t steps = json_array_size(record->steps), count = control->dispatch->count;
+	struct dispatch_saved saved = { 0 };
+	struct node *node;
 	int r;
 
-	if (restart_has_ended(&record->restart))
-		record->ended = now;
+	dispatch_use_power(control, record, deeds, clock);
 	r = store_begin(control->store);
 	if (r < 0)
 		return r;
-	r = store_put_restart(control->store, record);
-	if (!r && record->restart.step != before)
-		r = tell_step(control, record, before, now);
+	r = do_and_store(control, record, after, deeds, &saved, clock);
 	if (!r)
 		r = store_commit(control->store);
 	else
 		store_rollback(control->store);
-	if (!r)
-		record->taken_up = false;
+	dispatch_end_saved(&saved, r < 0);
+	if (r < 0) {
+		take_back(record, &was, steps);
+		forget_added(control->dispatch, count);
+	}
+	node = node_of(control, record);
+	if (record->ended && node)
+		node->restart = NULL;
 	return r;
 }
 
-/* What `after` says was done or reached, from `record->restart` on. On failure nothing has changed, and it is tried again. */
-static int advance(struct control *control, struct restart_record *record, const struct restart *after, unsigned deeds, int64_t now)
+/* Says once what keeps it from beginning: somebody may have to do something about it. */
+static void tell_waits(struct control *control, struct restart_record *record, const char *waits)
 {
-	struct restart before = record->restart;
-	size_t steps = json_array_size(record->steps);
-	int r = deeds ? dispatch_do(control, record, deeds, now) : 0;
+	bool is_new = strcmp(record->waits, waits) != 0;
 
-	if (!r && after->step != before.step)
-		r = restart_record_note(record, now);
-	if (r < 0)
-		return r;
-	record->restart = *after;
-	r = keep(control, record, before.step, now);
-	if (r < 0) {
-		record->restart = before;
-		record->ended = 0;
-		while (json_array_size(record->steps) > steps)
-			json_array_remove(record->steps, steps);
+	snprintf(record->waits, sizeof record->waits, "%s", waits);
+	if (is_new && waits[0] && record->restart.step == RESTART_AT_REPLACE)
+		control_event(control, time(NULL), record->node, SEVERITY_NOTICE, "restart-waits",
+			      json_pack("{sI}", "restart", (json_int_t)record->id), "%s %s waits: %s", restart_kind_name(record->restart.kind),
+			      dispatch_name(control, record->node), waits);
+}
+
+/* Whether time passes towards a limit that would be lost with the control unit. */
+static bool counts_time(const struct restart *restart)
+{
+	if (restart->step == RESTART_AT_REPLACE)
+		return restart->took_spare;
+	return restart->step != RESTART_AT_RELEASE || restart->urgency != URGENCY_WAIT || restart->limits.grace_given;
+}
+
+/* What is to be done now. 1 when it is nothing; else 0. */
+static int decide(struct control *control, struct restart_record *record, int64_t clock, struct restart *ret_after, unsigned *ret_deeds)
+{
+	enum restart_step before = record->restart.step;
+	struct restart_view view;
+
+	for (int fresh = 0; fresh < 2; fresh++) {
+		*ret_after = record->restart;
+		dispatch_observe(control, record, fresh, clock, &view);
+		*ret_deeds = restart_look(ret_after, &view);
+		/* A figure of a second ago is enough to wait, and for nothing else. */
+		if (before != RESTART_AT_REPLACE || (ret_after->step == before && !*ret_deeds))
+			break;
 	}
-	return r;
+	if (ret_after->step == before)
+		tell_waits(control, record, restart_waits(ret_after, &view));
+	else
+		record->waits[0] = 0;
+	return !*ret_deeds && !memcmp(ret_after, &record->restart, sizeof *ret_after);
+}
+
+/* Of a node that was forgotten, and its row with it. */
+static void forget(struct control *control, struct restart_record *record)
+{
+	struct dispatch_saved saved = { 0 };
+	int r = store_begin(control->store);
+
+	if (!r) {
+		r = dispatch_undo(control, record, &saved);
+		if (!r)
+			r = store_commit(control->store);
+		else
+			store_rollback(control->store);
+	}
+	dispatch_end_saved(&saved, r < 0);
+	if (!r)
+		record->ended = dispatch_time();
 }
 
 /* Steps as far as it goes now. */
-static void look(struct control *control, struct restart_record *record, int64_t now)
+static void look(struct control *control, struct restart_record *record, int64_t clock)
 {
-	struct restart_view view;
 	struct restart after;
 	unsigned deeds;
 	int r = 0;
 
-	if (!fleet_get(control->fleet, record->node)) {
-		/* Forgotten, and its row with it. */
-		dispatch_undo(control, record);
-		record->ended = now;
-	}
+	if (!record->ended && !node_of(control, record))
+		forget(control, record);
 	while (!r && !record->ended) {
-		after = record->restart;
-		dispatch_observe(control, record, now, &view);
-		deeds = restart_look(&after, &view);
-		if (!deeds && !memcmp(&after, &record->restart, sizeof after))
-			return;
-		/* A mere question to a BMC isn't worth a write. */
-		if (deeds == DO_POWER_LOOK && !memcmp(&after, &record->restart, sizeof after)) {
-			dispatch_do(control, record, deeds, now);
+		if (decide(control, record, clock, &after, &deeds)) {
+			if (clock - record->clock < PROGRESS_MILLISECONDS || !counts_time(&after))
+				return;
+			/* Its progress. */
+		} else if (deeds == DO_POWER_LOOK && !memcmp(&after, &record->restart, sizeof after)) {
+			/* A mere question to a BMC isn't worth a write. */
+			dispatch_use_power(control, record, deeds, clock);
 			return;
 		}
-		r = advance(control, record, &after, deeds, now);
-		/* The same step again waits for the next look: its deeds need time. */
-		if (!r && deeds && !(deeds & (DO_SELECT | DO_DRAIN)))
+		r = dispatch_advance(control, record, &after, deeds, clock);
+		/* The same step again waits for the next look: its deeds need time. Whoever wants the lock doesn't wait for more than one write. */
+		if (!r && ((deeds && !(deeds & (DO_SELECT | DO_DRAIN))) || steady_ms() >= control->dispatch->hold_until))
 			return;
 	}
 	if (r < 0)
-		log_error(r, "restart %llu of %s waits", (unsigned long long)record->id, name_of(control, record->node));
+		log_error(r, "restart %llu of %s waits", (unsigned long long)record->id, dispatch_name(control, record->node));
 }
+
+void dispatch_round(struct control *control)
+{
+	const struct timespec rest = { 0, REST_NANOSECONDS };
+	struct dispatch *dispatch = control->dispatch;
+
+	dispatch->hold_until = steady_ms() + DISPATCH_HOLD_MS;
+	/* By index: a look may add one. */
+	for (size_t i = 0; i < dispatch->count && !dispatch->is_ending; i++) {
+		look(control, dispatch->active[i], dispatch_clock());
+		if (steady_ms() < dispatch->hold_until)
+			continue;
+		pthread_mutex_unlock(&control->lock);
+		nanosleep(&rest, NULL);
+		pthread_mutex_lock(&control->lock);
+		dispatch->hold_until = steady_ms() + DISPATCH_HOLD_MS;
+	}
+	drop_ended(dispatch);
+}
+
+/* ------------------------------------------------------------------ the thread */
 
 static void *run(void *context)
 {
@@ -224,10 +364,7 @@ static void *run(void *context)
 
 	pthread_mutex_lock(&control->lock);
 	while (!dispatch->is_ending) {
-		/* By index: a look may add one. */
-		for (size_t i = 0; i < dispatch->count; i++)
-			look(control, dispatch->active[i], dispatch_clock());
-		drop_ended(dispatch);
+		dispatch_round(control);
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		if (dispatch->count) {
 			until.tv_nsec += LOOK_MILLISECONDS * 1000000L;
@@ -240,6 +377,40 @@ static void *run(void *context)
 	}
 	pthread_mutex_unlock(&control->lock);
 	return NULL;
+}
+
+static int take_up(void *context, struct restart_record *record)
+{
+	restart_record_resume(record, dispatch_clock());
+	/* Agents need time to come back. */
+	if (record->restart.step >= RESTART_AT_SHUTDOWN)
+		record->restart.since += RETURN_SECONDS * 1000;
+	return add(context, record, NULL);
+}
+
+/* Of a database from a backup, perhaps: what was done for the restart is so. */
+static int repeat(struct control *control, struct restart_record *record)
+{
+	struct node *node = node_of(control, record);
+	int r = store_put_restart(control->store, record);
+
+	if (r < 0 || !node || record->restart.step < RESTART_AT_DRAIN || record->restart.step >= RESTART_AT_READY)
+		return r;
+	return node->balancer_want == BALANCER_READY ? balancer_want(control, record->node, BALANCER_DRAIN) : 0;
+}
+
+static int repeat_all(struct control *control, struct dispatch *dispatch)
+{
+	int r = store_begin(control->store);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; !r && i < dispatch->count; i++)
+		r = repeat(control, dispatch->active[i]);
+	if (!r)
+		return store_commit(control->store);
+	store_rollback(control->store);
+	return r;
 }
 
 int dispatch_new(struct control *control, struct dispatch **ret_dispatch)
@@ -259,13 +430,15 @@ int dispatch_new(struct control *control, struct dispatch **ret_dispatch)
 	if (!r)
 		r = store_each_restart(control->store, &(struct restart_filter){ .node = "", .active = true, .most = UINT32_MAX }, take_up,
 				       dispatch);
+	if (!r)
+		r = repeat_all(control, dispatch);
 	if (r < 0) {
 		dispatch_free(dispatch);
 		return r;
 	}
 	/* A control unit that ended between a node's membership and its life. */
 	for (size_t i = 0; i < fleet_count(control->fleet); i++)
-		place_life(control, fleet_get(control->fleet, fleet_node(control->fleet, i)->id), dispatch_clock() / 1000);
+		place_life(control, fleet_at(control->fleet, i), time(NULL));
 	if (dispatch->count)
 		log_info("%zu restarts go on that were under way", dispatch->count);
 	*ret_dispatch = dispatch;
@@ -298,162 +471,10 @@ void dispatch_free(struct dispatch *dispatch)
 	free(dispatch);
 }
 
-/* ------------------------------------------------------------------ people */
-
-/* Whether what it is to boot is there, after the change (or NULL), which is made at the step "select". */
-static int check_change(struct control *control, const struct node *node, const json_t *change, char ret_error[ERROR_TEXT])
-{
-	const struct image *os, *app;
-	struct assignment changed;
-	int r = assignment_copy(&node->assignment, &changed);
-
-	if (r < 0)
-		return r;
-	if (!changed.os[0] && !change)
-		r = refused(ret_error, "nothing is assigned to it; `repave assign` first");
-	if (!r && change)
-		r = assignment_change(&changed, change, ret_error);
-	if (!r)
-		r = resolve_images(catalogue_images(control->catalogue), changed.os, changed.app[0] ? changed.app : NULL, &os, &app, ret_error);
-	assignment_release(&changed);
-	return r;
-}
-
-static int fill(struct restart_record *record, const struct node *node, const struct restart_wish *wish, int64_t now)
-{
-	*record = (struct restart_record){ .started = now, .steps = json_array() };
-	strcpy(record->node, node->id);
-	snprintf(record->by, sizeof record->by, "%s", wish->by);
-	snprintf(record->reason, sizeof record->reason, "%s", wish->reason);
-	strcpy(record->nonce, node->booted_once ? node->boot.nonce : "");
-	strcpy(record->boot_id, node->live ? node->channel.boot_id : "");
-	if (wish->change)
-		record->change = json_deep_copy(wish->change);
-	restart_begin(&record->restart, wish->kind, wish->urgency, &wish->limits, now);
-	return record->steps && (record->change || !wish->change) ? 0 : -ENOMEM;
-}
-
-static int store_new(struct control *control, struct restart_record *record, int64_t now)
-{
-	int r = store_begin(control->store);
-
-	if (r < 0)
-		return r;
-	r = store_put_restart(control->store, record);
-	if (!r)
-		r = control_event(control, now / 1000, record->node, SEVERITY_NOTICE, "restart",
-				  json_pack("{sI ss}", "restart", (json_int_t)record->id, "step", "begin"), "%s %s, urgency %s, ordered by %s%s%s",
-				  restart_kind_name(record->restart.kind), name_of(control, record->node),
-				  restart_urgency_name(record->restart.urgency), record->by, record->reason[0] ? ": " : "", record->reason);
-	if (!r)
-		return store_commit(control->store);
-	store_rollback(control->store);
-	return r;
-}
-
-int dispatch_begin(struct control *control, const char *text, const struct restart_wish *wish, const struct restart_record **ret_record,
-		   char ret_error[ERROR_TEXT])
-{
-	struct dispatch *dispatch = control->dispatch;
-	struct restart_record record, *added = NULL;
-	const struct restart_record *present;
-	int64_t now = dispatch_clock();
-	const struct node *node;
-	int r = fleet_find(control->fleet, text, &node, ret_error);
-
-	if (r < 0)
-		return r;
-	present = find(dispatch, node->id);
-	if (present) {
-		snprintf(ret_error, ERROR_TEXT, "a %s of %s is under way since %.0f s (step %s); `repave node urgency` hurries it, `repave node cancel`"
-			 " ends it", restart_kind_name(present->restart.kind), name_of(control, node->id),
-			 (double)(now - present->started) / 1000, restart_step_name(present->restart.step));
-		return -EEXIST;
-	}
-	r = wish->kind == RESTART_RELEASE ? 0 : check_change(control, node, wish->change, ret_error);
-	if (r < 0)
-		return r;
-	r = fill(&record, node, wish, now);
-	if (!r)
-		r = store_new(control, &record, now);
-	if (r < 0) {
-		restart_record_release(&record);
-		return r;
-	}
-	/* Stored, and without memory for it taken up at the next start. */
-	r = add(dispatch, &record, &added);
-	if (!r)
-		*ret_record = added;
-	pthread_cond_signal(&dispatch->wake);
-	return r;
-}
-
-static int find_active(struct control *control, const char *text, struct restart_record **ret_record, char ret_error[ERROR_TEXT])
-{
-	const struct node *node;
-	int r = fleet_find(control->fleet, text, &node, ret_error);
-
-	if (r < 0)
-		return r;
-	*ret_record = find(control->dispatch, node->id);
-	if (!*ret_record)
-		snprintf(ret_error, ERROR_TEXT, "no restart of %s is under way; `repave restart list` shows those that were",
-			 name_of(control, node->id));
-	return *ret_record ? 0 : -ENOENT;
-}
-
-static int too_late(const struct restart_record *record, char ret_error[ERROR_TEXT])
-{
-	snprintf(ret_error, ERROR_TEXT, "too late: its users are gone, and it is at the step \"%s\" since %.0f s",
-		 restart_step_name(record->restart.step), (double)(dispatch_clock() - record->restart.since) / 1000);
-	return -EBUSY;
-}
-
-int dispatch_cancel(struct control *control, const char *text, const char *by, const struct restart_record **ret_record,
-		    char ret_error[ERROR_TEXT])
-{
-	struct restart_record *record;
-	int64_t now = dispatch_clock();
-	struct restart after;
-	unsigned deeds;
-	int r = find_active(control, text, &record, ret_error);
-
-	if (r < 0)
-		return r;
-	after = record->restart;
-	if (restart_cancel(&after, now, &deeds) < 0)
-		return too_late(record, ret_error);
-	r = advance(control, record, &after, deeds, now);
-	if (!r)
-		log_info("operator %s: the %s of %s is cancelled", by, restart_kind_name(after.kind), name_of(control, record->node));
-	*ret_record = record;
-	return r;
-}
-
-int dispatch_hurry(struct control *control, const char *text, enum restart_urgency urgency, const struct restart_record **ret_record,
-		   char ret_error[ERROR_TEXT])
-{
-	struct restart_record *record;
-	int64_t now = dispatch_clock();
-	struct restart after;
-	int r = find_active(control, text, &record, ret_error);
-
-	if (r < 0)
-		return r;
-	after = record->restart;
-	if (restart_hurry(&after, urgency, now) < 0)
-		return too_late(record, ret_error);
-	r = advance(control, record, &after, 0, now);
-	pthread_cond_signal(&control->dispatch->wake);
-	*ret_record = record;
-	return r;
-}
-
-/* ------------------------------------------------------------------ nodes */
-
 void dispatch_asked(struct control *control, const char *id, const char *nonce)
 {
-	struct restart_record *record = find(control->dispatch, id);
+	const struct node *node = fleet_get(control->fleet, id);
+	struct restart_record *record = node ? node->restart : NULL;
 
 	if (!record || !strcmp(nonce, record->nonce))
 		return;

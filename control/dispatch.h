@@ -9,6 +9,8 @@
 
 struct dispatch;
 
+#define DISPATCH_HOLD_MS 5     /* a round gives the control lock back when it has had it for so long */
+
 /* Takes up what was under way. 0 or -errno. */
 int dispatch_new(struct control *control, struct dispatch **ret_dispatch);
 /* 0 or -errno. */
@@ -45,8 +47,12 @@ bool dispatch_checks_all(const struct control *control, const char *id);
 const struct restart_record *dispatch_of(const struct control *control, const char *id);
 /* How many are under way. */
 size_t dispatch_count(const struct control *control);
+/* One round: a look at each. Within control_lock, which it gives back between looks. Only for the thread, and for tests without it. */
+void dispatch_round(struct control *control);
 
-/* Milliseconds since 1970. */
+/* Milliseconds by a clock that never jumps while the control unit runs: for what lasts. When it starts they are those since 1970. */
 int64_t dispatch_clock(void);
+/* Milliseconds since 1970: for people. */
+int64_t dispatch_time(void);
 
 #endif

@@ -43,6 +43,11 @@ struct group {
 	unsigned minimum;                        /* servers that should serve at any time */
 	struct service service;
 	bool denied;                             /* new users get 503 */
+	struct group_peers {                     /* in memory only: control/peers.h */
+		int64_t at;                      /* when they were counted, by its clock; 0: never */
+		unsigned ready;
+		bool returning, unsettled, has_spare;
+	} peers;
 	json_t *definition;                      /* as the operator wrote it; owned */
 };
 

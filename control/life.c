@@ -35,7 +35,7 @@ static const uint8_t moves[LIFE_CAUSES][LIFE_STATES] = {
 	[LIFE_LOST]        = { SAME,   FAI,    FAI,    FAI,     SAME,     SAME, FAI,    SAME,  SAME,       SAME },
 	[LIFE_BOOT_FAILED] = { FAI,    FAI,    FAI,    FAI,     FAI,      SAME, FAI,    SAME,  SAME,       SAME },
 	[LIFE_DRAIN]       = { NO,     NO,     DRA,    SAME,    NO,       NO,   DRA,    NO,    NO,         NO },
-	[LIFE_UNDRAIN]     = { NO,     SAME,   SAME,   SER,     NO,       NO,   NO,     NO,    NO,         NO },
+	[LIFE_UNDRAIN]     = { NO,     SAME,   SAME,   SER,     NO,       NO,   SAME,   SAME,  NO,         NO },
 	[LIFE_REBOOT]      = { REB,    REB,    REB,    REB,     SAME,     SAME, REB,    REB,   SAME,       SAME },
 	[LIFE_OFF]         = { SAME,   REB,    REB,    REB,     SAME,     SAME, REB,    REB,   SAME,       SAME },
 	[LIFE_RELEASE]     = { SPA,    SPA,    SPA,    SPA,     SPA,      SAME, SPA,    NO,    NO,         NO },
@@ -68,6 +68,9 @@ int life_move(struct life *life, enum life_cause cause)
 	next = to == SAME ? life->state : to == BACK ? back(life, cause) : (enum life_state)to;
 	if (is_doubted(next) && !is_doubted(life->state))
 		life->before = life->state;
+	/* Heard again it is to serve. */
+	if (cause == LIFE_UNDRAIN && is_doubted(next) && life->before == LIFE_DRAINING)
+		life->before = LIFE_SERVING;
 	life->state = next;
 	return 0;
 }

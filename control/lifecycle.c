@@ -54,6 +54,13 @@ int lifecycle_move(struct control *control, struct node *node, enum life_cause c
 	va_list args;
 	int r = life_move(&changed.life, cause);
 
+	if (!r && changed.life.state == node->life.state && changed.life.before != node->life.before) {
+		/* What it is keeps its reason; only what it becomes is another. */
+		r = store_put_life(control->store, &changed);
+		if (!r)
+			node->life = changed.life;
+		return r;
+	}
 	if (r < 0 || changed.life.state == node->life.state)
 		return r;
 	va_start(args, format);

@@ -29,6 +29,7 @@ enum balancer_want { BALANCER_READY, BALANCER_DRAIN, BALANCER_MAINT };
 
 /* What the balancers last said of a node: of several the sum of sessions and queue, and the state of the one that is furthest behind. */
 struct balancer_view {
+	bool complete;           /* each HAProxy answered within the last seconds; else there may be more users than these */
 	bool known;              /* one of them has it in the backend of its group */
 	enum balancer_want state;
 	bool up;                 /* its check, at all of them */
@@ -71,6 +72,8 @@ struct boot {
 	json_t *images;
 };
 
+struct restart_record;
+
 struct node {
 	char id[NODE_ID_SIZE + 1];
 	int64_t enrolled;                         /* seconds since 1970 */
@@ -85,6 +88,7 @@ struct node {
 	int64_t life_since;                       /* seconds since 1970 */
 	char life_reason[LIFE_REASON_MOST + 1];
 	char boot_failure[LIFE_REASON_MOST + 1];  /* what its boots fail for; "" since one didn't; in memory only */
+	struct restart_record *restart;           /* that is under way, control/dispatch.h; borrowed, NULL without; in memory only */
 	int64_t boot_began;                       /* 0: no boot under way, or told that it takes long; in memory only */
 	struct live *live;                        /* owned; NULL before its agent was heard in this boot; in memory only */
 	struct channel channel;

@@ -13,9 +13,20 @@
 #define RESTARTS_SHOWN 100u
 #define LIMIT_SECONDS_MOST 604800.0 /* a week */
 
-static void answer_restart(const struct restart_record *record, struct http_answer *answer)
+/* A new reference; NULL when out of memory. */
+static json_t *describe(const struct control *control, const struct restart_record *record)
 {
-	answer->json = restart_record_describe(record, dispatch_clock());
+	const struct node *node = fleet_get(control->fleet, record->node);
+	const char *name = node ? assignment_host_name(&node->assignment) : NULL;
+	json_t *described = restart_record_describe(record, dispatch_clock(), dispatch_time());
+
+	json_object_set_new(described, "name", name ? json_string(name) : json_null());
+	return described;
+}
+
+static void answer_restart(const struct control *control, const struct restart_record *record, struct http_answer *answer)
+{
+	answer->json = describe(control, record);
 	answer->status = 200;
 	if (!answer->json)
 		http_answer_error(answer, 500, "out of memory");
@@ -23,9 +34,18 @@ static void answer_restart(const struct restart_record *record, struct http_answ
 
 /* ------------------------------------------------------------------ looking */
 
+struct listing {
+	const struct control *control;
+	json_t *restarts;
+};
+
 static int append(void *context, struct restart_record *record)
 {
-	int r = json_array_append_new(context, restart_record_describe(record, dispatch_clock()));
+	const struct listing *listing = context;
+	const struct restart_record *active = dispatch_of(listing->control, record->node);
+	/* Of one that goes on more is known than is stored. */
+	const struct restart_record *shown = active && active->id == record->id ? active : record;
+	int r = json_array_append_new(listing->restarts, describe(listing->control, shown));
 
 	restart_record_release(record);
 	return r ? -ENOMEM : 0;
@@ -34,10 +54,10 @@ static int append(void *context, struct restart_record *record)
 /* A new reference in `ret_list`. 0 or -errno. */
 static int list(struct control *control, const struct restart_filter *filter, json_t **ret_list)
 {
-	int r;
+	struct listing listing = { control, json_array() };
+	int r = listing.restarts ? store_each_restart(control->store, filter, append, &listing) : -ENOMEM;
 
-	*ret_list = json_array();
-	r = *ret_list ? store_each_restart(control->store, filter, append, *ret_list) : -ENOMEM;
+	*ret_list = listing.restarts;
 	if (r < 0)
 		json_decref(*ret_list);
 	return r;
@@ -182,7 +202,7 @@ void operator_restart(struct control *control, const char *node, const json_t *b
 	if (r < 0)
 		answer_failure(answer, r, why);
 	else
-		answer_restart(record, answer);
+		answer_restart(control, record, answer);
 }
 
 void operator_hurry(struct control *control, const char *node, const json_t *body, struct http_answer *answer)
@@ -200,7 +220,7 @@ void operator_hurry(struct control *control, const char *node, const json_t *bod
 	if (r < 0)
 		answer_failure(answer, r, why);
 	else
-		answer_restart(record, answer);
+		answer_restart(control, record, answer);
 }
 
 void operator_cancel(struct control *control, const char *node, const char *by, struct http_answer *answer)
@@ -212,5 +232,5 @@ void operator_cancel(struct control *control, const char *node, const char *by, 
 	if (r < 0)
 		answer_failure(answer, r, why);
 	else
-		answer_restart(record, answer);
+		answer_restart(control, record, answer);
 }

@@ -11,6 +11,7 @@
 #include "control/restart.h"
 
 #define REASON_MOST 120u
+#define RESTART_WAITS_MOST 199u
 
 struct restart_record {
 	uint64_t id;                         /* ascending; 0 before it is stored */
@@ -20,6 +21,7 @@ struct restart_record {
 	char by[OPERATOR_NAME_MOST + 8 + 1]; /* who ordered it */
 	char reason[REASON_MOST + 1];        /* "" without */
 	int64_t started, ended;              /* milliseconds since 1970; `ended` 0 while it goes on */
+	int64_t clock;                       /* dispatch_clock() when it was last stored, which the times in `restart` are by */
 	char nonce[NONCE_SIZE + 1];          /* of the node's last boot when it began; "" for none */
 	char boot_id[BOOT_ID_SIZE + 1];      /* of the system that is to end; "" when no agent reported */
 	uint64_t order;                      /* of the agent, that was given last; 0 for none */
@@ -27,8 +29,14 @@ struct restart_record {
 	char spare[NODE_ID_SIZE + 1];        /* that was taken; "" for none */
 	uint64_t spare_restart;              /* which prepares it; 0: it needed none */
 	/* In memory only. */
-	bool taken_up;                       /* read from the store, and nothing stored since: its last deeds may have been done */
 	bool asked;                          /* stage 1 asks right now, in another boot */
+	char asks[NONCE_SIZE + 1];           /* the first boot since it ended, or the last that started its system; "" before */
+	bool no_spare;                       /* one couldn't be taken */
+	uint64_t ended_order;                /* of which `refused` is known; 0 for none */
+	bool refused;
+	char waits[RESTART_WAITS_MOST + 1];  /* what it waits for; "" for nothing */
+	int64_t power_known;                 /* when `has_power` was asked; 0: not yet */
+	bool has_power;
 	uint64_t job;                        /* of the power control, under way; 0 for none */
 	enum power_seen power;               /* what the last one found; POWER_SEEN_ABSENT: nothing yet */
 	int64_t power_asked;
@@ -37,14 +45,18 @@ struct restart_record {
 
 /* `record` is empty afterwards. */
 void restart_record_release(struct restart_record *record);
-/* Notes that the step before is over; call it before `restart.step` or `.since` is changed. 0 or -ENOMEM. */
-int restart_record_note(struct restart_record *record, int64_t now);
+/* Notes that the step before is over; call it before `restart.step` or `.since` is changed. Times as for restart_record_describe. 0 or -ENOMEM. */
+int restart_record_note(struct restart_record *record, int64_t clock, int64_t now);
 
 /* For the store: everything but id, node, started and ended. A new reference; NULL when out of memory. */
 json_t *restart_record_format(const struct restart_record *record);
 /* The inverse, into a zeroed record. 0, -EINVAL or -ENOMEM; to be released in any case. */
 int restart_record_parse(const json_t *object, struct restart_record *record);
-/* For people and programs, as docs/openapi.yaml says. A new reference; NULL when out of memory. */
-json_t *restart_record_describe(const struct restart_record *record, int64_t now);
+/* Moves the times of a record that another run of the control unit stored to this one's clock: what was left of each limit then is left
+ * now. */
+void restart_record_resume(struct restart_record *record, int64_t clock);
+/* For people and programs, as docs/openapi.yaml says; `clock` is dispatch_clock(), `now` in milliseconds since 1970. A new reference;
+ * NULL when out of memory. */
+json_t *restart_record_describe(const struct restart_record *record, int64_t clock, int64_t now);
 
 #endif

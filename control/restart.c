@@ -8,6 +8,7 @@
 
 #define SECONDS(n) ((n) * INT64_C(1000))
 #define POWER_TRIES 3u
+#define FAILING_MOST SECONDS(120) /* stage 1 tries again by itself: what lasts so long is a failure */
 
 const struct restart_limits restart_limits_default = {
 	.grace = SECONDS(600), .notice = SECONDS(60), .spare = SECONDS(600), .drain = SECONDS(15), .evict = SECONDS(10), .stop = SECONDS(60),
@@ -40,6 +41,7 @@ static unsigned move(struct restart *restart, enum restart_step step, int64_t no
 	restart->since = now;
 	restart->acted = 0;
 	restart->tries = 0;
+	restart->failing = 0;
 	return deeds;
 }
 
@@ -64,24 +66,68 @@ static unsigned fail(struct restart *restart, int64_t now, const char *why)
 
 /* ------------------------------------------------------------------ users */
 
+static unsigned wanted(const struct restart_view *view)
+{
+	return view->minimum ? view->minimum : 1;
+}
+
+/* Nobody else could come whose users wouldn't be fewer by one: what is to be waited for then. NULL when there is nothing. */
+static const char *waits_for_others(const struct restart *restart, const struct restart_view *view)
+{
+	if (restart->urgency == URGENCY_EVICT)
+		return NULL;
+	if (view->unsettled)
+		return "who serves isn't known yet: agents and HAProxies are coming back";
+	if (view->others_return && restart->kind != RESTART_RELEASE)
+		return "another server of its group is being restarted, and too few would be left";
+	if (view->alternatives < view->minimum)
+		return "too few servers of its group would be left: make another server a spare, lower the group's minimum, or raise the urgency to evict";
+	return NULL;
+}
+
+/* Whether it may go as far as others are concerned. One that has its spare leaves as many as there were; but another restart may
+ * count on the same. */
+static bool is_replaced(const struct restart *restart, const struct restart_view *view)
+{
+	if (!view->has_service || view->alternatives >= wanted(view))
+		return true;
+	return view->spare == SPARE_SERVING && (restart->urgency == URGENCY_EVICT || !(view->others_return || view->unsettled));
+}
+
+static unsigned leave_group(struct restart *restart, const struct restart_view *view)
+{
+	unsigned deeds = DO_DRAIN;
+
+	if (view->alternatives < view->minimum && view->spare != SPARE_SERVING)
+		deeds |= DO_TELL_SHORT;
+	/* Whoever is released by hand is meant to be. */
+	if (!view->alternatives && view->spare != SPARE_SERVING && restart->kind != RESTART_RELEASE) {
+		restart->denied = true;
+		deeds |= DO_DENY;
+	}
+	return move(restart, RESTART_AT_DRAIN, view->now, deeds);
+}
+
 static unsigned look_replace(struct restart *restart, const struct restart_view *view)
 {
-	/* For a node that is merely released there is somebody else already, or it wouldn't be. */
-	if (!view->has_service || view->alternatives > 0 || restart->kind == RESTART_RELEASE || view->spare == SPARE_SERVING)
+	bool in_time = !lasted(restart, view->now, restart->limits.spare);
+
+	if (is_replaced(restart, view))
 		return move(restart, RESTART_AT_DRAIN, view->now, DO_DRAIN);
-	if (view->spare == SPARE_FREE && !restart->took_spare) {
-		restart->took_spare = true;
-		return DO_TAKE_SPARE;
+	if (restart->kind != RESTART_RELEASE && (!view->unsettled || restart->urgency == URGENCY_EVICT)) {
+		if (view->spare == SPARE_FREE && (!restart->took_spare || in_time)) {
+			restart->took_spare = true;
+			return DO_TAKE_SPARE;
+		}
+		if (view->spare == SPARE_COMING && in_time)
+			return 0;
 	}
-	if (view->spare == SPARE_COMING && !lasted(restart, view->now, restart->limits.spare))
-		return 0;
-	restart->denied = true;
-	return move(restart, RESTART_AT_DRAIN, view->now, DO_DRAIN | DO_DENY);
+	return waits_for_others(restart, view) ? 0 : leave_group(restart, view);
 }
 
 static unsigned look_drain(struct restart *restart, const struct restart_view *view)
 {
-	/* A balancer that is gone sends nobody new either, and must not keep a server from its restart for ever. */
+	/* A balancer that is gone sends nobody new either, and must not keep a server from its drain for ever. */
 	if (view->drained || lasted(restart, view->now, restart->limits.drain))
 		return move(restart, RESTART_AT_RELEASE, view->now, 0);
 	return 0;
@@ -173,11 +219,23 @@ static unsigned shutdown_with_power(struct restart *restart, const struct restar
 	return DO_POWER_OFF;
 }
 
+/* Whether its boots fail for so long that they won't succeed. */
+static bool keeps_failing(struct restart *restart, const struct restart_view *view)
+{
+	if (!view->failing) {
+		restart->failing = view->started ? 0 : restart->failing;
+		return false;
+	}
+	if (!restart->failing)
+		restart->failing = view->now;
+	return view->now - restart->failing >= FAILING_MOST;
+}
+
 static unsigned look_boot(struct restart *restart, const struct restart_view *view)
 {
 	if (view->started)
 		return move(restart, RESTART_AT_HEALTHY, view->now, 0);
-	if (view->boot_failed)
+	if (keeps_failing(restart, view))
 		return fail(restart, view->now, "stage 1 couldn't boot it: `repave node show` says why");
 	if (lasted(restart, view->now, restart->limits.boot))
 		return fail(restart, view->now, "it didn't boot in time");
@@ -202,7 +260,7 @@ static unsigned look_healthy(struct restart *restart, const struct restart_view 
 		restart->denied = false;
 		return move(restart, RESTART_AT_READY, view->now, deeds);
 	}
-	if (view->boot_failed)
+	if (keeps_failing(restart, view))
 		return fail(restart, view->now, "the new system didn't become healthy: `repave node show` says why");
 	if (lasted(restart, view->now, restart->limits.health))
 		return fail(restart, view->now, "the new system didn't become healthy in time");
@@ -211,9 +269,12 @@ static unsigned look_healthy(struct restart *restart, const struct restart_view 
 
 static unsigned look_ready(struct restart *restart, const struct restart_view *view)
 {
-	if (!view->has_service || view->balancing)
+	bool in_time = !lasted(restart, view->now, restart->limits.ready);
+
+	/* An HAProxy that is gone isn't the server's fault, and is told of by itself. */
+	if (!view->has_service || view->balancing || (view->balancer_gone && !in_time))
 		return move(restart, RESTART_DONE, view->now, undo(restart));
-	if (lasted(restart, view->now, restart->limits.ready))
+	if (!in_time)
 		return fail(restart, view->now, "the balancer doesn't find it healthy");
 	return 0;
 }
@@ -248,6 +309,40 @@ unsigned restart_look(struct restart *restart, const struct restart_view *view)
 		break;
 	}
 	return 0;
+}
+
+const char *restart_waits(const struct restart *restart, const struct restart_view *view)
+{
+	const char *others = restart->step == RESTART_AT_REPLACE ? waits_for_others(restart, view) : NULL;
+
+	switch (restart->step) {
+	case RESTART_AT_REPLACE:
+		if (is_replaced(restart, view))
+			return "";
+		return view->spare == SPARE_COMING ? "its spare doesn't serve yet" : others ? others : "";
+	case RESTART_AT_DRAIN:
+		return view->balancer_gone ? "an HAProxy doesn't answer" : "the balancer still sends new users";
+	case RESTART_AT_RELEASE:
+		if (view->users_known)
+			return view->users ? "users are still there" : "";
+		return view->balancer_gone ? "an HAProxy doesn't answer: whether users are there isn't known" :
+					     "its agent is silent: whether users are there isn't known";
+	case RESTART_AT_SHUTDOWN:
+		return view->power == POWER_SEEN_ABSENT ? "it hasn't asked yet what to boot" : "its power isn't off yet";
+	case RESTART_AT_BOOT:
+		return view->failing ? "its boot fails, and is tried again" : view->asked ? "its system isn't started yet" :
+											"it hasn't asked yet what to boot";
+	case RESTART_AT_HEALTHY:
+		return "its agent hasn't said yet that the application is healthy";
+	case RESTART_AT_READY:
+		return view->balancer_gone ? "an HAProxy doesn't answer" : "the balancer doesn't find it healthy yet";
+	case RESTART_AT_SELECT:
+	case RESTART_DONE:
+	case RESTART_CANCELLED:
+	case RESTART_FAILED:
+		break;
+	}
+	return "";
 }
 
 /* ------------------------------------------------------------------ people */

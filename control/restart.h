@@ -5,8 +5,9 @@
  *      │         │         │           └───────────┴────────┴────────┴────────┴────> failed
  *      └─────────┴─────────┴──> cancelled, and the node takes new users again
  *
- * replace   somebody else must be there for new users: another server of the group, a spare that is started first, or nobody, and
- *           new users are denied
+ * replace   as many others as the group's minimum must be there for new users, and one at least: other servers of the group, a spare
+ *           that is started first, or one whose own restart is waited for. Where that can't be: of a group without a minimum new
+ *           users are denied, of one with a minimum the restart waits until it is evict
  * drain     the balancer sends nobody new
  * release   present users leave: by themselves (wait), asked to (notify), thrown out (evict)
  * shutdown  asked of the agent, done out of band when that has no effect, and verified
@@ -57,14 +58,17 @@ struct restart {
 	enum restart_urgency urgency;
 	struct restart_limits limits;
 	enum restart_step step;
-	int64_t since;           /* when this step began; milliseconds since 1970, as all times here */
+	int64_t since;           /* when this step began; milliseconds by a clock that never jumps, as all times here */
 	int64_t asked;           /* when users were asked to leave first; 0: not yet */
 	int64_t noticed;         /* last */
 	int64_t acted;           /* when the last thing was done about the power, or the users were thrown out; 0: not yet */
 	unsigned tries;          /* of that */
+	int64_t failing;         /* since when its boots fail; 0: they don't */
 	bool took_spare, denied; /* so that it is undone */
 	char error[ERROR_TEXT];  /* with RESTART_FAILED */
 };
+
+#define RESTART_ENOUGH UINT32_MAX
 
 enum spare_seen { SPARE_NONE, SPARE_FREE, SPARE_COMING, SPARE_SERVING };
 enum power_seen { POWER_SEEN_ABSENT, POWER_SEEN_UNKNOWN, POWER_SEEN_BUSY, POWER_SEEN_ON, POWER_SEEN_OFF };
@@ -73,7 +77,11 @@ enum power_seen { POWER_SEEN_ABSENT, POWER_SEEN_UNKNOWN, POWER_SEEN_BUSY, POWER_
 struct restart_view {
 	int64_t now;
 	bool has_service;        /* it is of a group whose users come through a balancer */
-	unsigned alternatives;   /* other nodes of that group that take new users */
+	unsigned alternatives;   /* other nodes of that group that take new users; RESTART_ENOUGH when it takes none itself */
+	unsigned minimum;        /* of the group */
+	bool others_return;      /* another node of that group is on its own restart, and will take users again */
+	bool unsettled;          /* the control unit has just started: who takes users isn't known yet */
+	bool balancer_gone;      /* not every HAProxy answers: who is at the node isn't known */
 	enum spare_seen spare;   /* free: there is one that could be taken; else what became of the one that was */
 	bool drained;            /* the balancer sends nobody new to it, or doesn't know it */
 	bool balancing;          /* the balancer sends users to it */
@@ -84,7 +92,7 @@ struct restart_view {
 	bool refused;            /* the agent refused the order, or failed */
 	bool asked;              /* stage 1 asked what to boot since the restart began */
 	bool started;            /* and has started the system since */
-	bool boot_failed;        /* or can't */
+	bool failing;            /* its last try to boot failed, or it asks again without having started, or has to wait */
 	bool healthy;
 	enum power_seen power;
 };
@@ -94,12 +102,15 @@ enum restart_deed {
 	DO_TAKE_SPARE = 1, DO_DENY = 2, DO_ALLOW = 4, DO_DRAIN = 8, DO_UNDRAIN = 16, DO_NOTICE = 32, DO_EVICT = 64, DO_SHUTDOWN = 128,
 	DO_REBOOT = 256, DO_POWER_LOOK = 512, DO_POWER_OFF = 1024, DO_POWER_ON = 2048, DO_POWER_RESET = 4096, DO_SELECT = 8192,
 	DO_RELEASE_SPARE = 16384, DO_BECOME_SPARE = 32768, DO_GIVE_UP = 65536,
+	DO_TELL_SHORT = 131072,     /* fewer than the group's minimum will be there */
 };
 
 void restart_begin(struct restart *restart, enum restart_kind kind, enum restart_urgency urgency, const struct restart_limits *limits, int64_t now);
 /* One look: moves on as far as what is seen allows, one step at most, and returns the deeds. At DO_SELECT the next look supposes that
  * it was done. */
 unsigned restart_look(struct restart *restart, const struct restart_view *view);
+/* What it waits for, as a sentence for people; "" when it is about to go on, or has ended. */
+const char *restart_waits(const struct restart *restart, const struct restart_view *view);
 bool restart_has_ended(const struct restart *restart);
 /* Ends it before the shutdown; returns the deeds. -EBUSY when it is too late for that. */
 int restart_cancel(struct restart *restart, int64_t now, unsigned *ret_deeds);

@@ -24,7 +24,7 @@ static const char *const wanted[LIFE_CAUSES][LIFE_STATES] = {
 	[LIFE_LOST] = { SAME, "failed", "failed", "failed", SAME, SAME, "failed", SAME, SAME, SAME },
 	[LIFE_BOOT_FAILED] = { "failed", "failed", "failed", "failed", "failed", SAME, "failed", SAME, SAME, SAME },
 	[LIFE_DRAIN] = { NO, NO, "draining", SAME, NO, NO, "draining", NO, NO, NO },
-	[LIFE_UNDRAIN] = { NO, SAME, SAME, "serving", NO, NO, NO, NO, NO, NO },
+	[LIFE_UNDRAIN] = { NO, SAME, SAME, "serving", NO, NO, SAME, SAME, NO, NO },
 	[LIFE_REBOOT] = { "rebooting", "rebooting", "rebooting", "rebooting", SAME, SAME, "rebooting", "rebooting", SAME, SAME },
 	[LIFE_OFF] = { SAME, "rebooting", "rebooting", "rebooting", SAME, SAME, "rebooting", "rebooting", SAME, SAME },
 	[LIFE_RELEASE] = { "spare", "spare", "spare", "spare", "spare", SAME, "spare", NO, NO, NO },
@@ -68,6 +68,19 @@ static void test_draining_node_that_was_silent_drains_on(void **state)
 	move(&life, LIFE_LOST, LIFE_FAILED);
 	move(&life, LIFE_UNHEALTHY, LIFE_SUSPECT);
 	move(&life, LIFE_HEALTHY, LIFE_DRAINING);
+}
+
+static void test_silent_node_whose_drain_is_cancelled_serves_when_it_is_heard(void **state)
+{
+	struct life life = { LIFE_SERVING, LIFE_SERVING };
+
+	(void)state;
+	move(&life, LIFE_DRAIN, LIFE_DRAINING);
+	move(&life, LIFE_SILENT, LIFE_SUSPECT);
+	move(&life, LIFE_UNDRAIN, LIFE_SUSPECT);
+	move(&life, LIFE_LOST, LIFE_FAILED);
+	move(&life, LIFE_UNDRAIN, LIFE_FAILED);
+	move(&life, LIFE_HEARD, LIFE_SERVING);
 }
 
 static void test_boot_that_failed_and_comes_up_all_the_same_serves(void **state)
@@ -126,6 +139,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_cause_in_every_state),
 		cmocka_unit_test(test_draining_node_that_was_silent_drains_on),
+		cmocka_unit_test(test_silent_node_whose_drain_is_cancelled_serves_when_it_is_heard),
 		cmocka_unit_test(test_boot_that_failed_and_comes_up_all_the_same_serves),
 		cmocka_unit_test(test_ordered_restart_is_no_silence),
 		cmocka_unit_test(test_quarantine_ends_by_a_person_only),

@@ -181,7 +181,138 @@ static void test_spare_that_never_comes_ends_in_denial(void **state)
 	assert_true(w.deeds & DO_DENY);
 }
 
+static void test_second_of_two_waits_until_the_first_is_back(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w, RESTART_REBOOT, URGENCY_NOTIFY);
+	w.view.alternatives = 0;
+	w.view.others_return = true;
+	look_on(&w, 3600);
+	assert_int_equal(w.restart.step, RESTART_AT_REPLACE);
+	assert_int_equal(w.deeds, 0);
+	assert_non_null(strstr(restart_waits(&w.restart, &w.view), "another server"));
+	w.view.others_return = false;
+	w.view.alternatives = 1;
+	assert_int_equal(look(&w), DO_DRAIN);
+}
+
+static void test_second_of_two_takes_a_spare(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w, RESTART_REBOOT, URGENCY_WAIT);
+	w.view.alternatives = 0;
+	w.view.others_return = true;
+	w.view.spare = SPARE_FREE;
+	assert_int_equal(look(&w), DO_TAKE_SPARE);
+	w.view.spare = SPARE_SERVING;
+	w.view.alternatives = 1;
+	assert_int_equal(look(&w), DO_DRAIN);
+}
+
+/* Another restart may have counted on the spare of this one. */
+static void test_spare_that_another_restart_counted_on_isnt_enough(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w, RESTART_REBOOT, URGENCY_WAIT);
+	w.view.minimum = 2;
+	w.view.spare = SPARE_SERVING;
+	w.view.others_return = true;
+	look_on(&w, 100);
+	assert_int_equal(w.restart.step, RESTART_AT_REPLACE);
+	w.view.others_return = false;   /* it isn't a restart that keeps it below */
+	assert_int_equal(look(&w), DO_DRAIN);
+}
+
+static void test_minimum_is_kept_unless_evicted(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w, RESTART_REBOOT, URGENCY_NOTIFY);
+	w.view.minimum = 2;
+	look_on(&w, 3600);
+	assert_int_equal(w.restart.step, RESTART_AT_REPLACE);
+	assert_int_equal(w.deeds, 0);
+	assert_non_null(strstr(restart_waits(&w.restart, &w.view), "minimum"));
+	assert_int_equal(restart_hurry(&w.restart, URGENCY_EVICT, w.view.now), 0);
+	assert_int_equal(look(&w), DO_DRAIN | DO_TELL_SHORT);
+	begin(&w, RESTART_REBOOT, URGENCY_EVICT);
+	w.view.minimum = 1;
+	w.view.alternatives = 0;
+	assert_int_equal(look(&w), DO_DRAIN | DO_TELL_SHORT | DO_DENY);
+}
+
+static void test_released_server_leaves_the_minimum_behind(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w, RESTART_RELEASE, URGENCY_WAIT);
+	w.view.minimum = 2;
+	look_on(&w, 100);
+	assert_int_equal(w.restart.step, RESTART_AT_REPLACE);
+	w.view.alternatives = 2;
+	assert_int_equal(look(&w), DO_DRAIN);
+}
+
+static void test_nobody_is_denied_before_agents_are_back(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w, RESTART_REBOOT, URGENCY_WAIT);
+	w.view.alternatives = 0;
+	w.view.unsettled = true;
+	w.view.spare = SPARE_FREE;
+	look_on(&w, 60);
+	assert_int_equal(w.deeds, 0);
+	w.view.unsettled = false;
+	w.view.alternatives = 1;
+	assert_int_equal(look(&w), DO_DRAIN);
+}
+
+static void test_failed_spare_is_followed_by_another(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w, RESTART_REBOOT, URGENCY_WAIT);
+	w.view.alternatives = 0;
+	w.view.spare = SPARE_FREE;
+	assert_int_equal(look(&w), DO_TAKE_SPARE);
+	w.view.now += 5000; /* free: instead of the one that failed */
+	assert_int_equal(look(&w), DO_TAKE_SPARE);
+	w.view.now += restart_limits_default.spare;
+	assert_int_equal(look(&w), DO_DRAIN | DO_DENY); /* not for ever */
+}
+
 /* ------------------------------------------------------------------ users */
+
+static void test_haproxy_that_is_gone_doesnt_end_the_wait_for_users(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w, RESTART_REBOOT, URGENCY_WAIT);
+	look(&w);
+	w.view.balancer_gone = true;
+	w.view.users_known = false;
+	look_on(&w, 100);
+	assert_int_equal(w.restart.step, RESTART_AT_RELEASE);
+	assert_non_null(strstr(restart_waits(&w.restart, &w.view), "HAProxy"));
+	look_on(&w, 3600);
+	assert_int_equal(w.restart.step, RESTART_AT_RELEASE);
+	restart_hurry(&w.restart, URGENCY_EVICT, w.view.now);
+	assert_int_equal(look(&w), DO_EVICT);
+	look_on(&w, 20);
+	assert_int_equal(w.restart.step, RESTART_AT_SHUTDOWN);
+}
 
 static void test_nobody_is_thrown_out_while_it_waits(void **state)
 {
@@ -391,6 +522,63 @@ static void test_system_that_isnt_healthy_doesnt_get_users(void **state)
 	assert_true(w.deeds & DO_ALLOW);
 }
 
+static void reach_boot(struct world *w)
+{
+	w->view.asked = true;
+	w->view.drained = true;
+	for (int i = 0; i < 5 && w->restart.step != RESTART_AT_BOOT; i++)
+		look(w);
+	assert_int_equal(w->restart.step, RESTART_AT_BOOT);
+}
+
+/* Each failure is followed by another try: none lasts. */
+static void test_boot_that_fails_again_and_again_is_told(void **state)
+{
+	struct world w;
+	int64_t from;
+
+	(void)state;
+	begin(&w, RESTART_REIMAGE, URGENCY_WAIT);
+	reach_boot(&w);
+	w.view.failing = true;
+	from = w.view.now;
+	look_on(&w, 300);
+	assert_int_equal(w.restart.step, RESTART_FAILED);
+	assert_in_range(w.view.now - from, 120000, 122000);
+	begin(&w, RESTART_REIMAGE, URGENCY_WAIT);
+	reach_boot(&w);
+	w.view.failing = true;
+	look_on(&w, 100);
+	w.view.failing = false; /* it worked at last */
+	w.view.started = true;
+	look(&w);
+	assert_int_equal(w.restart.step, RESTART_AT_HEALTHY);
+	w.view.started = false;
+	w.view.failing = true;
+	look_on(&w, 100);
+	assert_int_equal(w.restart.step, RESTART_AT_HEALTHY);
+	look_on(&w, 30);
+	assert_int_equal(w.restart.step, RESTART_FAILED);
+}
+
+static void test_healthy_server_isnt_called_failed_for_an_haproxy_that_is_gone(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w, RESTART_REBOOT, URGENCY_WAIT);
+	reach_boot(&w);
+	w.view.started = w.view.healthy = w.view.balancer_gone = true;
+	w.view.balancing = false;
+	look(&w);
+	look(&w);
+	assert_int_equal(w.restart.step, RESTART_AT_READY);
+	look_on(&w, 59);
+	assert_int_equal(w.restart.step, RESTART_AT_READY);
+	look_on(&w, 5);
+	assert_int_equal(w.restart.step, RESTART_DONE);
+}
+
 /* ------------------------------------------------------------------ people */
 
 static void test_cancelled_drain_cancels_the_reboot(void **state)
@@ -465,6 +653,7 @@ static void live_through(unsigned seed)
 	begin(&w, random() % 2 ? RESTART_REBOOT : RESTART_REIMAGE, random() % 2 ? URGENCY_NOTIFY : URGENCY_EVICT);
 	w.view.has_service = random() % 4;
 	w.view.alternatives = (unsigned)(random() % 2);
+	w.view.minimum = (unsigned)(random() % 3);
 	w.view.spare = random() % 2 ? SPARE_FREE : SPARE_NONE;
 	w.view.power = (enum power_seen)(random() % 5);
 	w.view.users = (uint64_t)(random() % 5);
@@ -476,6 +665,10 @@ static void live_through(unsigned seed)
 		assert_true(++looks < 100000);
 		evicted |= (w.last & DO_EVICT) != 0;
 		denied = (denied || w.last & DO_DENY) && !(w.last & DO_ALLOW);
+		/* Never below the minimum by its own doing, but for a spare that is there, or evict; then it is said. */
+		if (w.last & DO_DRAIN && before == RESTART_AT_REPLACE && !w.view.asked && w.view.has_service && w.view.alternatives < w.view.minimum &&
+		    w.view.spare != SPARE_SERVING)
+			assert_true(w.restart.urgency == URGENCY_EVICT && w.last & DO_TELL_SHORT);
 		if (w.last & (DO_REBOOT | DO_SHUTDOWN | DO_POWER_OFF))
 			assert_true(evicted || empty);
 		assert_true(!(w.last & (DO_REBOOT | DO_POWER_OFF)) || w.restart.step == RESTART_AT_SHUTDOWN);
@@ -495,7 +688,11 @@ static void live_through(unsigned seed)
 		w.view.refused = !(random() % 50);
 		w.view.asked |= w.restart.step >= RESTART_AT_SHUTDOWN && !(random() % 10);
 		w.view.started |= w.view.asked && !(random() % 10);
-		w.view.boot_failed = !(random() % 100);
+		w.view.failing = !(random() % 30);
+		w.view.alternatives = random() % 10 ? w.view.alternatives : (unsigned)(random() % 4);
+		w.view.others_return = !(random() % 4);
+		w.view.unsettled = !(random() % 8);
+		w.view.balancer_gone = !(random() % 8);
 		w.view.healthy = w.view.started && !(random() % 5);
 	}
 	assert_false(denied);
@@ -534,6 +731,16 @@ int main(void)
 		cmocka_unit_test(test_too_late_to_cancel_is_said),
 		cmocka_unit_test(test_server_that_crashes_on_the_way_is_taken_from_there),
 		cmocka_unit_test(test_release_makes_a_spare_without_a_restart),
+		cmocka_unit_test(test_second_of_two_waits_until_the_first_is_back),
+		cmocka_unit_test(test_second_of_two_takes_a_spare),
+		cmocka_unit_test(test_spare_that_another_restart_counted_on_isnt_enough),
+		cmocka_unit_test(test_minimum_is_kept_unless_evicted),
+		cmocka_unit_test(test_released_server_leaves_the_minimum_behind),
+		cmocka_unit_test(test_nobody_is_denied_before_agents_are_back),
+		cmocka_unit_test(test_failed_spare_is_followed_by_another),
+		cmocka_unit_test(test_haproxy_that_is_gone_doesnt_end_the_wait_for_users),
+		cmocka_unit_test(test_boot_that_fails_again_and_again_is_told),
+		cmocka_unit_test(test_healthy_server_isnt_called_failed_for_an_haproxy_that_is_gone),
 		cmocka_unit_test(test_any_world),
 	};
 
