@@ -128,7 +128,7 @@ static int load_store(struct daemon *daemon, const struct options *options)
 	if (!r)
 		r = dispatch_new(&daemon->control, &daemon->control.dispatch);
 	if (!r)
-		r = chores_start(daemon->store_path, &daemon->chores);
+		r = chores_start(&daemon->control, &daemon->chores);
 	return r;
 }
 
