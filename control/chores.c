@@ -91,7 +91,7 @@ int chores_start(struct control *control, struct chores **ret_chores)
 	r = pthread_create(&chores->thread, NULL, run, chores);
 	if (r) {
 		free_chores(chores);
-		return log_error(-r, "can't start a thread");
+		return log_error(-r, "can't start a thread; are its limits of threads and memory too small?");
 	}
 	*ret_chores = chores;
 	return 0;

@@ -64,7 +64,7 @@ class Unit(Daemon):
         self.spawn()
         while b"ready on" not in self.log.read_bytes()[old:]:
             if self.process.poll() is not None or time.monotonic() - begun > 30:
-                raise RuntimeError(f"repaved isn't ready: {self.log.read_bytes()[old:].decode()[-3000:]}")
+                raise RuntimeError(f"repaved isn't ready, status {self.process.poll()}: {self.log.read_bytes()[old:].decode()[-3000:]}")
             time.sleep(0.005)
         self.start_seconds.append(time.monotonic() - begun)
 
