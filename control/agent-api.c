@@ -75,16 +75,18 @@ static int take_news(struct control *control, struct node *node, const struct ag
 	r = store_news(control, node, status, &next, now);
 	if (!r)
 		node->channel = next;
-	return r < 0 || !other_boot ? r : orders_of_other_boots(control, node, status->boot_id, now);
+	return r;
 }
 
 /* ------------------------------------------------------------------ a status */
 
-/* The figures. A status that was sent twice, or overtook another, isn't news. */
-static int take_figures(struct control *control, struct node *node, struct agent_status *status, int64_t now)
+/* The figures, which live in memory only: a node is heard whatever the store does. A status that was sent twice, or overtook another, isn't
+ * news. */
+static int take_figures(struct control *control, struct node *node, struct agent_status *status, int64_t now, bool *ret_fresh)
 {
 	struct live *live = node->live;
 
+	*ret_fresh = false;
 	if (!live) {
 		live = calloc(1, sizeof *live);
 		if (!live)
@@ -102,11 +104,43 @@ static int take_figures(struct control *control, struct node *node, struct agent
 	live->heard = node->last_seen = now;
 	live->heard_ms = steady_ms();
 	live->heard_round_ms = control->round_ms;
-	return lifecycle_heard(control, node, now);
+	*ret_fresh = true;
+	return 0;
 }
 
+/* A node's first status changes several things: together they cost one write to the disk. */
+static int take_together(struct control *control, struct node *node, const struct agent_status *status, bool fresh, int64_t now)
+{
+	bool first = strcmp(node->channel.boot_id, status->boot_id) != 0;
+	const struct node before = *node;
+	int r = first ? store_begin(control->store) : 0;
+
+	if (r < 0)
+		return r;
+	r = take_news(control, node, status, now);
+	if (!r && fresh)
+		r = lifecycle_heard(control, node, now);
+	if (!first)
+		return r;
+	if (r < 0)
+		store_rollback(control->store);
+	else
+		r = store_commit(control->store);
+	if (r < 0) {
+		node->channel = before.channel;
+		node->life = before.life;
+		node->life_since = before.life_since;
+		memcpy(node->life_reason, before.life_reason, sizeof node->life_reason);
+		memcpy(node->boot_failure, before.boot_failure, sizeof node->boot_failure);
+	}
+	return r;
+}
+
+/* -ENOMEM, with nothing taken. Where the store fails, nothing is acknowledged that isn't stored: the agent tells alarms again, and orders are
+ * sent, and answered, again. */
 static int take(struct control *control, struct node *node, struct agent_status *status, int64_t now)
 {
+	bool fresh;
 	int r;
 
 	/* What it says of another boot than before isn't to be compared. */
@@ -114,32 +148,15 @@ static int take(struct control *control, struct node *node, struct agent_status 
 		live_free(node->live);
 		node->live = NULL;
 	}
-	r = take_news(control, node, status, now);
+	r = take_figures(control, node, status, now, &fresh);
+	if (r < 0)
+		return r;
+	r = take_together(control, node, status, fresh, now);
+	if (!r)
+		r = orders_of_other_boots(control, node, status->boot_id, now);
 	for (size_t i = 0; !r && i < status->answer_count; i++)
 		r = orders_answered(control, node, &status->answers[i], now);
-	return r ? r : take_figures(control, node, status, now);
-}
-
-/* A node's first status changes several things: together they cost one write to the disk. */
-static int take_together(struct control *control, struct node *node, struct agent_status *status, int64_t now)
-{
-	bool first = strcmp(node->channel.boot_id, status->boot_id) != 0;
-	struct channel channel = node->channel;
-	int r = first ? store_begin(control->store) : 0;
-
-	if (r < 0)
-		return r;
-	r = take(control, node, status, now);
-	if (!first)
-		return r;
-	if (r < 0)
-		store_rollback(control->store);
-	else
-		r = store_commit(control->store);
-	/* Nothing is acknowledged that isn't stored; all of it is told again by the same agent. */
-	if (r < 0)
-		node->channel = channel;
-	return r;
+	return 0;
 }
 
 static void reply(struct control *control, struct node *node, int64_t now, struct http_answer *answer)
@@ -194,9 +211,8 @@ static void first_time(struct control *control, const char *id, const struct htt
 	/* Again: meanwhile another boot may have begun. */
 	if (registry_admits(control, id, CLIENT_AGENT, call, answer)) {
 		node = fleet_get(control->fleet, id);
-		r = take_together(control, node, &status, now);
-		if (r < 0 || !node->live)
-			http_answer_error(answer, 500, "the control unit failed; its log says more");
+		if (take(control, node, &status, now) < 0)
+			http_answer_error(answer, 500, "out of memory");
 		else
 			hold_or_reply(control, node, call, now, answer);
 	}

@@ -510,7 +510,7 @@ int balancer_start(struct balancer *balancer)
 	int r = pthread_create(&balancer->thread, NULL, run, balancer);
 
 	if (r)
-		return log_error(-r, "can't start a thread");
+		return log_error(-r, "can't start a thread; are its limits of threads and memory too small?");
 	balancer->started = true;
 	return 0;
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 control-api := common/home-choice.c control/names.c control/life.c control/live.c control/agent-status.c control/order.c control/starts.c \
 	control/assignment.c control/node-request.c control/resolve.c control/model.c control/groups.c common/http-text.c
-control-store := control/store-sqlite.c control/store-schema.c control/store-backup.c control/store-records.c \
+control-store := control/store-sqlite.c control/store-trouble.c control/store-check.c control/store-schema.c control/store-backup.c control/store-records.c \
 	control/store-channel.c control/records.c
 control-core := $(control-api) control/fleet.c control/identity.c control/registry.c control/throttle.c control/access.c \
 	control/operator-answer.c control/operator-identity.c control/operator-orders.c control/chores.c control/served.c control/catalogue.c \
@@ -150,3 +150,10 @@ control-fleet-file-libs := -lyaml -ljansson
 control-fleet-file-corpus := control/fuzz/corpus/fleet-file
 unit-tests += control-complete-test
 control-complete-test-src := control/test/complete-test.c control/complete.c
+
+# Faults around the control unit: a sample of each with the other tests, the campaign of docs/faults.md with test-long.
+script-tests += control/test/faults-work
+.PHONY: test-faults
+test-long: test-faults
+test-faults: $(test-unit-needs)
+	$(Q)B=$(abspath $(B)) PYTHONDONTWRITEBYTECODE=1 control/test/faults-work --counted

@@ -16,7 +16,7 @@
 #define BACKUP_ROUNDS 60u
 
 struct chores {
-	char *path;
+	struct control *control;
 	pthread_mutex_t mutex;
 	pthread_cond_t wake;
 	pthread_t thread;
@@ -26,12 +26,21 @@ struct chores {
 /* The age of the newest one decides, so that a restart makes none too many; one that fails is tried again each hour. */
 static void back_up(struct chores *chores, int64_t *retry)
 {
-	int64_t now = time(NULL), newest = store_backup_time(chores->path);
+	int64_t now = time(NULL), newest = store_backup_time(chores->control->store_path);
 
 	/* A backup of the future is one of a clock that was wrong. */
 	if ((newest <= now && now - newest < BACKUP_SECONDS) || (now < *retry && now >= *retry - 3600))
 		return;
-	*retry = store_backup(chores->path, "daily", now) < 0 ? now + 3600 : 0;
+	*retry = store_backup(chores->control->store_path, "daily", now) < 0 ? now + 3600 : 0;
+}
+
+static void look_at_store(struct control *control)
+{
+	if (store_trouble(control->store) == STORE_SOUND)
+		return;
+	control_lock(control);
+	store_try(control->store);
+	control_leave(control);
 }
 
 static void *run(void *context)
@@ -44,7 +53,8 @@ static void *run(void *context)
 	pthread_mutex_lock(&chores->mutex);
 	while (!chores->is_ending) {
 		pthread_mutex_unlock(&chores->mutex);
-		store_checkpoint(chores->path);
+		look_at_store(chores->control);
+		store_checkpoint(chores->control->store_path);
 		if (round++ % BACKUP_ROUNDS == 0)
 			back_up(chores, &retry);
 		pthread_mutex_lock(&chores->mutex);
@@ -61,20 +71,18 @@ static void free_chores(struct chores *chores)
 {
 	pthread_mutex_destroy(&chores->mutex);
 	pthread_cond_destroy(&chores->wake);
-	free(chores->path);
 	free(chores);
 }
 
-int chores_start(const char *path, struct chores **ret_chores)
+int chores_start(struct control *control, struct chores **ret_chores)
 {
 	struct chores *chores = calloc(1, sizeof *chores);
 	pthread_condattr_t monotonic;
 	int r;
 
-	if (!chores || !(chores->path = strdup(path))) {
-		free(chores);
+	if (!chores)
 		return -ENOMEM;
-	}
+	chores->control = control;
 	pthread_mutex_init(&chores->mutex, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -83,7 +91,7 @@ int chores_start(const char *path, struct chores **ret_chores)
 	r = pthread_create(&chores->thread, NULL, run, chores);
 	if (r) {
 		free_chores(chores);
-		return log_error(-r, "can't start a thread");
+		return log_error(-r, "can't start a thread; are its limits of threads and memory too small?");
 	}
 	*ret_chores = chores;
 	return 0;

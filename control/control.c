@@ -83,6 +83,9 @@ int control_event(struct control *control, int64_t now, const char *node, enum s
 	control->meters.events[severity]++;
 	r = store_add_event(control->store, &event);
 	json_decref(data);
+	/* It is tried again and again until the store takes it. */
+	if (r < 0 || store_trouble(control->store) != STORE_SOUND)
+		return r;
 	if (severity >= SEVERITY_WARNING)
 		log_warning("%s%s%s", node, node[0] ? ": " : "", text);
 	else
@@ -106,4 +109,15 @@ unsigned control_status(int error)
 		return 409;
 	}
 	return 500;
+}
+
+void control_explain(const struct control *control, struct http_answer *answer)
+{
+	enum store_trouble trouble = store_trouble(control->store);
+	char sentence[ERROR_TEXT];
+
+	if (answer->status != 500 || trouble == STORE_SOUND)
+		return;
+	store_trouble_sentence(control->store, sentence);
+	http_answer_error(answer, trouble == STORE_FULL ? 507 : trouble == STORE_DAMAGED ? 500 : 503, sentence);
 }

@@ -69,5 +69,7 @@ int control_event(struct control *control, int64_t now, const char *node, enum s
 
 /* Status for an error of fleet_*: 400, 404, 409 or 500. */
 unsigned control_status(int error);
+/* Says in place of a mere "500" what keeps the store from working: 507 for a full disk, 503 for one that can't be written. From any thread. */
+void control_explain(const struct control *control, struct http_answer *answer);
 
 #endif

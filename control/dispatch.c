@@ -450,7 +450,7 @@ int dispatch_start(struct dispatch *dispatch)
 	int r = pthread_create(&dispatch->thread, NULL, run, dispatch);
 
 	dispatch->is_running = r == 0;
-	return r ? log_error(-r, "can't start a thread") : 0;
+	return r ? log_error(-r, "can't start a thread; are its limits of threads and memory too small?") : 0;
 }
 
 void dispatch_free(struct dispatch *dispatch)

@@ -123,7 +123,7 @@ static int load_groups(struct fleet *fleet)
 	if (!r)
 		r = group_list_parse(groups, &fleet->groups, why);
 	if (r == -EINVAL)
-		log_error(0, "a group in the database is damaged: %s", why);
+		r = store_damaged(fleet->store, why);
 	json_array_foreach(denied, i, name) {
 		struct group *group = r < 0 ? NULL : group_list_find(&fleet->groups, json_string_value(name));
 

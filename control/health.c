@@ -158,13 +158,18 @@ static void of_certificates(struct control *control, struct health *health, int6
 static void of_store(struct control *control, struct health *health, int64_t now)
 {
 	int64_t backup = store_backup_time(control->store_path);
+	enum store_trouble trouble = store_trouble(control->store);
+	char sentence[ERROR_TEXT];
 	struct statvfs disk;
 
+	store_trouble_sentence(control->store, sentence);
+	if (trouble != STORE_SOUND)
+		health_add(health, SEVERITY_ALARM, "%s", sentence);
 	/* One is made a minute after the start at the latest. */
 	if (now - backup > BACKUP_DAYS * DAY && now - control->started > 120)
 		health_add(health, SEVERITY_WARNING, "the newest backup of the database is %s; the log says why, copy the state folder meanwhile",
 			   backup ? "older than two days" : "missing");
-	if (!statvfs(control->store_path, &disk) && disk.f_blocks && disk.f_bavail < disk.f_blocks / 20)
+	if (trouble != STORE_FULL && !statvfs(control->store_path, &disk) && disk.f_blocks && disk.f_bavail < disk.f_blocks / 20)
 		health_add(health, SEVERITY_WARNING, "the state folder's file system is %u%% full; nothing can be changed when it is full: make room there",
 			   (unsigned)(100 - disk.f_bavail * 100 / disk.f_blocks));
 }

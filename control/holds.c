@@ -114,7 +114,7 @@ int holds_start(struct holds **ret_holds)
 	r = pthread_create(&holds->thread, NULL, run, holds);
 	if (r) {
 		free(holds);
-		return log_error(-r, "can't start a thread");
+		return log_error(-r, "can't start a thread; are its limits of threads and memory too small?");
 	}
 	*ret_holds = holds;
 	return 0;

@@ -342,7 +342,7 @@ int keeper_start(struct keeper *keeper)
 	int r = pthread_create(&keeper->thread, NULL, run, keeper);
 
 	keeper->is_running = r == 0;
-	return r ? log_error(-r, "can't start a thread") : 0;
+	return r ? log_error(-r, "can't start a thread; are its limits of threads and memory too small?") : 0;
 }
 
 void keeper_free(struct keeper *keeper)

@@ -167,7 +167,12 @@ static void of_certificates(struct control *control, struct metrics *m, int64_t 
 
 static void of_store(struct control *control, struct metrics *m, int64_t now)
 {
+	enum store_trouble trouble = store_trouble(control->store);
+
 	(void)now;
+	metrics_family(m, "repave_store_trouble", "gauge", "1 for what keeps the database from taking changes, else 0.");
+	for (enum store_trouble i = STORE_FULL; i <= STORE_DAMAGED; i++)
+		metrics_sample(m, "trouble", store_trouble_name(i), i == trouble);
 	metrics_family(m, "repave_store_backup_timestamp_seconds", "gauge", "When the newest backup of the database was made; 0: none.");
 	metrics_sample(m, NULL, NULL, (double)store_backup_time(control->store_path));
 }

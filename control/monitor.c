@@ -180,13 +180,13 @@ int monitor_start(struct control *control, struct monitor **ret_monitor)
 	r = pthread_create(&monitor->thread, NULL, run, monitor);
 	if (r) {
 		free(monitor);
-		return log_error(-r, "can't start a thread");
+		return log_error(-r, "can't start a thread; are its limits of threads and memory too small?");
 	}
 	r = pthread_create(&monitor->watchdog, NULL, watch, monitor);
 	if (r) {
 		monitor->watchdog = monitor->thread;
 		monitor_stop(monitor);
-		return log_error(-r, "can't start a thread");
+		return log_error(-r, "can't start a thread; are its limits of threads and memory too small?");
 	}
 	*ret_monitor = monitor;
 	return 0;

@@ -287,8 +287,10 @@ void node_api_answer(void *context, const struct http_call *call, struct http_an
 		break;
 	case STATUS:
 		agent_api_status(context, id, call, answer);
-		break;
+		/* It may be held. */
+		return;
 	default:
 		http_answer_error(answer, 404, "no such address");
 	}
+	control_explain(context, answer);
 }

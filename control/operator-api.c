@@ -552,4 +552,5 @@ void operator_api_answer(void *context, const struct http_call *call, struct htt
 	else
 		look(control, operation, argument, call, now, answer);
 	control_leave(control);
+	control_explain(control, answer);
 }

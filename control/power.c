@@ -376,7 +376,7 @@ static int start_workers(struct power *power)
 			power->running_workers++;
 	}
 	pthread_attr_destroy(&attributes);
-	return r ? log_error(-r, "can't start a thread") : 0;
+	return r ? log_error(-r, "can't start a thread; are its limits of threads and memory too small?") : 0;
 }
 
 /* Numbers that no job before had, stored or not. */

@@ -128,7 +128,7 @@ static int load_store(struct daemon *daemon, const struct options *options)
 	if (!r)
 		r = dispatch_new(&daemon->control, &daemon->control.dispatch);
 	if (!r)
-		r = chores_start(daemon->store_path, &daemon->chores);
+		r = chores_start(&daemon->control, &daemon->chores);
 	return r;
 }
 
@@ -251,8 +251,8 @@ static int start(int *fd, unsigned threads, const struct tls *tls, bool asks_cer
 	}
 	r = http_server_start(&options, service, ret_server);
 	if (r < 0)
-		log_error(0, r == -EINVAL ? "server.pem, server.key or ca.pem in the state folder can't be used for TLS" :
-					    "can't start a listener");
+		log_error(0, "can't start a listener: %sits limits of memory, threads or open files may be too small",
+			  r == -EINVAL ? "server.pem, server.key or ca.pem in the state folder may be damaged, or " : "");
 	else
 		*fd = -1;
 	return r;
@@ -412,6 +412,9 @@ int main(int argc, char *argv[])
 			 "all addresses", options.port, options.repository_port, options.operator_port);
 		serve(&daemon, &signals);
 	}
+	/* Whoever ran out of it said nothing. */
+	if (r == -ENOMEM)
+		log_error(0, "there isn't enough memory; is its limit too small?");
 	stop(&daemon);
 	return r ? 1 : 0;
 }

@@ -26,6 +26,8 @@ static int check_database(const char *path)
 	struct store *store = NULL;
 	int r = store_open(path, false, &store);
 
+	if (!r)
+		r = store_check(store);
 	store_close(store);
 	return r;
 }

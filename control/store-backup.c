@@ -15,9 +15,18 @@
 
 #define STAMP_SIZE 16u /* 20260105T140319Z */
 
-/* "…/repave.db" to "…/backup". malloc'd. */
 #define CHECKPOINT_BYTES (2 * 1024 * 1024)
 
+char *store_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return strdup(".");
+	return strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+/* "…/repave.db" to "…/backup". malloc'd. */
 static char *folder_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -71,8 +80,7 @@ int store_backups(const char *path, char ***ret_paths, size_t *ret_count)
 	return paths ? r : -ENOMEM;
 }
 
-/* The path of the newest one, malloc'd; NULL without. */
-static char *newest(const char *path)
+char *store_newest_backup(const char *path)
 {
 	char *folder = folder_of(path), *found = NULL;
 	struct dirent **entries;
@@ -90,7 +98,7 @@ static char *newest(const char *path)
 
 int64_t store_backup_time(const char *path)
 {
-	char *found = newest(path);
+	char *found = store_newest_backup(path);
 	struct tm tm = { 0 };
 	int64_t when = 0;
 
@@ -98,20 +106,6 @@ int64_t store_backup_time(const char *path)
 		when = (int64_t)timegm(&tm);
 	free(found);
 	return when;
-}
-
-void store_tell_damage(const char *path, const char *why)
-{
-	const char *slash = strrchr(path, '/');
-	char *found = newest(path);
-
-	if (found)
-		log_error(0, "the database %s is damaged (%s); with repaved stopped, put back its newest sound backup (the newest is %s): repave restore --latest --state %.*s",
-			  path, why, found, slash ? (int)(slash - path) : 1, slash ? path : ".");
-	else
-		log_error(0, "the database %s is damaged (%s), and there is no backup of it; move %s* away, and servers enrol anew with the join token",
-			  path, why, path);
-	free(found);
 }
 
 static int sync_path(const char *path, int flags)

@@ -54,7 +54,7 @@ int store_get_channel(struct store *store, const char *node_id, struct channel *
 	sql_bind_text(row, 1, node_id);
 	step = sqlite3_step(row);
 	if (step == SQLITE_ROW)
-		r = channel_of_row(row, ret_channel) < 0 ? log_error(-EIO, "an agent's record in the database is damaged") : 0;
+		r = channel_of_row(row, ret_channel) < 0 ? store_damaged(store, "an agent's record makes no sense") : 0;
 	else if (step != SQLITE_DONE)
 		r = sql_fail(store, "be read");
 	sqlite3_finalize(row);
@@ -158,7 +158,7 @@ int store_each_order(struct store *store, int (*each)(void *context, const char 
 		struct order *order = order_of_row(all);
 
 		r = order ? each(context, (const char *)sqlite3_column_text(all, 0), order) :
-			    log_error(-EIO, "an order in the database is damaged");
+			    store_damaged(store, "an order makes no sense");
 	}
 	if (!r && step != SQLITE_DONE)
 		r = sql_fail(store, "be read");
@@ -205,7 +205,7 @@ int store_list_orders(struct store *store, const char *node_id, uint64_t number,
 					  (json_int_t)sqlite3_column_int64(rows, 7), "text", sqlite3_column_text(rows, 8));
 
 		if (json_array_append_new(list, order))
-			r = log_error(-EIO, "an order in the database is damaged");
+			r = store_damaged(store, "an order makes no sense");
 	}
 	if (!r && step != SQLITE_DONE)
 		r = sql_fail(store, "be read");

@@ -64,7 +64,7 @@ int store_load_groups(struct store *store, json_t **ret_groups, json_t **ret_den
 		json_t *definition = sql_json(all, 1);
 
 		if (!definition || sql_text(all, 0, name, GROUP_NAME_MOST) < 0 || json_object_set(groups, name, definition) < 0)
-			r = log_error(-EIO, "a group in the database is damaged");
+			r = store_damaged(store, "a group makes no sense");
 		else if (sqlite3_column_int(all, 2))
 			json_array_append_new(denied, json_string(name));
 		json_decref(definition);
@@ -107,7 +107,7 @@ int store_each_member(struct store *store, struct node *(*find)(void *context, c
 		struct node *node = sql_text(all, 0, id, NODE_ID_SIZE) < 0 ? NULL : find(context, id);
 
 		if (!node || member_of_row(all, node) < 0)
-			r = log_error(-EIO, "what a node belongs to is damaged in the database");
+			r = store_damaged(store, "what a node belongs to makes no sense");
 	}
 	if (!r && step != SQLITE_DONE)
 		r = sql_fail(store, "be read");

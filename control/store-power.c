@@ -12,11 +12,6 @@
 #define CONFIG_COLUMNS "node, driver, host, port, user, cipher, system, fingerprint, ca, timeout, changed, refused"
 #define JOB_COLUMNS "job, node, action, started, ended, state, failed, text"
 
-static int damaged(const char *what)
-{
-	return log_error(-EIO, "%s in the database is damaged", what);
-}
-
 /* The only row: 0 with it in place, -ENOENT or -EIO with the statement gone. */
 static int only_row(struct store *store, sqlite3_stmt *query)
 {
@@ -85,7 +80,7 @@ int store_get_power(struct store *store, const char *node, struct power_config *
 		return r;
 	r = config_of_row(row, ret_config, ret_sealed);
 	sqlite3_finalize(row);
-	return r < 0 ? damaged("a power setting") : 0;
+	return r < 0 ? store_damaged(store, "a power setting makes no sense") : 0;
 }
 
 int store_remove_power(struct store *store, const char *node)
@@ -165,7 +160,7 @@ int store_put_power_job(struct store *store, const struct power_job *job, unsign
 	return r < 0 ? r : prune_jobs(store, job->node, keep);
 }
 
-static int job_of_row(sqlite3_stmt *row, struct power_job *ret_job)
+static int job_of_row(struct store *store, sqlite3_stmt *row, struct power_job *ret_job)
 {
 	struct power_job *job = ret_job;
 	char action[16], state[16];
@@ -175,7 +170,7 @@ static int job_of_row(sqlite3_stmt *row, struct power_job *ret_job)
 	if (sql_text(row, 1, job->node, NODE_ID_SIZE) < 0 || sql_text(row, 2, action, sizeof action - 1) < 0 ||
 	    power_action_parse(action, &job->action) < 0 || sql_text(row, 5, state, sizeof state - 1) < 0 ||
 	    power_state_parse(state, &job->state) < 0 || sql_text(row, 7, job->text, ERROR_TEXT - 1) < 0)
-		return damaged("a power job");
+		return store_damaged(store, "a power job makes no sense");
 	return 0;
 }
 
@@ -185,7 +180,7 @@ static int one_job(struct store *store, sqlite3_stmt *row, struct power_job *ret
 
 	if (r < 0)
 		return r;
-	r = job_of_row(row, ret_job);
+	r = job_of_row(store, row, ret_job);
 	sqlite3_finalize(row);
 	return r;
 }
@@ -222,7 +217,7 @@ int store_each_open_power_job(struct store *store, int (*each)(void *context, co
 	while (!r && (step = sqlite3_step(all)) == SQLITE_ROW) {
 		struct power_job job;
 
-		r = job_of_row(all, &job);
+		r = job_of_row(store, all, &job);
 		if (!r)
 			r = each(context, &job);
 	}

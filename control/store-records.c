@@ -43,11 +43,6 @@ static int find_by_key(struct store *store, const char *sql, const char *key, sq
 	return first_row(store, *ret_row);
 }
 
-static int damaged(const char *what)
-{
-	return log_error(-EIO, "%s in the database is damaged", what);
-}
-
 /* ------------------------------------------------------------------ tokens */
 
 int store_add_token(struct store *store, const struct token *token)
@@ -99,7 +94,7 @@ int store_find_token(struct store *store, const char *hash, struct token *ret_to
 				 .used = (uint64_t)sqlite3_column_int64(row, 6) };
 	if (sql_text(row, 0, token->id, TOKEN_ID_SIZE) < 0 || sql_text(row, 1, token->hash, DIGEST_TEXT) < 0 ||
 	    sql_text(row, 7, token->note, NOTE_MOST) < 0)
-		r = damaged("a token");
+		r = store_damaged(store, "a token makes no sense");
 	sqlite3_finalize(row);
 	return r;
 }
@@ -141,7 +136,7 @@ int store_get_enrolment(struct store *store, const char *id, struct enrolment *r
 	    sql_text(row, 2, e->serial, DMI_TEXT_MOST) < 0 || sql_text(row, 4, e->reason, ERROR_TEXT - 1) < 0 ||
 	    sql_text(row, 5, e->address, ADDRESS_MOST) < 0) {
 		enrolment_release(e);
-		r = damaged("an enrolment");
+		r = store_damaged(store, "an enrolment makes no sense");
 	}
 	sqlite3_finalize(row);
 	return r;
@@ -248,7 +243,7 @@ int store_find_operator(struct store *store, const char *hash, struct operator_r
 	*record = (struct operator_record){ .created = sqlite3_column_int64(row, 3) };
 	if (sql_text(row, 0, record->name, OPERATOR_NAME_MOST) < 0 || sql_text(row, 1, role, sizeof role - 1) < 0 ||
 	    role_parse(role, &record->role) < 0 || sql_text(row, 2, record->hash, DIGEST_TEXT) < 0)
-		r = damaged("an operator");
+		r = store_damaged(store, "an operator makes no sense");
 	sqlite3_finalize(row);
 	return r;
 }
@@ -380,7 +375,7 @@ int store_list(struct store *store, enum store_list which, const struct store_fi
 		r = newest_first ? json_array_insert_new(list, 0, object) : json_array_append_new(list, object);
 	}
 	if (r < 0)
-		r = damaged("a record");
+		r = store_damaged(store, "a record makes no sense");
 	else if (step != SQLITE_DONE)
 		r = sql_fail(store, "be read");
 	sqlite3_finalize(rows);

@@ -50,7 +50,7 @@ static int read_restart(sqlite3_stmt *row, struct restart_record *record)
 	record->ended = sqlite3_column_int64(row, 3);
 	if (!r)
 		r = sql_text(row, 1, record->node, sizeof record->node - 1);
-	return r == -EINVAL ? log_error(-EIO, "restart %llu in the database is damaged", (unsigned long long)record->id) : r;
+	return r;
 }
 
 int store_each_restart(struct store *store, const struct restart_filter *filter,
@@ -71,6 +71,8 @@ int store_each_restart(struct store *store, const struct restart_filter *filter,
 		struct restart_record record = { 0 };
 
 		r = read_restart(rows, &record);
+		if (r == -EINVAL || r == -EIO)
+			r = store_damaged(store, "a restart makes no sense");
 		if (r < 0)
 			restart_record_release(&record);
 		else

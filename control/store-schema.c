@@ -124,24 +124,41 @@ static int check_pages(struct store *store)
 	return r;
 }
 
+int schema_touch(struct store *store)
+{
+	char sql[48];
+
+	snprintf(sql, sizeof sql, "PRAGMA user_version=%d", SCHEMA_VERSION);
+	return sql_run(store, sql, "note its version");
+}
+
 /* One transaction: a power cut leaves the old tables or the new ones. */
 static int migrate(struct store *store, int version)
 {
-	char set_version[48];
 	int r = store_begin(store);
 
 	if (r < 0)
 		return r;
-	snprintf(set_version, sizeof set_version, "PRAGMA user_version=%d", SCHEMA_VERSION);
 	for (size_t i = 0; !r && i < sizeof steps / sizeof steps[0]; i++)
 		if (version >= steps[i].first && version <= steps[i].last)
 			r = sql_run(store, steps[i].sql, "make its tables");
 	if (!r)
-		r = sql_run(store, set_version, "make its tables");
+		r = schema_touch(store);
 	if (!r)
 		return store_commit(store);
 	store_rollback(store);
 	return r;
+}
+
+/* An empty database is a new one, unless it has backups. */
+static int check_new(const struct store *store)
+{
+	char *backup = store_newest_backup(store->path);
+
+	if (backup)
+		store_tell_damage(store->path, "it is empty");
+	free(backup);
+	return backup ? -EBADMSG : 0;
 }
 
 int schema_prepare(struct store *store)
@@ -154,6 +171,8 @@ int schema_prepare(struct store *store)
 		return -EBADMSG;
 	}
 	r = check_pages(store);
+	if (!r && version == 0)
+		r = check_new(store);
 	if (r < 0 || version == SCHEMA_VERSION)
 		return r;
 	if (version > SCHEMA_VERSION)

@@ -10,17 +10,6 @@
 #include "common/log.h"
 #include "control/store-sqlite.h"
 
-int sql_fail(struct store *store, const char *what)
-{
-	int code = sqlite3_errcode(store->db);
-
-	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) {
-		store_tell_damage(store->path, sqlite3_errmsg(store->db));
-		return -EIO;
-	}
-	return log_error(-EIO, "the database can't %s (%s)", what, sqlite3_errmsg(store->db));
-}
-
 int sql_run(struct store *store, const char *sql, const char *what)
 {
 	return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : sql_fail(store, what);
@@ -334,7 +323,7 @@ int store_get_setting(struct store *store, const char *name, json_t **ret_value)
 	case SQLITE_ROW:
 		*ret_value = sql_json(get, 0);
 		if (!*ret_value)
-			r = log_error(-EIO, "the database's setting %s is damaged", name);
+			r = store_damaged(store, "a setting makes no sense");
 		break;
 	case SQLITE_DONE:
 		break;
@@ -421,7 +410,7 @@ int store_each_node(struct store *store, int (*each)(void *context, struct node 
 	while (!r && (step = sqlite3_step(all)) == SQLITE_ROW) {
 		struct node *node = node_of_row(all);
 
-		r = node ? each(context, node) : log_error(-EIO, "a node in the database is damaged");
+		r = node ? each(context, node) : store_damaged(store, "a node makes no sense");
 	}
 	if (!r && step != SQLITE_DONE)
 		r = sql_fail(store, "be read");
@@ -444,7 +433,7 @@ static int boot_of_row(sqlite3_stmt *row, struct boot *ret_boot)
 	    boot_event_parse(event, &boot->event) < 0 || sql_text(row, 7, boot->stage, STAGE_NAME_MOST) < 0 ||
 	    sql_text(row, 8, boot->error, REPORT_ERROR_MOST) < 0 || !boot->stages || !boot->images) {
 		boot_release(boot);
-		return log_error(-EIO, "a boot in the database is damaged");
+		return -EIO;
 	}
 	return 0;
 }
@@ -465,9 +454,7 @@ int store_each_boot(struct store *store, const char *node_id, unsigned most,
 	while (!r && (step = sqlite3_step(all)) == SQLITE_ROW) {
 		struct boot boot;
 
-		r = boot_of_row(all, &boot);
-		if (!r)
-			r = each(context, &boot);
+		r = boot_of_row(all, &boot) < 0 ? store_damaged(store, "a boot makes no sense") : each(context, &boot);
 	}
 	if (!r && step != SQLITE_DONE)
 		r = sql_fail(store, "be read");

@@ -4,6 +4,7 @@
 #define CONTROL_STORE_SQLITE_H
 
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -16,9 +17,11 @@ struct store {
 	bool is_doomed;                  /* one within failed: so does the outermost */
 	int changed;                     /* rows, by the last sql_finish */
 	const struct audit_entry *audit; /* goes into the next transaction; borrowed */
+	atomic_int trouble;              /* enum store_trouble */
+	int64_t told;                    /* when it was last logged, by a clock that nobody sets */
 };
 
-/* -EIO, after a line with SQLite's own words; for a damaged database with what to do. */
+/* -EIO, after a line with SQLite's own words and what to do; once a minute while the trouble is the same. */
 int sql_fail(struct store *store, const char *what);
 /* Runs statements that give no rows. 0 or -EIO. */
 int sql_run(struct store *store, const char *sql, const char *what);
@@ -35,8 +38,13 @@ json_t *sql_json(sqlite3_stmt *row, int column);
 
 /* Makes the tables, or brings those of an older version up to date. 0, -EPROTO, -EBADMSG or -errno; logs the cause. */
 int schema_prepare(struct store *store);
+/* Writes the version, which makes a page anew even where it stays the same; within a transaction. 0 or -EIO. */
+int schema_touch(struct store *store);
 
 /* Logs that the store is damaged, `why`, and which backup to put in its place. */
 void store_tell_damage(const char *path, const char *why);
+/* The folder of the store at `path`, malloc'd, or NULL; and its newest backup, NULL without one. */
+char *store_folder(const char *path);
+char *store_newest_backup(const char *path);
 
 #endif

@@ -21,6 +21,21 @@ struct store;
 int store_open(const char *path, bool create, struct store **ret_store);
 void store_close(struct store *store);
 
+/* What keeps the store from taking changes, as its last call met it. All but damage end with the first change that it takes again. */
+enum store_trouble { STORE_SOUND, STORE_FULL, STORE_READ_ONLY, STORE_FAILING, STORE_DAMAGED };
+/* From any thread. */
+enum store_trouble store_trouble(const struct store *store);
+/* "full", "read-only" … for metrics; STORE_SOUND has none: "". */
+const char *store_trouble_name(enum store_trouble trouble);
+/* A sentence for people, with the next step. From any thread. */
+void store_trouble_sentence(const struct store *store, char ret_sentence[ERROR_TEXT]);
+/* Notes and logs that what was read from it makes no sense: -EIO. */
+int store_damaged(struct store *store, const char *what);
+/* Reads all of it: a database may be sound, and what it says may not be. 0 or -EIO; logs the cause. */
+int store_check(struct store *store);
+/* Tries a change that changes nothing where there is trouble, so that its end is noticed though nobody changes anything. */
+void store_try(struct store *store);
+
 /* Copies the store at `path` as it is now to the folder "backup" beside it, and forgets all but the newest backups there. From any
  * thread, with or without the store open. `label` is part of the file's name. 0 or -errno; logs the cause. */
 #define BACKUPS_KEPT 7u

@@ -4,6 +4,7 @@
 
 As a program it is the chassis of ipmi_sim: bmc.py FOLDER ADDRESS get|set WORD..."""
 import base64
+import contextlib
 import datetime
 import http.server
 import ipaddress
@@ -135,7 +136,7 @@ def udp_port():
 class IpmiSim:
     """A real ipmi_sim behind a relay that can slow down or lose what passes, and counts attempts to log in."""
 
-    def __init__(self, folder, machine, user, password):
+    def __init__(self, folder, machine, user, password, program=Path(__file__).resolve()):
         self.folder, self.inner, self.port = Path(folder), udp_port(), None
         self.folder.mkdir()
         (self.folder / "state").mkdir()
@@ -150,15 +151,18 @@ set_working_mc 0x20
     allowed_auths_admin none md5
     guid a123456789abcdefa123456789abcdef
   endlan
-  chassis_control "{Path(__file__).resolve()} {machine.folder} 0x20"
+  chassis_control "{program} {machine.folder} 0x20"
   user 2 true "{user}" "{password}" operator 10 none md5
 """)
         (self.folder / "commands").write_text("mc_setbmc 0x20\nmc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02\nmc_enable 0x20\n")
-        self.process = subprocess.Popen(["ipmi_sim", "-c", self.folder / "lan.conf", "-f", self.folder / "commands", "-s",
-                                         self.folder / "state", "-n", "-d"], stdin=subprocess.DEVNULL,
-                                        stdout=open(self.folder / "log", "wb"), stderr=subprocess.STDOUT)
+        self.start()
         self.delay, self.lose, self.logins, self.packets = 0, None, 0, 0
         self.relay()
+
+    def start(self):
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen(["ipmi_sim", "-c", self.folder / "lan.conf", "-f", self.folder / "commands", "-s",
+                                             self.folder / "state", "-n", "-d"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def relay(self):
         self.front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -180,7 +184,8 @@ set_working_mc 0x20
                 threading.Thread(target=self.backward, args=(back, peer), daemon=True).start()
             if self.lose != "requests":
                 time.sleep(self.delay)
-                self.backs[peer].send(data)
+                with contextlib.suppress(ConnectionRefusedError):  # it is gone
+                    self.backs[peer].send(data)
 
     def backward(self, back, peer):
         while True:

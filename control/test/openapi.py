@@ -71,8 +71,8 @@ class Operation:
 
 
 OPERATIONS = [Operation(path, method, item[method]) for path, item in DOCUMENT["paths"].items() for method in METHODS if method in item]
-# Of any address: bad credentials, too many of them, a body without end, a method that it doesn't take.
-EVERYWHERE = {401, 403, 404, 405, 413, 429, 500}
+# Of any address: bad credentials, too many of them, a body without end, a method that it doesn't take, a disk that takes nothing.
+EVERYWHERE = {401, 403, 404, 405, 413, 429, 500, 503, 507}
 ERROR = content(DOCUMENT["components"]["responses"]["Error"], True)
 
 
