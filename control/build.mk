@@ -66,6 +66,13 @@ script-tests += control/test/repaved-works control/test/watch-works control/test
 test-unit-needs += $(B)/target/agent $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
 script-tests += control/test/power-works control/test/balancer-works control/test/openapi-works control/test/metrics-works control/test/upgrade-works
 
+# A sample of each attack; a minute and a half of each, with the end of slow senders, is for test-long.
+script-tests += control/test/hostile-clients-works
+.PHONY: test-hostile
+test-hostile: $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
+	$(Q)B=$(abspath $(B)) control/test/hostile-clients-works 90
+test-long: test-hostile
+
 unit-tests += control-life-test
 control-life-test-src := control/test/life-test.c control/life.c
 unit-tests += control-channel-test

@@ -260,6 +260,9 @@ static enum MHD_Result send_answer(const struct http_server *server, struct MHD_
 	}
 	if (answer->status == 401)
 		MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
+	/* Who asks amiss pays for a handshake each time, and those are limited by address. */
+	if (server->peers && answer->status >= 400 && answer->status < 500)
+		MHD_add_response_header(response, "Connection", "close");
 	result = MHD_queue_response(connection, answer->status, response);
 	MHD_destroy_response(response);
 	return result;
