@@ -392,6 +392,8 @@ static void take_answer(struct agent *a)
 	if (!a->answered) {
 		a->answered = true;
 		sim.answered++;
+		if (!sim.boots)
+			add_sample(&sim.requests, took);
 	}
 	if (sim.boots) {
 		add_sample(&sim.requests, took);

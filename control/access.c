@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/log.h"
 #include "control/secret.h"
 
 /* What anybody may send, as the audit log may hold it. */
@@ -72,7 +71,7 @@ void access_admit(void *context, const struct http_call *call, struct http_answe
 		entry = access_entry(&caller, call, call->authorization ? "refused: wrong token" : "refused: no token", 401, now);
 		r = store_add_audit(control->store, &entry);
 		control_leave(control);
-		log_warning("operator's port: %s was refused: %s token", call->peer, call->authorization ? "wrong" : "no");
+		control_log_refused(control, "operator's port: %s was refused: %s token", call->peer, call->authorization ? "wrong" : "no");
 		http_answer_error(answer, 401, "the operator's token is missing or wrong; `repave operator add` makes one");
 		control_note_wrong(control, call);
 		return;

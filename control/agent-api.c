@@ -22,19 +22,66 @@ static int64_t steady_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* ------------------------------------------------------------------ what it may cause */
+
+int agent_api_minute(struct control *control, struct node *node, int64_t now)
+{
+	struct allowed *allowed = &node->allowed;
+	unsigned left_out = allowed->left_out;
+
+	if (allowed->minute == now / 60)
+		return 0;
+	*allowed = (struct allowed){ .minute = now / 60, .second = allowed->second, .statuses = allowed->statuses };
+	if (!left_out)
+		return 0;
+	return control_event(control, now, node->id, SEVERITY_ALARM, "alarms-left-out", json_pack("{si}", "left_out", (int)left_out),
+			     "%u more alarms came from its agent within a minute, and are left out", left_out);
+}
+
+/* Whether the journal takes one more alarm. The first that it doesn't is told of. 1, 0 or -EIO. */
+static int takes_alarm(struct control *control, struct node *node, int64_t now)
+{
+	int r = agent_api_minute(control, node, now);
+
+	if (r < 0)
+		return r;
+	if (node->allowed.events++ < AGENT_ALARMS_MOST)
+		return 1;
+	if (node->allowed.left_out++)
+		return 0;
+	r = control_event(control, now, node->id, SEVERITY_ALARM, "alarm-flood", NULL,
+			  "its agent sent more than %u alarms within a minute; until that is over they are only counted", AGENT_ALARMS_MOST);
+	return r < 0 ? r : 0;
+}
+
+/* An agent waits for its answer, and then for a while. */
+static bool is_too_often(struct node *node, int64_t now)
+{
+	if (node->allowed.second != now) {
+		node->allowed.second = now;
+		node->allowed.statuses = 0;
+	}
+	return node->allowed.statuses++ >= AGENT_STATUSES_MOST;
+}
+
 /* ------------------------------------------------------------------ what must last */
 
-static int tell_alarm(struct control *control, const struct node *node, const struct agent_status *status, const struct agent_alarm *alarm,
+static int tell_alarm(struct control *control, struct node *node, const struct agent_status *status, const struct agent_alarm *alarm,
 		      int64_t now)
 {
-	json_t *data = json_pack("{ss sI sI}", "boot_id", status->boot_id, "sequence", (json_int_t)alarm->sequence, "time",
+	json_t *data;
+	int r = takes_alarm(control, node, now);
+
+	if (r <= 0)
+		return r;
+	data = json_pack("{ss sI sI}", "boot_id", status->boot_id, "sequence", (json_int_t)alarm->sequence, "time",
 				 (json_int_t)alarm->time);
 
 	return control_event(control, now, node->id, SEVERITY_ALARM, alarm->kind, data, "%s", alarm->text);
 }
 
 /* The alarms that aren't stored yet, and that some were lost. `next` is what the agent is acknowledged then. */
-static int store_news(struct control *control, const struct node *node, const struct agent_status *status, struct channel *next, int64_t now)
+static int store_news(struct control *control, struct node *node, const struct agent_status *status, struct channel *next, int64_t now)
 {
 	int r = store_begin(control->store);
 
@@ -47,6 +94,8 @@ static int store_news(struct control *control, const struct node *node, const st
 		next->alarms = status->alarms[i].sequence;
 	}
 	if (!r && status->alarms_lost > next->lost)
+		r = takes_alarm(control, node, now);
+	if (r > 0)
 		r = control_event(control, now, node->id, SEVERITY_ALARM, "alarms-lost", json_pack("{sI}", "lost", (json_int_t)status->alarms_lost),
 				  "its agent had more alarms than it keeps; %llu are lost", (unsigned long long)(status->alarms_lost - next->lost));
 	next->lost = status->alarms_lost;
@@ -108,6 +157,18 @@ static int take_figures(struct control *control, struct node *node, struct agent
 	return 0;
 }
 
+static int move_on(struct control *control, struct node *node, int64_t now)
+{
+	enum life_state before = node->life.state;
+	int r;
+
+	if (node->allowed.moves >= AGENT_MOVES_MOST)
+		return 0;
+	r = lifecycle_heard(control, node, now);
+	node->allowed.moves += node->life.state != before;
+	return r;
+}
+
 /* A node's first status changes several things: together they cost one write to the disk. */
 static int take_together(struct control *control, struct node *node, const struct agent_status *status, bool fresh, int64_t now)
 {
@@ -117,9 +178,11 @@ static int take_together(struct control *control, struct node *node, const struc
 
 	if (r < 0)
 		return r;
-	r = take_news(control, node, status, now);
+	r = agent_api_minute(control, node, now);
+	if (!r)
+		r = take_news(control, node, status, now);
 	if (!r && fresh)
-		r = lifecycle_heard(control, node, now);
+		r = move_on(control, node, now);
 	if (!first)
 		return r;
 	if (r < 0)
@@ -203,7 +266,7 @@ static void first_time(struct control *control, const char *id, const struct htt
 	int r = agent_status_parse(call->body, call->body_size, &status, why);
 
 	if (r < 0) {
-		log_warning("agent of %s at %s: %s", id, call->peer, why[0] ? why : "out of memory");
+		control_log_refused(control, "agent of %s at %s: %s", id, call->peer, why[0] ? why : "out of memory");
 		http_answer_error(answer, r == -EINVAL ? 400 : 500, why[0] ? why : "out of memory");
 		return;
 	}
@@ -211,11 +274,17 @@ static void first_time(struct control *control, const char *id, const struct htt
 	/* Again: meanwhile another boot may have begun. */
 	if (registry_admits(control, id, CLIENT_AGENT, call, answer)) {
 		node = fleet_get(control->fleet, id);
+		if (is_too_often(node, now)) {
+			http_answer_error(answer, 429, "statuses come too often; wait for the answer of each");
+			answer->retry_after = 1;
+			goto out;
+		}
 		if (take(control, node, &status, now) < 0)
 			http_answer_error(answer, 500, "out of memory");
 		else
 			hold_or_reply(control, node, call, now, answer);
 	}
+out:
 	control_leave(control);
 	agent_status_release(&status);
 }
@@ -223,8 +292,13 @@ static void first_time(struct control *control, const char *id, const struct htt
 static void again(struct control *control, const char *id, const struct http_call *call, struct http_answer *answer)
 {
 	struct held *held = call->held;
-	int64_t now = control_lock(control);
+	int64_t now = control_lock(control), late = held_late(held);
 	struct node *node = fleet_get(control->fleet, id);
+
+	if (late >= 0)
+		meter_observe(&control->meters.late, meter_short, (double)late / 1000);
+	if (late > control->latest_ms)
+		control->latest_ms = late;
 
 	if (node && node->live && node->live->held == held)
 		node->live->held = NULL;

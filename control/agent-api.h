@@ -11,4 +11,11 @@ void agent_api_status(struct control *control, const char *id, const struct http
 /* For struct http_service. */
 void agent_api_dropped(void *context, void *held);
 
+#define AGENT_ALARMS_MOST 60u   /* of one node in a minute; more are counted: one server must not fill the journal */
+#define AGENT_MOVES_MOST 12u    /* of its life, by its agent's word, in a minute */
+#define AGENT_STATUSES_MOST 10u /* in a second */
+
+/* Tells of alarms that were left out once their minute is over. Within control_enter. 0 or -EIO. */
+int agent_api_minute(struct control *control, struct node *node, int64_t now);
+
 #endif

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+control-http := control/http-server.c control/http-connections.c control/http-peer.c
 control-api := common/home-choice.c control/names.c control/life.c control/live.c control/agent-status.c control/order.c control/starts.c \
 	control/assignment.c control/node-request.c control/resolve.c control/model.c control/groups.c common/http-text.c
 control-store := control/store-sqlite.c control/store-trouble.c control/store-check.c control/store-schema.c control/store-backup.c control/store-records.c \
@@ -7,7 +8,7 @@ control-core := $(control-api) control/fleet.c control/identity.c control/regist
 	control/operator-answer.c control/operator-identity.c control/operator-orders.c control/chores.c control/served.c control/catalogue.c \
 	control/renewal.c control/online-keys.c control/keeper.c control/control.c control/route.c control/node-api.c \
 	control/lifecycle.c control/holds.c control/orders.c control/agent-api.c control/monitor.c \
-	control/operator-api.c control/repository.c control/http-server.c control/http-peer.c control/listener.c
+	control/operator-api.c control/repository.c $(control-http) control/listener.c
 control-cli := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c control/cli-watch.c control/watch.c \
 	control/cli-identity.c control/cli-journal.c control/cli-orders.c
 
@@ -66,6 +67,13 @@ script-tests += control/test/repaved-works control/test/watch-works control/test
 test-unit-needs += $(B)/target/agent $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
 script-tests += control/test/power-works control/test/balancer-works control/test/openapi-works control/test/metrics-works control/test/upgrade-works
 
+# A sample of each attack; a minute and a half of each, with the end of slow senders, is for test-long.
+script-tests += control/test/hostile-clients-works
+.PHONY: test-hostile
+test-hostile: $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
+	$(Q)B=$(abspath $(B)) control/test/hostile-clients-works 90
+test-long: test-hostile
+
 unit-tests += control-life-test
 control-life-test-src := control/test/life-test.c control/life.c
 unit-tests += control-channel-test
@@ -74,7 +82,7 @@ control-channel-test-src := control/test/channel-test.c $(control-core) $(contro
 control-channel-test-libs = $(repaved-libs)
 unit-tests += control-names-test control-fleet-test
 control-names-test-src := control/test/names-test.c control/names.c control/route.c control/repository.c \
-	control/http-server.c control/http-peer.c control/meters.c $(common-core)
+	$(control-http) control/meters.c $(common-core)
 control-names-test-libs := -lmicrohttpd -lgnutls -ljansson
 control-fleet-test-src := control/test/fleet-test.c control/fleet.c $(control-store) $(control-api) $(common-core)
 control-fleet-test-libs := -lsqlite3 -ljansson

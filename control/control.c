@@ -93,6 +93,38 @@ int control_event(struct control *control, int64_t now, const char *node, enum s
 	return r;
 }
 
+void control_log_refused(struct control *control, const char *format, ...)
+{
+	struct refusals *refusals = &control->refusals;
+	int64_t minute = steady_seconds() / 60;
+	unsigned left_out = 0;
+	bool is_said = false;
+	char text[ERROR_TEXT];
+	va_list args;
+
+	pthread_mutex_lock(&refusals->mutex);
+	if (minute != refusals->minute) {
+		left_out = refusals->left_out;
+		refusals->minute = minute;
+		refusals->said = refusals->left_out = 0;
+	}
+	if (format && refusals->said < REFUSALS_SAID) {
+		refusals->said++;
+		is_said = true;
+	} else if (format) {
+		refusals->left_out++;
+	}
+	pthread_mutex_unlock(&refusals->mutex);
+	if (left_out)
+		log_warning("%u more requests were refused within a minute; after the first %u they are only counted", left_out, REFUSALS_SAID);
+	if (!is_said)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	log_warning("%s", text);
+}
+
 unsigned control_status(int error)
 {
 	switch (error) {

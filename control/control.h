@@ -24,6 +24,15 @@ struct settings {
 	int64_t interval; /* seconds between two statuses of an agent */
 };
 
+#define REFUSALS_SAID 20u /* log lines in a minute about clients that were refused */
+
+/* Strangers can be refused as often as they like; the log is for people. */
+struct refusals {
+	pthread_mutex_t mutex;
+	int64_t minute;      /* of a clock that nobody sets */
+	unsigned said, left_out;
+};
+
 struct power;
 struct dispatch;
 struct balancer;
@@ -41,6 +50,10 @@ struct control {
 	struct holds *holds;
 	struct monitor *monitor;
 	int64_t round_ms; /* the monitor's clock: control/monitor.h */
+	int64_t deaf_ms;  /* by that clock: when the control unit last couldn't listen to everybody; nobody was silent before */
+	int64_t latest_ms; /* the answer to a held status that was latest since the monitor looked */
+	struct http_server *nodes; /* where they come in; NULL before */
+	struct refusals refusals; /* without the lock */
 	struct power *power;
 	struct balancer *balancer;
 	char join_token[JOIN_TOKEN_SIZE + 1]; /* of the boot media */
@@ -66,6 +79,10 @@ void control_note_wrong(struct control *control, const struct http_call *call);
 /* Stores an event and logs it, from a warning on as such. Within control_enter; `data` is taken over and may be NULL. 0 or -EIO. */
 int control_event(struct control *control, int64_t now, const char *node, enum severity severity, const char *kind, json_t *data,
 		  const char *format, ...) __attribute__((format(printf, 7, 8)));
+
+/* A client was refused: a line for the log, unless there were many within this minute. With NULL only what was left out is told, when its
+ * minute is over. From any thread. */
+void control_log_refused(struct control *control, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Status for an error of fleet_*: 400, 404, 409 or 500. */
 unsigned control_status(int error);

@@ -10,10 +10,13 @@
 #include "common/log.h"
 
 #define SOON_MS 1000
+#define SLOTS (HOLD_SECONDS_MOST * 1000 / HOLD_TICK_MS + 2)
+#define EARLY_TICKS_MOST 25
 
-/* In the order of their times: each queue holds for one length of time. */
+/* Those of one tick. */
 struct hold_queue {
 	struct held *first, *last;
+	unsigned count;
 };
 
 struct holds {
@@ -22,7 +25,8 @@ struct holds {
 	pthread_t thread;
 	bool is_ending;
 	size_t count;
-	struct hold_queue now, soon, late;
+	int64_t tick;               /* the last one that was looked at */
+	struct hold_queue now, slots[SLOTS]; /* a tick's is its number modulo SLOTS */
 };
 
 static int64_t steady_ms(void)
@@ -43,6 +47,7 @@ static void append(struct hold_queue *queue, struct held *held)
 	else
 		queue->first = held;
 	queue->last = held;
+	queue->count++;
 }
 
 static void take_out(struct held *held)
@@ -57,13 +62,14 @@ static void take_out(struct held *held)
 		held->next->previous = held->previous;
 	else
 		queue->last = held->previous;
+	queue->count--;
 	held->queue = NULL;
 }
 
 /* From then on it is the HTTP server's, and may be freed. */
-static void resume_due(struct holds *holds, struct hold_queue *queue, int64_t now)
+static void resume_all(struct holds *holds, struct hold_queue *queue)
 {
-	while (queue->first && (queue->first->due_ms <= now || holds->is_ending)) {
+	while (queue->first) {
 		struct held *held = queue->first;
 
 		take_out(held);
@@ -74,11 +80,29 @@ static void resume_due(struct holds *holds, struct hold_queue *queue, int64_t no
 
 static void resume_all_due(struct holds *holds)
 {
-	int64_t now = steady_ms();
+	int64_t tick = steady_ms() / HOLD_TICK_MS;
 
-	resume_due(holds, &holds->now, now);
-	resume_due(holds, &holds->soon, now);
-	resume_due(holds, &holds->late, now);
+	resume_all(holds, &holds->now);
+	/* A machine that was paused for long: each slot once. */
+	if (holds->is_ending || tick - holds->tick > SLOTS)
+		holds->tick = tick - SLOTS;
+	while (holds->tick < tick)
+		resume_all(holds, &holds->slots[++holds->tick % SLOTS]);
+}
+
+/* The one with the fewest of those that aren't later, nor too early. */
+static struct hold_queue *choose(struct holds *holds, int64_t due_ms, int64_t wait_ms)
+{
+	int64_t due = due_ms / HOLD_TICK_MS, early = wait_ms / 10 / HOLD_TICK_MS;
+	struct hold_queue *best = &holds->slots[due % SLOTS];
+
+	if (early > EARLY_TICKS_MOST)
+		early = EARLY_TICKS_MOST;
+	for (int64_t tick = due - 1; tick > holds->tick && tick >= due - early; tick--)
+		if (holds->slots[tick % SLOTS].count < best->count)
+			best = &holds->slots[tick % SLOTS];
+	/* The thread was there already: the next round. */
+	return due > holds->tick ? best : &holds->now;
 }
 
 static void *run(void *context)
@@ -109,6 +133,7 @@ int holds_start(struct holds **ret_holds)
 
 	if (!holds)
 		return -ENOMEM;
+	holds->tick = steady_ms() / HOLD_TICK_MS;
 	pthread_mutex_init(&holds->mutex, NULL);
 	pthread_cond_init(&holds->wake, NULL);
 	r = pthread_create(&holds->thread, NULL, run, holds);
@@ -142,13 +167,14 @@ void holds_free(struct holds *holds)
 
 struct held *holds_add(struct holds *holds, const struct http_call *call, const char *node, unsigned seconds, bool soon)
 {
+	int64_t wait = soon || seconds > HOLD_SECONDS_MOST ? SOON_MS : (int64_t)seconds * 1000;
 	struct held *held = calloc(1, sizeof *held);
 
 	if (!held)
 		return NULL;
 	strcpy(held->node, node);
 	held->connection = call->connection;
-	held->due_ms = steady_ms() + (soon ? SOON_MS : (int64_t)seconds * 1000);
+	held->due_ms = steady_ms() + wait;
 	pthread_mutex_lock(&holds->mutex);
 	if (holds->is_ending) {
 		pthread_mutex_unlock(&holds->mutex);
@@ -157,7 +183,10 @@ struct held *holds_add(struct holds *holds, const struct http_call *call, const 
 	}
 	/* Within the mutex: it can't be resumed before it is suspended. */
 	http_call_hold(call, held);
-	append(soon ? &holds->soon : &holds->late, held);
+	/* The thread slept, and all slots are empty. */
+	if (!holds->count)
+		holds->tick = (held->due_ms - wait) / HOLD_TICK_MS;
+	append(choose(holds, held->due_ms, wait), held);
 	if (holds->count++ == 0)
 		pthread_cond_signal(&holds->wake);
 	pthread_mutex_unlock(&holds->mutex);
@@ -173,4 +202,11 @@ void holds_wake(struct holds *holds, struct held *held)
 		append(&holds->now, held);
 	}
 	pthread_mutex_unlock(&holds->mutex);
+}
+
+int64_t held_late(const struct held *held)
+{
+	int64_t late = steady_ms() - held->due_ms;
+
+	return !held->due_ms ? -1 : late > 0 ? late : 0;
 }

@@ -16,8 +16,7 @@
 
 #include "common/bytes.h"
 #include "common/json.h"
-#include "common/log.h"
-#include "control/http-peer.h"
+#include "control/http-connections.h"
 
 #define IDLE_SECONDS 30u
 #define CONNECTIONS_MOST 2000u
@@ -34,6 +33,7 @@
 
 struct http_server {
 	struct MHD_Daemon *daemon;
+	struct http_connections *connections;
 	struct peer_cache *peers;   /* NULL where nobody is asked for a certificate */
 	struct http_service service;
 	atomic_uint under_way;      /* requests */
@@ -46,6 +46,7 @@ struct request {
 	struct buffer body;
 	uint64_t discarded;
 	void *held;                 /* of the service; not NULL: the next call is the same one again */
+	bool was_held;
 	char peer[64];
 	struct http_peer who;
 };
@@ -107,19 +108,27 @@ static void look_at_socket(struct MHD_Connection *connection, struct http_peer *
 	}
 }
 
-static struct http_peer who_is(const struct http_server *server, struct MHD_Connection *connection)
+static struct http_link *link_of(struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	struct peer_link *link = info ? info->socket_context : NULL;
+
+	return info ? info->socket_context : NULL;
+}
+
+static struct http_peer who_is(const struct http_server *server, struct MHD_Connection *connection)
+{
+	struct http_link *all = link_of(connection);
+	struct peer_link *link = all ? &all->peer : NULL;
 	struct http_peer who = { .refused = "this address knows no certificates" };
+	const union MHD_ConnectionInfo *info;
 	time_t now = time(NULL);
 
-	if (!link) {
+	if (!link || !server->peers) {
 		look_at_socket(connection, &who);
 		return who;
 	}
 	if (!link->known) {
-		info = server->peers ? MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION) : NULL;
+		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
 		if (info && info->tls_session)
 			peer_verify(server->peers, info->tls_session, link);
 		link->known = true;
@@ -134,12 +143,12 @@ static struct http_peer who_is(const struct http_server *server, struct MHD_Conn
 static void connection_changes(void *context, struct MHD_Connection *connection, void **link, enum MHD_ConnectionNotificationCode what)
 {
 	const struct http_server *server = context;
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 
-	(void)connection;
-	if (what == MHD_CONNECTION_NOTIFY_STARTED && server->peers) {
-		*link = calloc(1, sizeof(struct peer_link));
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		*link = http_connections_begin(server->connections, info ? info->connect_fd : -1);
 	} else if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-		free(*link);
+		http_connections_over(server->connections, *link);
 		*link = NULL;
 	}
 }
@@ -204,15 +213,20 @@ static struct MHD_Response *response_of(struct http_answer *answer)
 	return response;
 }
 
-static void count(const struct http_server *server, const struct request *request)
+/* How long a request took until it was held or answered: how long it was held is no work. */
+static void count(const struct http_server *server, struct request *request)
 {
 	struct timespec now;
 
 	if (!server->service.meter)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	meter_request(server->service.meter, request->answer.status, (double)(now.tv_sec - request->begun.tv_sec) +
-		      (double)(now.tv_nsec - request->begun.tv_nsec) / 1e9);
+	if (!request->was_held)
+		meter_observe(&server->service.meter->seconds, meter_short, (double)(now.tv_sec - request->begun.tv_sec) +
+			      (double)(now.tv_nsec - request->begun.tv_nsec) / 1e9);
+	request->was_held = true;
+	if (request->answer.status)
+		meter_answer(server->service.meter, request->answer.status);
 }
 
 static enum MHD_Result send_answer(const struct http_server *server, struct MHD_Connection *connection, struct request *request)
@@ -246,6 +260,9 @@ static enum MHD_Result send_answer(const struct http_server *server, struct MHD_
 	}
 	if (answer->status == 401)
 		MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
+	/* Who asks amiss pays for a handshake each time, and those are limited by address. */
+	if (server->peers && answer->status >= 400 && answer->status < 500)
+		MHD_add_response_header(response, "Connection", "close");
 	result = MHD_queue_response(connection, answer->status, response);
 	MHD_destroy_response(response);
 	return result;
@@ -313,13 +330,16 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
 		*data_size = 0;
 		return take_body(server, request, data, size);
 	}
+	http_link_waits(link_of(connection), false);
 	if (!request->answer.status) {
 		call = call_of(connection, request, method, path);
 		request->held = NULL;
 		server->service.answer(server->service.context, &call, &request->answer);
-		/* From here on another thread may resume it. */
-		if (!request->answer.status)
+		/* Another thread may have resumed it already, but it goes on in this one. */
+		if (!request->answer.status) {
+			count(server, request);
 			return MHD_YES;
+		}
 	}
 	return send_answer(server, connection, request);
 }
@@ -330,10 +350,10 @@ static void completed(void *context, struct MHD_Connection *connection, void **r
 	struct http_server *server = context;
 	struct request *request = *request_context;
 
-	(void)connection;
 	(void)code;
 	if (!request)
 		return;
+	http_link_waits(link_of(connection), true);
 	if (request->held && server->service.dropped)
 		server->service.dropped(server->service.context, request->held);
 	server->under_way--;
@@ -360,10 +380,15 @@ static size_t unescape(void *context, struct MHD_Connection *connection, char *t
 	return size;
 }
 
-int http_server_start(const struct http_server_options *options, const struct http_service *service,
-		      struct http_server **ret_server)
+static void free_server(struct http_server *server)
 {
-	struct http_server *server = calloc(1, sizeof *server);
+	peer_cache_free(server->peers);
+	http_connections_free(server->connections);
+	free(server);
+}
+
+static int start_daemon(struct http_server *server, const struct http_server_options *options, unsigned most, unsigned of_address)
+{
 	/* With epoll the library (0.9.75) asks every connection that is in its handshake again and again, without a pause: a fleet that comes
 	 * back at once, or somebody who sends half of a handshake, takes all of the processor. With poll it waits; connections that are
 	 * held aren't polled, so that is as cheap. */
@@ -377,31 +402,52 @@ int http_server_start(const struct http_server_options *options, const struct ht
 		{ MHD_OPTION_END, 0, NULL },
 	};
 	struct MHD_OptionItem plain[] = { { MHD_OPTION_END, 0, NULL } };
-	unsigned most = options->connections_most ? options->connections_most : CONNECTIONS_MOST;
-	unsigned of_address = options->connections_of_address_most ? options->connections_of_address_most : CONNECTIONS_OF_ADDRESS_MOST;
 	size_t memory = options->memory_of_connection ? options->memory_of_connection : 32 * 1024;
 
-	if (!server)
-		return -ENOMEM;
-	if (service->dropped)
+	flags |= (unsigned)MHD_USE_NO_LISTEN_SOCKET | (unsigned)MHD_USE_ITC;
+	if (server->service.dropped)
 		flags |= MHD_ALLOW_SUSPEND_RESUME;
-	server->service = *service;
-	if (options->client_ca && peer_cache_new(&server->peers) < 0) {
-		free(server);
-		return -ENOMEM;
-	}
-	server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle, server, MHD_OPTION_LISTEN_SOCKET, options->listen_fd,
-					  MHD_OPTION_NOTIFY_COMPLETED, completed, server, MHD_OPTION_NOTIFY_CONNECTION,
-					  connection_changes, server, MHD_OPTION_UNESCAPE_CALLBACK,
+	server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle, server, MHD_OPTION_NOTIFY_COMPLETED, completed, server,
+					  MHD_OPTION_NOTIFY_CONNECTION, connection_changes, server, MHD_OPTION_UNESCAPE_CALLBACK,
 					  unescape, NULL, MHD_OPTION_THREAD_POOL_SIZE,
 					  options->threads, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
 					  MHD_OPTION_CONNECTION_LIMIT, most, MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory,
 					  MHD_OPTION_PER_IP_CONNECTION_LIMIT, of_address, MHD_OPTION_ARRAY,
 					  options->certificate ? tls : plain, MHD_OPTION_END);
-	if (!server->daemon) {
-		peer_cache_free(server->peers);
-		free(server);
+	if (!server->daemon)
 		return options->certificate ? -EINVAL : -EIO;
+	return 0;
+}
+
+int http_server_start(const struct http_server_options *options, const struct http_service *service,
+		      struct http_server **ret_server)
+{
+	unsigned most = options->connections_most ? options->connections_most : CONNECTIONS_MOST;
+	unsigned of_address = options->connections_of_address_most ? options->connections_of_address_most : CONNECTIONS_OF_ADDRESS_MOST;
+	struct http_connections_options coming = { .listen_fd = options->listen_fd, .waiting_most = most };
+	struct http_server *server = calloc(1, sizeof *server);
+	int r;
+
+	if (!server)
+		return -ENOMEM;
+	server->service = *service;
+	r = http_connections_new(&server->connections);
+	if (!r && options->client_ca)
+		r = peer_cache_new(&server->peers);
+	if (!r)
+		r = start_daemon(server, options, most, of_address);
+	if (r < 0) {
+		free_server(server);
+		return r;
+	}
+	/* A handshake costs what a thousand other packets do. */
+	coming.of_address = options->certificate ? of_address : 0;
+	coming.daemon = server->daemon;
+	r = http_connections_start(server->connections, &coming);
+	if (r < 0) {
+		MHD_stop_daemon(server->daemon);
+		free_server(server);
+		return r;
 	}
 	*ret_server = server;
 	return 0;
@@ -410,17 +456,18 @@ int http_server_start(const struct http_server_options *options, const struct ht
 void http_server_stop(struct http_server *server)
 {
 	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
-	int fd;
 
 	if (!server)
 		return;
 	/* Nobody new, but who is being answered gets the whole answer. */
-	fd = MHD_quiesce_daemon(server->daemon);
+	http_connections_end(server->connections);
 	for (int i = 0; server->under_way && i < FINISH_SECONDS * 100; i++)
 		nanosleep(&pause, NULL);
 	MHD_stop_daemon(server->daemon);
-	if (fd >= 0)
-		close(fd);
-	peer_cache_free(server->peers);
-	free(server);
+	free_server(server);
+}
+
+int64_t http_server_behind(const struct http_server *server)
+{
+	return http_connections_behind(server->connections);
 }

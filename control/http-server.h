@@ -95,5 +95,7 @@ int http_server_start(const struct http_server_options *options, const struct ht
 		      struct http_server **ret_server);
 /* Ends the listener, waits up to 5 s for the requests under way, and closes all connections. */
 void http_server_stop(struct http_server *server);
+/* Milliseconds for which new connections have been waiting without a break; 0: none waits. From any thread. */
+int64_t http_server_behind(const struct http_server *server);
 
 #endif

@@ -126,13 +126,20 @@ int lifecycle_heard(struct control *control, struct node *node, int64_t now)
 /* Seconds, by the monitor's clock; -1 of a node that nobody waits for. */
 static int64_t silent_seconds(const struct control *control, const struct node *node)
 {
-	/* While its status waits for an answer it can't speak. */
+	int64_t since = RETURN_SECONDS * 1000;
+
+	/* Heard by an earlier life of the control unit, its agent needs time to come back. */
 	if (node->live)
-		return node->live->held ? 0 : (control->round_ms - node->live->heard_round_ms) / 1000;
-	/* Heard by an earlier life of the control unit: its agent needs time to come back. */
-	if (node->life.state == LIFE_SERVING || node->life.state == LIFE_DRAINING || node->life.state == LIFE_SUSPECT)
-		return control->round_ms < RETURN_SECONDS * 1000 ? 0 : control->round_ms / 1000 - RETURN_SECONDS;
-	return -1;
+		since = node->live->heard_round_ms;
+	else if (node->life.state != LIFE_SERVING && node->life.state != LIFE_DRAINING && node->life.state != LIFE_SUSPECT)
+		return -1;
+	/* While its status waits for an answer it can't speak. */
+	if (node->live && node->live->held)
+		return 0;
+	/* Who couldn't be heard wasn't silent. */
+	if (since < control->deaf_ms)
+		since = control->deaf_ms;
+	return control->round_ms > since ? (control->round_ms - since) / 1000 : 0;
 }
 
 int64_t lifecycle_silence(const struct control *control, const struct node *node)

@@ -28,10 +28,9 @@ void meter_observe(struct meter_histogram *histogram, const double bounds[METER_
 	histogram->microseconds += (unsigned long long)(seconds * 1e6);
 }
 
-void meter_request(struct meter_requests *requests, unsigned status, double seconds)
+void meter_answer(struct meter_requests *requests, unsigned status)
 {
 	requests->answered[status / 100 < 6 ? status / 100 : 0]++;
-	meter_observe(&requests->seconds, meter_short, seconds);
 }
 
 static unsigned stage_of(const char *name)

@@ -20,7 +20,7 @@ struct meter_histogram {
 /* Of one of the interfaces. */
 struct meter_requests {
 	atomic_ullong answered[6];  /* by the status's first digit */
-	struct meter_histogram seconds; /* from the headers until the answer was ready */
+	struct meter_histogram seconds; /* from the headers until the answer was ready, or the request was held */
 };
 
 enum meter_interface { METER_NODES, METER_REPOSITORY, METER_OPERATORS, METER_SOCKET, METER_INTERFACES };
@@ -38,10 +38,11 @@ struct meters {
 	atomic_ullong boots[METER_BOOTS];
 	struct meter_histogram boot, stages[METER_STAGES];
 	atomic_ullong events[4];    /* by enum severity */
+	struct meter_histogram late; /* of statuses that were held: how long after its time the answer was ready */
 };
 
 void meter_observe(struct meter_histogram *histogram, const double bounds[METER_BUCKETS], double seconds);
-void meter_request(struct meter_requests *requests, unsigned status, double seconds);
+void meter_answer(struct meter_requests *requests, unsigned status);
 /* A boot ended so; `stages` as in docs/protocol.md. */
 void meter_boot(struct meters *meters, enum meter_boot how, const json_t *stages);
 

@@ -135,9 +135,11 @@ static void of_requests(struct control *control, struct metrics *m, int64_t now)
 			snprintf(labels, sizeof labels, "status=\"%uxx\"", s);
 			print_line(m, "", "interface", meter_interface_names[i], labels, (double)control->meters.requests[i].answered[s]);
 		}
-	metrics_family(m, "repave_http_request_seconds", "histogram", "From a request's headers until its answer was ready.");
+	metrics_family(m, "repave_http_request_seconds", "histogram", "From a request's headers until its answer was ready, or it was held.");
 	for (unsigned i = 0; i < METER_INTERFACES; i++)
 		metrics_histogram(m, "interface", meter_interface_names[i], &control->meters.requests[i].seconds, meter_short);
+	metrics_family(m, "repave_held_answer_late_seconds", "histogram", "How long after its time the answer to a held status was ready.");
+	metrics_histogram(m, NULL, NULL, &control->meters.late, meter_short);
 }
 
 static void of_repository(struct control *control, struct metrics *m, int64_t now)

@@ -74,6 +74,15 @@ struct boot {
 
 struct restart_record;
 
+/* What a node's agent may cause in a minute: it may be an attacker's. In memory only. */
+struct allowed {
+	int64_t minute;                           /* since 1970 */
+	unsigned events, moves;                   /* in the journal; of its life */
+	unsigned left_out;                        /* alarms that are counted, and told of when the minute is over */
+	int64_t second;
+	unsigned statuses;                        /* in it */
+};
+
 struct node {
 	char id[NODE_ID_SIZE + 1];
 	int64_t enrolled;                         /* seconds since 1970 */
@@ -92,6 +101,7 @@ struct node {
 	int64_t boot_began;                       /* 0: no boot under way, or told that it takes long; in memory only */
 	struct live *live;                        /* owned; NULL before its agent was heard in this boot; in memory only */
 	struct channel channel;
+	struct allowed allowed;
 	struct order *orders;                     /* owned; those that aren't answered, numbers ascend */
 	struct starts starts;                     /* what it survived */
 	struct assignment assignment;             /* assignment.os is "" while nothing is assigned */

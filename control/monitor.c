@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "common/log.h"
+#include "control/agent-api.h"
 #include "control/lifecycle.h"
 #include "control/orders.h"
 
@@ -23,6 +24,8 @@ struct monitor {
 	/* Of the control lock: */
 	int64_t last_ms, round_took_ms;
 	int64_t mass_since;            /* by the monitor's clock; 0: not now */
+	int64_t busy_since;            /* the same */
+	unsigned busy_told;            /* how loudly */
 	unsigned stalls;
 	int64_t longest_stall_ms;
 };
@@ -79,6 +82,8 @@ static void look_at_nodes(struct monitor *monitor, int64_t now)
 		struct node *node = fleet_at(control->fleet, monitor->next % count);
 
 		changes += lifecycle_watch(control, node, held_back, now);
+		if (node->allowed.left_out)
+			agent_api_minute(control, node, now);
 		if (node->orders && orders_expire(control, node, now) < 0)
 			return;
 	}
@@ -96,6 +101,38 @@ static void tell_stall(struct monitor *monitor, int64_t still_ms, int64_t now)
 		      "the control unit's monitor stood still for %.1f s; silence of nodes wasn't noticed meanwhile", (double)still_ms / 1000);
 }
 
+/* Whether it was too busy to listen. */
+static void judge_itself(struct monitor *monitor, int64_t still, int64_t now)
+{
+	struct control *control = monitor->control;
+	bool busy = still >= MONITOR_BUSY_MS || control->latest_ms >= MONITOR_BUSY_MS ||
+		    (control->nodes && http_server_behind(control->nodes) >= MONITOR_BUSY_MS);
+	int64_t seconds;
+
+	control->latest_ms = 0;
+	if (!busy) {
+		monitor->busy_since = 0;
+		monitor->busy_told = 0;
+		return;
+	}
+	if (!monitor->busy_since)
+		monitor->busy_since = control->round_ms;
+	seconds = (control->round_ms - monitor->busy_since) / 1000;
+	if (seconds < MONITOR_BUSY_SECONDS)
+		control->deaf_ms = control->round_ms;
+	if (seconds >= MONITOR_BUSY_TOLD_SECONDS && monitor->busy_told < 1) {
+		control_event(control, now, "", SEVERITY_WARNING, "busy", NULL,
+			      "the control unit has more to do than it can: connections wait, or answers are late; until that is over no node counts as silent");
+		monitor->busy_told = 1;
+	}
+	if (seconds >= MONITOR_BUSY_SECONDS && monitor->busy_told < 2) {
+		control_event(control, now, "", SEVERITY_ALARM, "busy", NULL,
+			      "the control unit has had more to do than it can for %d minutes; silence of nodes counts again, and may be its own fault",
+			      MONITOR_BUSY_SECONDS / 60);
+		monitor->busy_told = 2;
+	}
+}
+
 static void look(struct monitor *monitor)
 {
 	struct control *control = monitor->control;
@@ -104,10 +141,12 @@ static void look(struct monitor *monitor)
 	control->round_ms += still < STEP_MOST_MS ? still : STEP_MOST_MS;
 	if (still >= MONITOR_STALL_SECONDS * 1000)
 		tell_stall(monitor, still, now);
+	judge_itself(monitor, still, now);
 	monitor->last_ms = begun;
 	look_at_nodes(monitor, now);
 	monitor->round_took_ms = steady_ms() - begun;
 	control_leave(control);
+	control_log_refused(control, NULL);
 	atomic_store(&monitor->round_at, steady_ms());
 }
 

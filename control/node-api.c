@@ -49,7 +49,7 @@ static void admit_token(struct control *control, const struct http_call *call, s
 	if (r < 0) {
 		http_answer_error(answer, 500, "the control unit failed; its log says more");
 	} else if (r == 0) {
-		log_warning("%s was refused: it showed a wrong join token", call->peer);
+		control_log_refused(control, "%s was refused: it showed a wrong join token", call->peer);
 		control_note_wrong(control, call);
 		http_answer_error(answer, 401, "the join token is wrong; `repave token create` makes one, boot media carry the control unit's join-token");
 	}
@@ -82,10 +82,10 @@ void node_api_admit(void *context, const struct http_call *call, struct http_ans
 				  answer);
 }
 
-static void refuse(struct http_answer *answer, const struct http_call *call, const char *id, int error, const char *why)
+static void refuse(struct control *control, struct http_answer *answer, const struct http_call *call, const char *id, int error, const char *why)
 {
 	if (error == -EINVAL) {
-		log_warning("node %s at %s: %s", id, call->peer, why);
+		control_log_refused(control, "node %s at %s: %s", id, call->peer, why);
 		http_answer_error(answer, 400, why);
 		return;
 	}
@@ -115,7 +115,7 @@ static void boot(struct control *control, const char *id, const struct http_call
 	int r = boot_request_parse(call->body, call->body_size, id, &request, why);
 
 	if (r < 0) {
-		refuse(answer, call, id, r, why);
+		refuse(control, answer, call, id, r, why);
 		return;
 	}
 	now = control_enter(control, false);
@@ -130,7 +130,7 @@ static void boot(struct control *control, const char *id, const struct http_call
 	if (answer->status)
 		return;
 	if (r < 0)
-		refuse(answer, call, id, log_error(r, "boot request of node %s", id), "");
+		refuse(control, answer, call, id, log_error(r, "boot request of node %s", id), "");
 	else
 		answer->status = 200;
 }
@@ -143,7 +143,7 @@ static void report(struct control *control, const char *id, const struct http_ca
 	int r = boot_report_parse(call->body, call->body_size, &parsed, why);
 
 	if (r < 0) {
-		refuse(answer, call, id, r, why);
+		refuse(control, answer, call, id, r, why);
 		return;
 	}
 	now = control_lock(control);
@@ -158,7 +158,7 @@ static void report(struct control *control, const char *id, const struct http_ca
 			   parsed.stages);
 	control_leave(control);
 	if (!answer->status && r < 0)
-		refuse(answer, call, id, log_error(r, "report of node %s", id), "");
+		refuse(control, answer, call, id, log_error(r, "report of node %s", id), "");
 	else if (!answer->status)
 		answer->status = 204;
 	boot_report_release(&parsed);
@@ -187,7 +187,7 @@ static void node_log(struct control *control, const char *id, enum client_kind f
 	int r = node_log_parse(call->body, call->body_size, from == CLIENT_AGENT, &log, why);
 
 	if (r < 0) {
-		refuse(answer, call, id, r, why);
+		refuse(control, answer, call, id, r, why);
 		return;
 	}
 	now = control_lock(control);
@@ -197,7 +197,7 @@ static void node_log(struct control *control, const char *id, enum client_kind f
 	if (!answer->status && r == -ESTALE)
 		http_answer_error(answer, 409, "that isn't the nonce of the node's last boot");
 	else if (!answer->status && r < 0)
-		refuse(answer, call, id, log_error(r, "log of node %s", id), "");
+		refuse(control, answer, call, id, log_error(r, "log of node %s", id), "");
 	else if (!answer->status && from == CLIENT_AGENT) /* which takes no answer without a length */
 		answer->status = (answer->json = json_pack("{si}", "format", 1)) ? 200 : 500;
 	else if (!answer->status)
@@ -206,14 +206,14 @@ static void node_log(struct control *control, const char *id, enum client_kind f
 }
 
 /* The key of a request whose body was parsed. False with the answer made. */
-static bool take_key(const struct enrol_request *request, const struct http_call *call, const char *id, struct public_key *ret_key,
-		     struct http_answer *answer)
+static bool take_key(struct control *control, const struct enrol_request *request, const struct http_call *call, const char *id,
+		     struct public_key *ret_key, struct http_answer *answer)
 {
 	char why[ERROR_TEXT] = "";
 	int r = csr_parse(json_string_value(request->csr), ret_key, why);
 
 	if (r < 0)
-		refuse(answer, call, id, r, why);
+		refuse(control, answer, call, id, r, why);
 	return r == 0;
 }
 
@@ -226,10 +226,10 @@ static void enrol(struct control *control, const char *id, const struct http_cal
 	int r = enrol_request_parse(call->body, call->body_size, id, &request, why);
 
 	if (r < 0) {
-		refuse(answer, call, id, r, why);
+		refuse(control, answer, call, id, r, why);
 		return;
 	}
-	if (take_key(&request, call, id, &key, answer)) {
+	if (take_key(control, &request, call, id, &key, answer)) {
 		now = control_lock(control);
 		registry_enrol(control, id, &request, &key, control_bearer(call->authorization), call, now, answer);
 		control_leave(control);
@@ -247,10 +247,10 @@ static void agent(struct control *control, const char *id, enum client_kind asks
 	int r = agent_request_parse(call->body, call->body_size, asks == CLIENT_NODE, &request, why);
 
 	if (r < 0) {
-		refuse(answer, call, id, r, why);
+		refuse(control, answer, call, id, r, why);
 		return;
 	}
-	if (take_key(&request, call, id, &key, answer)) {
+	if (take_key(control, &request, call, id, &key, answer)) {
 		now = control_lock(control);
 		if (registry_admits(control, id, asks, call, answer))
 			registry_agent(control, id, asks, &request, &key, now, answer);

@@ -399,7 +399,7 @@ void registry_enrol(struct control *control, const char *id, const struct enrol_
 	if (!r && a.decision.verdict == ENROL_REFUSE) {
 		const char *why = a.token_trouble[0] ? a.token_trouble : a.decision.reason;
 
-		log_warning("node %s at %s may not enrol: %s", id, call->peer, why);
+		control_log_refused(control, "node %s at %s may not enrol: %s", id, call->peer, why);
 		http_answer_error(answer, 403, why);
 	} else if (!r) {
 		r = a.decision.verdict == ENROL_WAIT ? wait(&a, answer) : accept(&a, answer);
@@ -468,8 +468,8 @@ bool registry_admits(struct control *control, const char *id, enum client_kind k
 		http_answer_error(answer, 403, kind == CLIENT_NODE ? "the certificate was replaced by a newer one; enrol again" :
 								     "the credential is of an earlier boot; the next one has a new one");
 	}
-	log_warning("%s was refused at %s%s%s: %s", call->peer, call->path, who->name[0] ? ", it is " : "", who->name,
-		    json_get_string(answer->json, "error"));
+	control_log_refused(control, "%s was refused at %s%s%s: %s", call->peer, call->path, who->name[0] ? ", it is " : "", who->name,
+			    json_get_string(answer->json, "error"));
 	return false;
 }
 

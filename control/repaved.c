@@ -278,6 +278,7 @@ static int start_servers(struct daemon *daemon, const struct options *options)
 		r = pki_expiry(&tls.certificate, &daemon->control.server_expires);
 	if (!r)
 		r = start(&s->nodes, 2, &tls, true, &nodes, &daemon->nodes);
+	daemon->control.nodes = daemon->nodes;
 	if (!r)
 		r = start(&s->files, 4, NULL, false, &files, &daemon->files);
 	if (!r && s->remote >= 0)
@@ -368,7 +369,8 @@ static void allow_many_files(void)
 
 int main(int argc, char *argv[])
 {
-	struct daemon daemon = { .lock = -1, .sockets = { -1, -1, -1, -1, -1 }, .control.lock = PTHREAD_MUTEX_INITIALIZER };
+	struct daemon daemon = { .lock = -1, .sockets = { -1, -1, -1, -1, -1 }, .control = { .lock = PTHREAD_MUTEX_INITIALIZER,
+							.refusals.mutex = PTHREAD_MUTEX_INITIALIZER } };
 	struct options options;
 	sigset_t signals;
 	int r;
