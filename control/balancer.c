@@ -68,14 +68,24 @@ struct outcome {
 /* ------------------------------------------------------------------ what is wanted */
 
 /* Whether users may be on a node: its system is up, is the one that its group's users want, and its agent said that it is healthy.
- * A suspect one is judged by HAProxy's own check. */
+ * A suspect one is judged by HAProxy's own check. What was set aside stays a server there, so that its state ends who is on it. */
 static bool balancer_wants_ready(const struct node *node, const struct group *group)
 {
 	if (strcmp(node_state(node), "booted") || !group_runs(group, node->boot.os_target, node->boot.app_target))
 		return false;
 	if (!node->identity.agent_key[0])
 		return true; /* a system without an agent says no more */
-	return node->life.state == LIFE_SERVING || node->life.state == LIFE_DRAINING || node->life.state == LIFE_SUSPECT;
+	return node->life.state == LIFE_SERVING || node->life.state == LIFE_DRAINING || node->life.state == LIFE_SUSPECT ||
+	       node->life.state == LIFE_QUARANTINED || node->life.state == LIFE_MAINTENANCE;
+}
+
+enum balancer_want balancer_wanted(const struct node *node)
+{
+	if (node->life.state == LIFE_QUARANTINED)
+		return BALANCER_MAINT;
+	if (node->life.state == LIFE_MAINTENANCE && node->balancer_want == BALANCER_READY)
+		return BALANCER_DRAIN;
+	return node->balancer_want;
 }
 
 static struct haproxy_server *add_server(struct task *task)
@@ -110,7 +120,7 @@ static int want_member(struct task *task, const struct node *node, const struct 
 	strcpy(s->address, address);
 	s->port = port;
 	s->weight = node->weight;
-	s->state = node->balancer_want;
+	s->state = balancer_wanted(node);
 	if (group->denied && s->state == BALANCER_READY)
 		s->state = BALANCER_DRAIN;
 	return 0;
@@ -129,7 +139,9 @@ static int want_leaver(struct task *task, const struct fleet *fleet, const struc
 	if (!s)
 		return -ENOMEM;
 	*s = *seen;
-	if (s->state == BALANCER_READY)
+	if (balancer_wanted(node) == BALANCER_MAINT)
+		s->state = BALANCER_MAINT;
+	else if (s->state == BALANCER_READY)
 		s->state = BALANCER_DRAIN;
 	return 0;
 }
@@ -597,7 +609,7 @@ int balancer_look(struct control *control, const char *id, struct balancer_view 
 		const struct haproxy_server *s = proxy->reachable ? find_seen(&proxy->seen, node) : NULL;
 
 		if (s)
-			add_view(ret_view, s, node->balancer_want, (uint64_t)(haproxy_clock() - proxy->seen_at) / 1000);
+			add_view(ret_view, s, balancer_wanted(node), (uint64_t)(haproxy_clock() - proxy->seen_at) / 1000);
 	}
 	return 0;
 }

@@ -28,7 +28,7 @@ control-cli += control/cli-apply.c control/cli-balancer.c control/fleet-file.c
 # Restarts
 control-store += control/store-restarts.c control/restart-record.c control/restart.c
 control-core += control/operator-restarts.c control/place.c control/dispatch.c control/dispatch-deeds.c
-control-cli += control/cli-restart.c
+control-cli += control/cli-restart.c control/cli-life.c
 # Logs
 control-store += control/store-logs.c control/node-log.c
 control-core += control/operator-logs.c
@@ -36,7 +36,7 @@ control-cli += control/cli-logs.c
 
 # Installing
 control-cli += control/cli-backup.c control/backup.c control/restore.c control/unpack.c control/backup-format.c control/cli-netboot.c control/cli-complete.c control/complete.c
-control-core += control/meters.c control/metrics.c control/health.c
+control-core += control/operator-life.c control/meters.c control/metrics.c control/health.c
 
 control-state := control/state.c control/pki.c control/csr.c control/secret.c control/sealed.c $(control-store)
 control-pki-libs := -lmbedx509 -lmbedcrypto

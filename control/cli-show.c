@@ -58,9 +58,20 @@ static double real_of(const json_t *object, const char *key)
 	return json_number_value(json_object_get(object, key));
 }
 
+/* Why a node doesn't serve, where somebody may have to do something about it. */
+static const char *reason_of(const json_t *node)
+{
+	static const char *const lives[] = { "suspect", "failed", "quarantined", "maintenance" };
+
+	for (size_t i = 0; i < sizeof lives / sizeof lives[0]; i++)
+		if (!strcmp(cli_text(node, "life"), lives[i]))
+			return cli_text(node, "life_reason");
+	return "-";
+}
+
 int cli_nodes(const struct cli *cli, int argc, char *argv[])
 {
-	struct cli_table table = { .columns = 11 };
+	struct cli_table table = { .columns = 12 };
 	json_t *answer = NULL, *nodes, *node;
 	char state[64], when[32], up[40], users[24], load[24];
 	size_t i;
@@ -76,7 +87,7 @@ int cli_nodes(const struct cli *cli, int argc, char *argv[])
 		return CLI_OK;
 	}
 	cli_table_add(&table, (const char *[]){ "NODE", "NAME", "OS", "APPLICATION", "STATE", "LIFE", "UP", "USERS", "LOAD", "LAST BOOT",
-						"ADDRESS" });
+						"ADDRESS", "REASON" });
 	json_array_foreach(nodes, i, node) {
 		const json_t *agent = json_object_get(node, "agent");
 		/* What isn't fresh would pass for the present. */
@@ -87,7 +98,8 @@ int cli_nodes(const struct cli *cli, int argc, char *argv[])
 		cli_table_add(&table, (const char *[]){ cli_text(node, "id"), cli_text(node, "name"), cli_text(node, "os"),
 							cli_text(node, "app"), state_of(node, state), cli_text(node, "life"),
 							known ? duration(real_of(agent, "uptime"), up) : "-", known ? users : "-",
-							known ? load : "-", cli_time(node, "booted_at", when), cli_text(node, "address") });
+							known ? load : "-", cli_time(node, "booted_at", when), cli_text(node, "address"),
+							reason_of(node) });
 	}
 	cli_table_print(&table);
 	json_decref(answer);

@@ -37,7 +37,7 @@ const char *cli_text(const json_t *object, const char *key);
 const char *cli_time(const json_t *object, const char *key, char ret_text[32]);
 const char *cli_size(const json_t *object, const char *key, char ret_text[16]);
 
-#define CLI_COLUMNS_MOST 12
+#define CLI_COLUMNS_MOST 14
 /* Rows of texts (copied), printed in columns as wide as they must be. */
 struct cli_table {
 	size_t columns, rows, room;
@@ -91,6 +91,9 @@ int cli_node_reimage(const struct cli *cli, int argc, char *argv[]);
 int cli_node_release(const struct cli *cli, int argc, char *argv[]);
 int cli_node_urgency(const struct cli *cli, int argc, char *argv[]);
 int cli_node_cancel(const struct cli *cli, int argc, char *argv[]);
+int cli_node_quarantine(const struct cli *cli, int argc, char *argv[]);
+int cli_node_maintenance(const struct cli *cli, int argc, char *argv[]);
+int cli_node_clear(const struct cli *cli, int argc, char *argv[]);
 int cli_restart_list(const struct cli *cli, int argc, char *argv[]);
 int cli_restart_show(const struct cli *cli, int argc, char *argv[]);
 int cli_event_list(const struct cli *cli, int argc, char *argv[]);

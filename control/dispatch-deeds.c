@@ -166,6 +166,9 @@ void dispatch_observe(struct control *control, struct restart_record *record, in
 	/* What runs since isn't what the group's users want: nobody waits for the balancer. */
 	if (record->restart.step >= RESTART_AT_READY && group && !group_runs(group, node->boot.os_target, node->boot.app_target))
 		ret_view->has_service = false;
+	/* What was set aside stays so, and gets nobody. */
+	if (record->restart.step >= RESTART_AT_READY && (node->life.state == LIFE_QUARANTINED || node->life.state == LIFE_MAINTENANCE))
+		ret_view->has_service = false;
 	if (record->restart.step == RESTART_AT_REPLACE && ret_view->has_service) {
 		/* Who has no users needs nobody in his place. */
 		ret_view->alternatives = balancer.known && balancer.up && balancer.state == BALANCER_READY ?

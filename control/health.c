@@ -58,7 +58,7 @@ static const char *plural(const struct some *group)
 
 static void of_nodes(struct control *control, struct health *health, int64_t now)
 {
-	struct some failed = { 0 }, lost = { 0 }, suspect = { 0 }, silent = { 0 }, idle = { 0 }, ending = { 0 };
+	struct some failed = { 0 }, lost = { 0 }, suspect = { 0 }, silent = { 0 }, idle = { 0 }, ending = { 0 }, aside = { 0 };
 
 	for (size_t i = 0; i < fleet_count(control->fleet); i++) {
 		const struct node *node = fleet_node(control->fleet, i);
@@ -66,6 +66,8 @@ static void of_nodes(struct control *control, struct health *health, int64_t now
 
 		if (!strcmp(state, "failed"))
 			join(&failed, node);
+		else if (node->life.state == LIFE_QUARANTINED)
+			join(&aside, node);
 		else if (node->life.state == LIFE_FAILED)
 			join(&lost, node);
 		else if (node->life.state == LIFE_SUSPECT)
@@ -83,6 +85,9 @@ static void of_nodes(struct control *control, struct health *health, int64_t now
 	if (lost.count)
 		health_add(health, SEVERITY_ALARM, "%zu %s failed (%s): %.120s; `repave node reboot %.8s` tries it anew", lost.count, plural(&lost),
 			   lost.names, lost.first->life_reason, lost.first->id);
+	if (aside.count)
+		health_add(health, SEVERITY_WARNING, "%zu %s in quarantine (%s): %.120s; `repave node clear %.8s` ends it", aside.count,
+			   aside.count == 1 ? "server is" : "servers are", aside.names, aside.first->life_reason, aside.first->id);
 	if (suspect.count)
 		health_add(health, SEVERITY_WARNING, "%zu %s may fail (%s): %.120s; `repave node show %.8s` says more", suspect.count, plural(&suspect),
 			   suspect.names, suspect.first->life_reason, suspect.first->id);

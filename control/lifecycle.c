@@ -119,6 +119,9 @@ int lifecycle_heard(struct control *control, struct node *node, int64_t now)
 /* Seconds, by the monitor's clock; -1 of a node that nobody waits for. */
 static int64_t silent_seconds(const struct control *control, const struct node *node)
 {
+	/* These may be off, and that is nobody's alarm. */
+	if (node->life.state == LIFE_SPARE || node->life.state == LIFE_QUARANTINED || node->life.state == LIFE_MAINTENANCE)
+		return -1;
 	/* While its status waits for an answer it can't speak. */
 	if (node->live)
 		return node->live->held ? 0 : (control->round_ms - node->live->heard_round_ms) / 1000;

@@ -17,6 +17,7 @@
 #include "control/health.h"
 #include "control/metrics.h"
 #include "control/operator-identity.h"
+#include "control/operator-life.h"
 #include "control/operator-restarts.h"
 #include "control/operator-orders.h"
 #include "control/operator-power.h"
@@ -33,7 +34,7 @@ enum operation {
 	SHOW_POWER, SET_POWER, REMOVE_POWER, START_POWER, SHOW_POWER_JOB,
 	EXPORT_FLEET, PLAN_FLEET, APPLY_FLEET, LIST_GROUPS, DENY_GROUP, SHOW_BALANCER, PRINT_BALANCER, BALANCE_NODE,
 	SHOW_METRICS,
-	LIST_LOGS,
+	LIST_LOGS, MOVE_LIFE,
 };
 
 static const struct route routes[] = {
@@ -83,6 +84,7 @@ static const struct route routes[] = {
 	{ "PUT", "/v1/nodes/{}/balancer", BALANCE_NODE },
 	{ "GET", "/metrics", SHOW_METRICS },
 	{ "GET", "/v1/nodes/{}/logs", LIST_LOGS },
+	{ "PUT", "/v1/nodes/{}/life", MOVE_LIFE },
 };
 
 /* Who may; and in words what a change is, for the audit log. Without words it changes nothing. */
@@ -137,6 +139,7 @@ static const struct right {
 	[SHOW_METRICS] = { MAY_SEE, NULL },
 	/* An application may say there what isn't for everybody. */
 	[LIST_LOGS] = { MAY_OPERATE | MAY_AUDIT, NULL },
+	[MOVE_LIFE] = { MAY_OPERATE, "set aside or clear node" },
 };
 
 static void answer_json(struct http_answer *answer, json_t *json)
@@ -480,6 +483,7 @@ static void change(struct control *control, const struct caller *caller, int ope
 	case APPLY_FLEET: operator_apply_fleet(control, body, now, answer); break;
 	case DENY_GROUP: operator_deny_group(control, argument, body, now, answer); break;
 	case BALANCE_NODE: operator_balance_node(control, argument, body, now, answer); break;
+	case MOVE_LIFE: operator_move_life(control, argument, body, caller->who, now, answer); break;
 	}
 }
 

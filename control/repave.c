@@ -129,6 +129,15 @@ static const struct command {
 	  "From now on. Too late once its users are gone.\n", cli_node_urgency },
 	{ "node cancel", "NODE", "cancel a restart before its shutdown",
 	  "The node takes new users again, and isn't restarted.\n", cli_node_cancel },
+	{ "node quarantine", "NODE [--reason TEXT]", "take a node from its users at once, and keep it as it is",
+	  "The balancer closes its sessions and gives it nobody; it runs on, and its agent reports, for who examines it.\n\n"
+	  "  --reason TEXT           for the journal and the lists\n", cli_node_quarantine },
+	{ "node maintenance", "NODE [--reason TEXT]", "set a node aside for work on it",
+	  "It gets no new users, present ones may finish, and its silence is no alarm.\n\n"
+	  "  --reason TEXT           for the journal and the lists\n", cli_node_maintenance },
+	{ "node clear", "NODE [--reason TEXT]", "bring a quarantined, maintained or failed node back",
+	  "It serves again as soon as its agent says that it is healthy; a spare is a spare again.\n\n"
+	  "  --reason TEXT           for the journal and the lists\n", cli_node_clear },
 	{ "restart list", "[--active] [--node NODE]", "list restarts, the newest first", "Shows those under way and those that ended.\n",
 	  cli_restart_list },
 	{ "restart show", "RESTART [--follow]", "show a restart with its steps and their times", "RESTART is its number.\n",
