@@ -67,9 +67,7 @@ struct outcome {
 
 /* ------------------------------------------------------------------ what is wanted */
 
-/* Whether users may be on a node: its system is up, is the one that its group's users want, and its agent said that it is healthy.
- * A suspect one is judged by HAProxy's own check. What was set aside stays a server there, so that its state ends who is on it. */
-static bool balancer_wants_ready(const struct node *node, const struct group *group)
+bool balancer_may_use(const struct node *node, const struct group *group)
 {
 	if (strcmp(node_state(node), "booted") || !group_runs(group, node->boot.os_target, node->boot.app_target))
 		return false;
@@ -133,7 +131,7 @@ static int want_leaver(struct task *task, const struct fleet *fleet, const struc
 	const struct node *node = node_id_valid(seen->name) ? fleet_get((struct fleet *)(uintptr_t)fleet, seen->name) : NULL;
 	struct haproxy_server *s;
 
-	if (!group || !node || !strcmp(node->group, seen->backend) || !balancer_wants_ready(node, group))
+	if (!group || !node || !strcmp(node->group, seen->backend) || !balancer_may_use(node, group))
 		return 0;
 	s = add_server(task);
 	if (!s)
@@ -190,7 +188,7 @@ static int make_task(const struct balancer *balancer, struct task *ret_task)
 		const struct node *node = fleet_node(fleet, i);
 		const struct group *group = group_of(fleet, node);
 
-		if (group && group->service.offered && balancer_wants_ready(node, group))
+		if (group && group->service.offered && balancer_may_use(node, group))
 			r = want_member(task, node, group);
 	}
 	for (size_t p = 0; p < balancer->count; p++)

@@ -36,7 +36,7 @@ control-cli += control/cli-logs.c
 
 # Installing
 control-cli += control/cli-backup.c control/backup.c control/restore.c control/unpack.c control/backup-format.c control/cli-netboot.c control/cli-complete.c control/complete.c
-control-core += control/operator-life.c control/meters.c control/metrics.c control/health.c
+control-core += control/operator-life.c control/probe-record.c control/prober.c control/meters.c control/metrics.c control/health.c
 
 control-state := control/state.c control/pki.c control/csr.c control/secret.c control/sealed.c $(control-store)
 control-pki-libs := -lmbedx509 -lmbedcrypto
@@ -65,6 +65,11 @@ script-tests += control/test/repaved-works control/test/watch-works control/test
 test-unit-needs += $(B)/target/agent $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
 script-tests += control/test/power-works control/test/balancer-works control/test/openapi-works control/test/metrics-works control/test/upgrade-works
 
+unit-tests += control-probe-test
+control-probe-test-src := control/test/probe-test.c control/probe-record.c
+fuzz-targets += control-probe-status
+control-probe-status-src := control/fuzz/probe-status.c control/probe-record.c
+control-probe-status-corpus := control/fuzz/corpus/probe-status
 unit-tests += control-life-test
 control-life-test-src := control/test/life-test.c control/life.c
 unit-tests += control-channel-test

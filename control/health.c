@@ -58,7 +58,8 @@ static const char *plural(const struct some *group)
 
 static void of_nodes(struct control *control, struct health *health, int64_t now)
 {
-	struct some failed = { 0 }, lost = { 0 }, suspect = { 0 }, silent = { 0 }, idle = { 0 }, ending = { 0 }, aside = { 0 };
+	struct some failed = { 0 }, lost = { 0 }, suspect = { 0 }, silent = { 0 }, idle = { 0 }, ending = { 0 }, aside = { 0 },
+		    unreached = { 0 };
 
 	for (size_t i = 0; i < fleet_count(control->fleet); i++) {
 		const struct node *node = fleet_node(control->fleet, i);
@@ -76,6 +77,8 @@ static void of_nodes(struct control *control, struct health *health, int64_t now
 			join(&idle, node);
 		else if (!strcmp(state, "booting") && now - (node->last_seen ? node->last_seen : control->started) > SILENT_SECONDS)
 			join(&silent, node);
+		if (node->probe.told)
+			join(&unreached, node);
 		if (node->identity.key[0] && node->identity.issued + (NODE_CERTIFICATE_LIFE - NODE_CERTIFICATE_DAYS) * DAY < now)
 			join(&ending, node);
 	}
@@ -91,6 +94,10 @@ static void of_nodes(struct control *control, struct health *health, int64_t now
 	if (suspect.count)
 		health_add(health, SEVERITY_WARNING, "%zu %s may fail (%s): %.120s; `repave node show %.8s` says more", suspect.count, plural(&suspect),
 			   suspect.names, suspect.first->life_reason, suspect.first->id);
+	if (unreached.count)
+		health_add(health, SEVERITY_WARNING, "%zu %s healthy by their agents' word and can't be reached from here (%s): %s; look at network and"
+			   " firewall, `repave node show %.8s` says more", unreached.count, unreached.count == 1 ? "server is" : "servers are",
+			   unreached.names, unreached.first->probe.error, unreached.first->id);
 	if (silent.count)
 		health_add(health, SEVERITY_WARNING, "%zu %s stopped in the middle of a boot (%s); look at the console, `repave node show %.8s` says how far it was",
 			   silent.count, plural(&silent), silent.names, silent.first->id);

@@ -38,6 +38,8 @@ struct meters {
 	atomic_ullong boots[METER_BOOTS];
 	struct meter_histogram boot, stages[METER_STAGES];
 	atomic_ullong events[4];    /* by enum severity */
+	atomic_ullong probes[2];    /* of control/prober.h: answered well; not */
+	struct meter_histogram probe; /* those that were */
 };
 
 void meter_observe(struct meter_histogram *histogram, const double bounds[METER_BUCKETS], double seconds);

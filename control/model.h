@@ -12,6 +12,7 @@
 #include "control/live.h"
 #include "control/node-request.h"
 #include "control/order.h"
+#include "control/probe-record.h"
 #include "control/starts.h"
 
 #define ADDRESS_MOST 63u
@@ -87,6 +88,7 @@ struct node {
 	char boot_failure[LIFE_REASON_MOST + 1];  /* what its boots fail for; "" since one didn't; in memory only */
 	int64_t boot_began;                       /* 0: no boot under way, or told that it takes long; in memory only */
 	struct live *live;                        /* owned; NULL before its agent was heard in this boot; in memory only */
+	struct probe_record probe;                /* what the control unit's own question to its service found; in memory only */
 	struct channel channel;
 	struct order *orders;                     /* owned; those that aren't answered, numbers ascend */
 	struct starts starts;                     /* what it survived */

@@ -22,6 +22,7 @@
 #include "control/operator-orders.h"
 #include "control/operator-power.h"
 #include "control/operator-logs.h"
+#include "control/prober.h"
 #include "control/registry.h"
 #include "control/route.h"
 
@@ -200,11 +201,11 @@ static json_t *summarize(const struct control *control, const struct node *node)
 				time_or_null(node->booted_once ? node->boot.started : 0), "last_seen", time_or_null(node->last_seen),
 				"address", text_or_null(node->address), "since", time_or_null(node->since), "boot_assignment",
 				(json_int_t)(node->booted_once ? node->boot.assignment : 0), "progress", describe_progress(node));
-	json_t *now = json_pack("{ss sI ss so so sb so so}", "life", life_name(node->life.state), "life_since",
+	json_t *now = json_pack("{ss sI ss so so sb so so so}", "life", life_name(node->life.state), "life_since",
 				(json_int_t)node->life_since, "life_reason", node->life_reason, "agent",
 				operator_describe_agent(node, steady_ms()), "group", text_or_null(node->group), "spare", (int)node->spare,
 				"service_address", text_or_null(node->service_address), "balancer",
-				operator_describe_balancing(control, node));
+				operator_describe_balancing(control, node), "probe", prober_describe(node, steady_ms()));
 
 	json_object_update(all, now);
 	json_decref(now);
