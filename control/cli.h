@@ -48,6 +48,10 @@ void cli_table_add(struct cli_table *table, const char *const cells[]);
 /* Prints it and frees it. */
 void cli_table_print(struct cli_table *table);
 
+/* Gives the node's agent an order and waits for its end, `seconds` (1 or more) at most; `arguments` is taken over. CLI_OK without a word when it
+ * was done, else what came of it is printed. */
+int cli_order(const struct cli *cli, const char *node, const char *action, json_t *arguments, uint64_t seconds);
+
 /* Commands: arguments after the command's name; each returns an enum cli_status. */
 int cli_init(const struct cli *cli, int argc, char *argv[]);
 int cli_backup(const struct cli *cli, int argc, char *argv[]);
