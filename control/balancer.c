@@ -9,6 +9,8 @@
 #include "common/bytes.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "control/dispatch.h"
+#include "control/haproxy-notice.h"
 #include "control/haproxy-socket.h"
 #include "control/haproxy.h"
 #include "control/secret.h"
@@ -18,7 +20,7 @@
 #define KEY_SETTING "balancer_key"
 #define ROUND_MS 500
 #define SOON_MS 100          /* after a change: to see that it came about */
-#define LOOK_MS 2000         /* both questions */
+#define LOOK_MS 2000         /* all questions */
 #define SAY_MS 10000         /* all orders of a round; the rest is for the next */
 #define PAUSE_MOST_MS 5000   /* between two tries to reach one that is gone */
 
@@ -53,6 +55,7 @@ struct task {
 	size_t count, room;
 	char (*backends)[HAPROXY_NAME_MOST + 1];
 	size_t backend_count;
+	struct haproxy_notices notices;
 };
 
 /* What came of it at one HAProxy. */
@@ -61,6 +64,7 @@ struct outcome {
 	int error;
 	char why[ERROR_TEXT];
 	struct haproxy_seen seen;
+	struct haproxy_notices notices;
 	struct haproxy_orders orders;
 	char refused[ERROR_TEXT]; /* the first order that wasn't obeyed, and why; "" for none */
 };
@@ -168,7 +172,19 @@ static void release_task(struct task *task)
 {
 	free(task->servers);
 	free(task->backends);
+	haproxy_notices_release(&task->notices);
 	*task = (struct task){ 0 };
+}
+
+/* When the users of a node must have left, of one that asks them to. */
+static int want_notice(struct task *task, const struct control *control, const struct node *node)
+{
+	const struct restart_record *record = dispatch_of(control, node->id);
+	const struct restart *restart = record ? &record->restart : NULL;
+
+	if (!restart || restart->step != RESTART_AT_RELEASE || !restart->asked)
+		return 0;
+	return haproxy_notices_add(&task->notices, node->id, (restart->asked + restart->limits.grace + 999) / 1000);
 }
 
 static int make_task(const struct balancer *balancer, struct task *ret_task)
@@ -190,6 +206,8 @@ static int make_task(const struct balancer *balancer, struct task *ret_task)
 
 		if (group && group->service.offered && balancer_may_use(node, group))
 			r = want_member(task, node, group);
+		if (!r && dispatch_count(balancer->control))
+			r = want_notice(task, balancer->control, node);
 	}
 	for (size_t p = 0; p < balancer->count; p++)
 		for (size_t i = 0; !r && i < balancer->proxies[p].seen.count; i++)
@@ -198,6 +216,7 @@ static int make_task(const struct balancer *balancer, struct task *ret_task)
 		release_task(task);
 	else
 		sort_once(task);
+	haproxy_notices_sort(&task->notices);
 	return r;
 }
 
@@ -205,16 +224,21 @@ static int make_task(const struct balancer *balancer, struct task *ret_task)
 
 static int look(struct outcome *o)
 {
-	struct buffer states = { 0 }, stat = { 0 };
+	struct buffer states = { 0 }, stat = { 0 }, notices = { 0 };
 	int64_t until = haproxy_clock() + LOOK_MS;
 	int r = haproxy_ask(o->socket, "show servers state", until, &states, o->why);
 
 	if (!r)
 		r = haproxy_ask(o->socket, "show stat", until, &stat, o->why);
 	if (!r)
+		r = haproxy_ask(o->socket, "show map " HAPROXY_NOTICE_MAP, until, &notices, o->why);
+	if (!r)
 		r = haproxy_parse((const char *)states.data, states.size, (const char *)stat.data, stat.size, &o->seen, o->why);
+	if (!r)
+		r = haproxy_notices_parse((const char *)notices.data, notices.size, &o->notices, o->why);
 	buffer_release(&states);
 	buffer_release(&stat);
+	buffer_release(&notices);
 	return r;
 }
 
@@ -245,6 +269,8 @@ static void attend(const struct task *task, struct outcome *o)
 	o->error = look(o);
 	if (!o->error)
 		o->error = haproxy_reconcile(&wanted, &o->seen, &o->orders);
+	if (!o->error)
+		o->error = haproxy_notices_reconcile(&task->notices, &o->notices, &o->orders.lines);
 	if (!o->error && o->orders.lines.size)
 		o->error = say(o);
 }
@@ -327,6 +353,7 @@ static void hand_over(struct balancer *balancer, struct outcome *o)
 static void release_outcome(struct outcome *o)
 {
 	haproxy_seen_release(&o->seen);
+	haproxy_notices_release(&o->notices);
 	buffer_release(&o->orders.lines);
 	free(o->socket);
 }
