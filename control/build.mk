@@ -8,7 +8,7 @@ control-core := $(control-api) control/fleet.c control/identity.c control/regist
 	control/renewal.c control/online-keys.c control/keeper.c control/control.c control/route.c control/node-api.c \
 	control/lifecycle.c control/holds.c control/orders.c control/agent-api.c control/monitor.c \
 	control/operator-api.c control/repository.c control/http-server.c control/http-peer.c control/listener.c
-control-cli := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c control/cli-watch.c control/watch.c \
+control-cli := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c control/cli-watch.c control/cli-screen.c control/watch.c \
 	control/cli-identity.c control/cli-journal.c control/cli-orders.c
 
 # Power
@@ -19,7 +19,7 @@ control-cli += control/cli-power.c
 
 # Groups and balancer
 control-store += control/store-groups.c
-control-haproxy := control/haproxy.c control/haproxy-config.c
+control-haproxy := control/haproxy.c control/haproxy-config.c control/haproxy-notice.c
 control-balancer := $(control-haproxy) control/haproxy-socket.c control/balancer.c control/fleet-plan.c \
 	control/operator-balancer.c
 control-core += $(control-balancer)
@@ -141,7 +141,10 @@ unit-tests += control-haproxy-test
 control-haproxy-pure := $(control-haproxy) control/groups.c control/names.c $(common-core)
 control-haproxy-test-src := control/test/haproxy-test.c $(control-haproxy-pure)
 control-haproxy-test-libs := -ljansson
-fuzz-targets += control-haproxy control-fleet-file
+fuzz-targets += control-haproxy control-fleet-file control-haproxy-notice
+control-haproxy-notice-src := control/fuzz/haproxy-notice.c $(control-haproxy-pure)
+control-haproxy-notice-libs := -ljansson
+control-haproxy-notice-corpus := control/fuzz/corpus/haproxy-notice
 control-haproxy-src := control/fuzz/haproxy.c $(control-haproxy-pure)
 control-haproxy-libs := -ljansson
 control-haproxy-corpus := control/fuzz/corpus/haproxy
