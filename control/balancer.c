@@ -9,6 +9,8 @@
 #include "common/bytes.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "control/dispatch.h"
+#include "control/haproxy-notice.h"
 #include "control/haproxy-socket.h"
 #include "control/haproxy.h"
 #include "control/secret.h"
@@ -18,7 +20,7 @@
 #define KEY_SETTING "balancer_key"
 #define ROUND_MS 500
 #define SOON_MS 100          /* after a change: to see that it came about */
-#define LOOK_MS 2000         /* both questions */
+#define LOOK_MS 2000         /* all questions */
 #define SAY_MS 10000         /* all orders of a round; the rest is for the next */
 #define PAUSE_MOST_MS 5000   /* between two tries to reach one that is gone */
 #define RECENT_MS 5000       /* what an HAProxy said is true for so long */
@@ -54,6 +56,7 @@ struct task {
 	size_t count, room;
 	char (*backends)[HAPROXY_NAME_MOST + 1];
 	size_t backend_count;
+	struct haproxy_notices notices;
 };
 
 /* What came of it at one HAProxy. */
@@ -62,21 +65,30 @@ struct outcome {
 	int error;
 	char why[ERROR_TEXT];
 	struct haproxy_seen seen;
+	struct haproxy_notices notices;
 	struct haproxy_orders orders;
 	char refused[ERROR_TEXT]; /* the first order that wasn't obeyed, and why; "" for none */
 };
 
 /* ------------------------------------------------------------------ what is wanted */
 
-/* Whether users may be on a node: its system is up, is the one that its group's users want, and its agent said that it is healthy.
- * A suspect one is judged by HAProxy's own check. */
-static bool balancer_wants_ready(const struct node *node, const struct group *group)
+bool balancer_may_use(const struct node *node, const struct group *group)
 {
 	if (strcmp(node_state(node), "booted") || !group_runs(group, node->boot.os_target, node->boot.app_target))
 		return false;
 	if (!node->identity.agent_key[0])
 		return true; /* a system without an agent says no more */
-	return node->life.state == LIFE_SERVING || node->life.state == LIFE_DRAINING || node->life.state == LIFE_SUSPECT;
+	return node->life.state == LIFE_SERVING || node->life.state == LIFE_DRAINING || node->life.state == LIFE_SUSPECT ||
+	       node->life.state == LIFE_QUARANTINED || node->life.state == LIFE_MAINTENANCE;
+}
+
+enum balancer_want balancer_wanted(const struct node *node)
+{
+	if (node->life.state == LIFE_QUARANTINED)
+		return BALANCER_MAINT;
+	if (node->life.state == LIFE_MAINTENANCE && node->balancer_want == BALANCER_READY)
+		return BALANCER_DRAIN;
+	return node->balancer_want;
 }
 
 static struct haproxy_server *add_server(struct task *task)
@@ -111,7 +123,7 @@ static int want_member(struct task *task, const struct node *node, const struct 
 	strcpy(s->address, address);
 	s->port = port;
 	s->weight = node->weight;
-	s->state = node->balancer_want;
+	s->state = balancer_wanted(node);
 	if (group->denied && s->state == BALANCER_READY)
 		s->state = BALANCER_DRAIN;
 	return 0;
@@ -124,13 +136,15 @@ static int want_leaver(struct task *task, const struct fleet *fleet, const struc
 	const struct node *node = node_id_valid(seen->name) ? fleet_get((struct fleet *)(uintptr_t)fleet, seen->name) : NULL;
 	struct haproxy_server *s;
 
-	if (!group || !node || !strcmp(node->group, seen->backend) || !balancer_wants_ready(node, group))
+	if (!group || !node || !strcmp(node->group, seen->backend) || !balancer_may_use(node, group))
 		return 0;
 	s = add_server(task);
 	if (!s)
 		return -ENOMEM;
 	*s = *seen;
-	if (s->state == BALANCER_READY)
+	if (balancer_wanted(node) == BALANCER_MAINT)
+		s->state = BALANCER_MAINT;
+	else if (s->state == BALANCER_READY)
 		s->state = BALANCER_DRAIN;
 	return 0;
 }
@@ -159,7 +173,19 @@ static void release_task(struct task *task)
 {
 	free(task->servers);
 	free(task->backends);
+	haproxy_notices_release(&task->notices);
 	*task = (struct task){ 0 };
+}
+
+/* When the users of a node must have left, of one that asks them to. */
+static int want_notice(struct task *task, const struct control *control, const struct node *node)
+{
+	const struct restart_record *record = dispatch_of(control, node->id);
+	const struct restart *restart = record ? &record->restart : NULL;
+
+	if (!restart || restart->step != RESTART_AT_RELEASE || !restart->asked)
+		return 0;
+	return haproxy_notices_add(&task->notices, node->id, (restart->asked + restart->limits.grace + 999) / 1000);
 }
 
 static int make_task(const struct balancer *balancer, struct task *ret_task)
@@ -179,8 +205,10 @@ static int make_task(const struct balancer *balancer, struct task *ret_task)
 		const struct node *node = fleet_node(fleet, i);
 		const struct group *group = group_of(fleet, node);
 
-		if (group && group->service.offered && balancer_wants_ready(node, group))
+		if (group && group->service.offered && balancer_may_use(node, group))
 			r = want_member(task, node, group);
+		if (!r && dispatch_count(balancer->control))
+			r = want_notice(task, balancer->control, node);
 	}
 	for (size_t p = 0; p < balancer->count; p++)
 		for (size_t i = 0; !r && i < balancer->proxies[p].seen.count; i++)
@@ -189,6 +217,7 @@ static int make_task(const struct balancer *balancer, struct task *ret_task)
 		release_task(task);
 	else
 		sort_once(task);
+	haproxy_notices_sort(&task->notices);
 	return r;
 }
 
@@ -196,16 +225,21 @@ static int make_task(const struct balancer *balancer, struct task *ret_task)
 
 static int look(struct outcome *o)
 {
-	struct buffer states = { 0 }, stat = { 0 };
+	struct buffer states = { 0 }, stat = { 0 }, notices = { 0 };
 	int64_t until = haproxy_clock() + LOOK_MS;
 	int r = haproxy_ask(o->socket, "show servers state", until, &states, o->why);
 
 	if (!r)
 		r = haproxy_ask(o->socket, "show stat", until, &stat, o->why);
 	if (!r)
+		r = haproxy_ask(o->socket, "show map " HAPROXY_NOTICE_MAP, until, &notices, o->why);
+	if (!r)
 		r = haproxy_parse((const char *)states.data, states.size, (const char *)stat.data, stat.size, &o->seen, o->why);
+	if (!r)
+		r = haproxy_notices_parse((const char *)notices.data, notices.size, &o->notices, o->why);
 	buffer_release(&states);
 	buffer_release(&stat);
+	buffer_release(&notices);
 	return r;
 }
 
@@ -236,6 +270,8 @@ static void attend(const struct task *task, struct outcome *o)
 	o->error = look(o);
 	if (!o->error)
 		o->error = haproxy_reconcile(&wanted, &o->seen, &o->orders);
+	if (!o->error)
+		o->error = haproxy_notices_reconcile(&task->notices, &o->notices, &o->orders.lines);
 	if (!o->error && o->orders.lines.size)
 		o->error = say(o);
 }
@@ -318,6 +354,7 @@ static void hand_over(struct balancer *balancer, struct outcome *o)
 static void release_outcome(struct outcome *o)
 {
 	haproxy_seen_release(&o->seen);
+	haproxy_notices_release(&o->notices);
 	buffer_release(&o->orders.lines);
 	free(o->socket);
 }
@@ -601,7 +638,7 @@ int balancer_look(struct control *control, const char *id, struct balancer_view 
 
 		ret_view->complete &= proxy->reachable && age <= RECENT_MS;
 		if (s)
-			add_view(ret_view, s, node->balancer_want, (uint64_t)age / 1000);
+			add_view(ret_view, s, balancer_wanted(node), (uint64_t)age / 1000);
 	}
 	return 0;
 }

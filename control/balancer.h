@@ -25,6 +25,13 @@ int balancer_look(struct control *control, const char *node, struct balancer_vie
 /* New users of a group get 503 with Retry-After; those who have a session stay. 0; -ENOENT with a sentence; -EIO. */
 int balancer_deny(struct control *control, const char *group, bool denied, char ret_error[ERROR_TEXT]);
 
+/* Whether users may be on a node: its system is up, is the one that its group's users want, and its agent said that it is healthy.
+ * A suspect one is judged by HAProxy's own check. What was set aside stays a server there, so that its state ends who is on it. */
+bool balancer_may_use(const struct node *node, const struct group *group);
+
+/* What its life leaves of what was ordered: one in quarantine has nobody, one in maintenance nobody new. */
+enum balancer_want balancer_wanted(const struct node *node);
+
 /* "ready", "drain", "maint". */
 const char *balancer_state_name(enum balancer_want state);
 

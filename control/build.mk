@@ -9,7 +9,7 @@ control-core := $(control-api) control/fleet.c control/identity.c control/regist
 	control/renewal.c control/online-keys.c control/keeper.c control/control.c control/route.c control/node-api.c \
 	control/lifecycle.c control/holds.c control/orders.c control/agent-api.c control/monitor.c \
 	control/operator-api.c control/repository.c $(control-http) control/listener.c
-control-cli := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c control/cli-watch.c control/watch.c \
+control-cli := control/repave.c control/cli.c control/cli-show.c control/cli-assign.c control/cli-watch.c control/cli-screen.c control/watch.c \
 	control/cli-identity.c control/cli-journal.c control/cli-orders.c
 
 # Power
@@ -20,7 +20,7 @@ control-cli += control/cli-power.c
 
 # Groups and balancer
 control-store += control/store-groups.c
-control-haproxy := control/haproxy.c control/haproxy-config.c
+control-haproxy := control/haproxy.c control/haproxy-config.c control/haproxy-notice.c
 control-balancer := $(control-haproxy) control/haproxy-socket.c control/balancer.c control/fleet-plan.c \
 	control/operator-balancer.c
 control-core += $(control-balancer)
@@ -30,7 +30,7 @@ control-cli += control/cli-apply.c control/cli-balancer.c control/fleet-file.c
 control-store += control/store-restarts.c control/restart-record.c control/restart.c
 control-core += control/operator-restarts.c control/place.c control/dispatch.c control/dispatch-deeds.c \
 	control/dispatch-view.c control/dispatch-saved.c control/dispatch-people.c control/peers.c
-control-cli += control/cli-restart.c
+control-cli += control/cli-restart.c control/cli-life.c
 # Logs
 control-store += control/store-logs.c control/node-log.c
 control-core += control/operator-logs.c
@@ -38,7 +38,7 @@ control-cli += control/cli-logs.c
 
 # Installing
 control-cli += control/cli-backup.c control/backup.c control/restore.c control/unpack.c control/backup-format.c control/cli-netboot.c control/cli-complete.c control/complete.c
-control-core += control/meters.c control/metrics.c control/health.c
+control-core += control/operator-life.c control/probe-record.c control/prober.c control/meters.c control/metrics.c control/health.c
 
 control-state := control/state.c control/pki.c control/csr.c control/secret.c control/sealed.c $(control-store)
 control-pki-libs := -lmbedx509 -lmbedcrypto
@@ -73,7 +73,11 @@ script-tests += control/test/hostile-clients-works
 test-hostile: $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
 	$(Q)B=$(abspath $(B)) control/test/hostile-clients-works 90
 test-long: test-hostile
-
+unit-tests += control-probe-test
+control-probe-test-src := control/test/probe-test.c control/probe-record.c
+fuzz-targets += control-probe-status
+control-probe-status-src := control/fuzz/probe-status.c control/probe-record.c
+control-probe-status-corpus := control/fuzz/corpus/probe-status
 unit-tests += control-life-test
 control-life-test-src := control/test/life-test.c control/life.c
 unit-tests += control-channel-test
@@ -149,7 +153,10 @@ unit-tests += control-haproxy-test
 control-haproxy-pure := $(control-haproxy) control/groups.c control/names.c $(common-core)
 control-haproxy-test-src := control/test/haproxy-test.c $(control-haproxy-pure)
 control-haproxy-test-libs := -ljansson
-fuzz-targets += control-haproxy control-fleet-file
+fuzz-targets += control-haproxy control-fleet-file control-haproxy-notice
+control-haproxy-notice-src := control/fuzz/haproxy-notice.c $(control-haproxy-pure)
+control-haproxy-notice-libs := -ljansson
+control-haproxy-notice-corpus := control/fuzz/corpus/haproxy-notice
 control-haproxy-src := control/fuzz/haproxy.c $(control-haproxy-pure)
 control-haproxy-libs := -ljansson
 control-haproxy-corpus := control/fuzz/corpus/haproxy

@@ -105,7 +105,8 @@ static int show_end(const struct cli *cli, const json_t *order, uint64_t waited)
 	return r;
 }
 
-static int wait_for_end(const struct cli *cli, const char *node, uint64_t number, uint64_t seconds)
+/* The order as it is when it has ended, or the time is over. */
+static int wait_for_end(const struct cli *cli, const char *node, uint64_t number, uint64_t seconds, json_t **ret_order)
 {
 	const struct timespec pause = { 0, 200000000 };
 	time_t end = time(NULL) + (time_t)seconds;
@@ -119,17 +120,15 @@ static int wait_for_end(const struct cli *cli, const char *node, uint64_t number
 		r = fetch(cli, node, number, &order);
 	}
 	if (r == CLI_OK)
-		r = show_end(cli, order, seconds);
-	json_decref(order);
+		*ret_order = order;
 	return r;
 }
 
-/* Gives the order and waits; `arguments` is taken over. */
-static int give(const struct cli *cli, const char *node, const char *action, json_t *arguments, uint64_t wait)
+/* `arguments` is taken over. */
+static int give(const struct cli *cli, const char *node, const char *action, json_t *arguments, uint64_t wait, uint64_t *ret_number)
 {
 	uint64_t seconds = wait == 0 ? SECONDS_WITHOUT_WAIT : wait < SECONDS_LEAST ? SECONDS_LEAST : wait;
 	json_t *body = json_pack("{ss so sI}", "action", action, "arguments", arguments, "seconds", (json_int_t)seconds), *answer = NULL;
-	uint64_t number = 0;
 	char *path = body ? cli_node_path(cli, node, "/orders") : NULL;
 	int r = CLI_USAGE;
 
@@ -139,15 +138,43 @@ static int give(const struct cli *cli, const char *node, const char *action, jso
 		r = cli_call(cli, "POST", path, body, &answer);
 	free(path);
 	json_decref(body);
-	if (r != CLI_OK)
-		return r;
-	json_get_u64(answer, "order", &number);
+	if (r == CLI_OK)
+		json_get_u64(answer, "order", ret_number);
 	json_decref(answer);
-	if (wait)
-		return wait_for_end(cli, node, number, wait);
-	if (!cli->json)
+	return r;
+}
+
+/* Gives the order, waits and shows the end; `arguments` is taken over. */
+static int order(const struct cli *cli, const char *node, const char *action, json_t *arguments, uint64_t wait)
+{
+	uint64_t number = 0;
+	json_t *ended = NULL;
+	int r = give(cli, node, action, arguments, wait, &number);
+
+	if (r == CLI_OK && !wait && !cli->json) {
 		printf("Order %llu is stored; `repave node orders %s` shows how it ends.\n", (unsigned long long)number, node);
-	return cli->json ? wait_for_end(cli, node, number, 0) == CLI_FAILED : CLI_OK;
+		return CLI_OK;
+	}
+	if (r == CLI_OK)
+		r = wait_for_end(cli, node, number, wait, &ended);
+	if (r == CLI_OK)
+		r = show_end(cli, ended, wait);
+	json_decref(ended);
+	return !wait && r == CLI_TIMEOUT ? CLI_OK : r;
+}
+
+int cli_order(const struct cli *cli, const char *node, const char *action, json_t *arguments, uint64_t seconds)
+{
+	uint64_t number = 0;
+	json_t *ended = NULL;
+	int r = give(cli, node, action, arguments, seconds, &number);
+
+	if (r == CLI_OK)
+		r = wait_for_end(cli, node, number, seconds, &ended);
+	if (r == CLI_OK && strcmp(cli_text(ended, "state"), "done"))
+		r = show_end(cli, ended, seconds);
+	json_decref(ended);
+	return r;
 }
 
 /* ------------------------------------------------------------------ commands */
@@ -164,7 +191,7 @@ int cli_node_notice(const struct cli *cli, int argc, char *argv[])
 		if (buffer_printf(&text, "%s%s", i > rest + 1 ? " " : "", argv[i]) < 0)
 			r = CLI_FAILED;
 	if (r == CLI_OK)
-		r = give(cli, argv[rest], "notice", json_pack("{ss}", "text", (const char *)text.data), asked.wait);
+		r = order(cli, argv[rest], "notice", json_pack("{ss}", "text", (const char *)text.data), asked.wait);
 	buffer_release(&text);
 	json_decref(asked.arguments);
 	return r;
@@ -178,7 +205,7 @@ int cli_node_logout(const struct cli *cli, int argc, char *argv[])
 	if (r == CLI_OK && argc - rest != 1)
 		r = cli_usage(cli, "name one node");
 	if (r == CLI_OK)
-		r = give(cli, argv[rest], "logout", asked.user ? json_pack("{ss}", "user", asked.user) : json_object(), asked.wait);
+		r = order(cli, argv[rest], "logout", asked.user ? json_pack("{ss}", "user", asked.user) : json_object(), asked.wait);
 	json_decref(asked.arguments);
 	return r;
 }
@@ -191,7 +218,7 @@ int cli_node_run(const struct cli *cli, int argc, char *argv[])
 	if (r == CLI_OK && argc - rest != 2)
 		r = cli_usage(cli, "name one node and one action");
 	if (r == CLI_OK)
-		r = give(cli, argv[rest], "run", json_pack("{ss sO}", "name", argv[rest + 1], "arguments", asked.arguments), asked.wait);
+		r = order(cli, argv[rest], "run", json_pack("{ss sO}", "name", argv[rest + 1], "arguments", asked.arguments), asked.wait);
 	json_decref(asked.arguments);
 	return r;
 }

@@ -58,11 +58,35 @@ static double real_of(const json_t *object, const char *key)
 	return json_number_value(json_object_get(object, key));
 }
 
+/* How long its service takes to answer the control unit. */
+static const char *answers_of(const json_t *node, char ret_text[24])
+{
+	const json_t *probe = json_object_get(node, "probe");
+
+	if (!json_is_object(probe))
+		return "-";
+	if (!json_is_true(json_object_get(probe, "ok")))
+		return "NO";
+	snprintf(ret_text, 24, "%.1f ms", real_of(probe, "milliseconds"));
+	return ret_text;
+}
+
+/* Why a node doesn't serve, where somebody may have to do something about it. */
+static const char *reason_of(const json_t *node)
+{
+	static const char *const lives[] = { "suspect", "failed", "quarantined", "maintenance" };
+
+	for (size_t i = 0; i < sizeof lives / sizeof lives[0]; i++)
+		if (!strcmp(cli_text(node, "life"), lives[i]))
+			return cli_text(node, "life_reason");
+	return "-";
+}
+
 int cli_nodes(const struct cli *cli, int argc, char *argv[])
 {
-	struct cli_table table = { .columns = 11 };
+	struct cli_table table = { .columns = 13 };
 	json_t *answer = NULL, *nodes, *node;
-	char state[64], when[32], up[40], users[24], load[24];
+	char state[64], when[32], up[40], users[24], load[24], answers[24];
 	size_t i;
 	int r = no_arguments(cli, argc, argv);
 
@@ -75,8 +99,8 @@ int cli_nodes(const struct cli *cli, int argc, char *argv[])
 		json_decref(answer);
 		return CLI_OK;
 	}
-	cli_table_add(&table, (const char *[]){ "NODE", "NAME", "OS", "APPLICATION", "BOOT", "LIFE", "UP", "USERS", "LOAD", "LAST BOOT",
-						"ADDRESS" });
+	cli_table_add(&table, (const char *[]){ "NODE", "NAME", "OS", "APPLICATION", "BOOT", "LIFE", "UP", "USERS", "LOAD", "ANSWERS", "LAST BOOT",
+						"ADDRESS", "REASON" });
 	json_array_foreach(nodes, i, node) {
 		const json_t *agent = json_object_get(node, "agent");
 		/* What isn't fresh would pass for the present. */
@@ -87,7 +111,8 @@ int cli_nodes(const struct cli *cli, int argc, char *argv[])
 		cli_table_add(&table, (const char *[]){ cli_text(node, "id"), cli_text(node, "name"), cli_text(node, "os"),
 							cli_text(node, "app"), state_of(node, state), cli_text(node, "life"),
 							known ? duration(real_of(agent, "uptime"), up) : "-", known ? users : "-",
-							known ? load : "-", cli_time(node, "booted_at", when), cli_text(node, "address") });
+							known ? load : "-", answers_of(node, answers), cli_time(node, "booted_at", when), cli_text(node, "address"),
+							reason_of(node) });
 	}
 	cli_table_print(&table);
 	json_decref(answer);
@@ -133,6 +158,23 @@ static void print_agent(const json_t *agent)
 	if (json_is_integer(sessions))
 		printf(", %lld session(s)", (long long)json_integer_value(sessions));
 	printf("; verity C: %s, D: %s\n", cli_text(verity, "c"), cli_text(verity, "d"));
+}
+
+/* The same service as two others see it. */
+static void print_outside(const json_t *balancer, const json_t *probe)
+{
+	if (json_is_object(probe) && json_is_true(json_object_get(probe, "ok")))
+		printf("  from here    it answers (%.1f ms), %.1f s ago\n", real_of(probe, "milliseconds"), real_of(probe, "age"));
+	else if (json_is_object(probe))
+		printf("  from here    NO ANSWER (%s), %lld in a row, %.1f s ago%s\n", cli_text(probe, "error"),
+		       (long long)json_integer_value(json_object_get(probe, "failures")), real_of(probe, "age"),
+		       json_is_true(json_object_get(probe, "differs")) ? "; its agent says it is healthy: network or firewall?" : "");
+	if (json_is_object(balancer))
+		printf("  balancer     %s (%s wanted), check %s %s, %lld session(s), %lld ms, %lld s ago\n", cli_text(balancer, "state"),
+		       cli_text(balancer, "want"), json_is_true(json_object_get(balancer, "up")) ? "up" : "DOWN", cli_text(balancer, "check"),
+		       (long long)json_integer_value(json_object_get(balancer, "sessions")),
+		       (long long)json_integer_value(json_object_get(balancer, "response_ms")),
+		       (long long)json_integer_value(json_object_get(balancer, "seconds")));
 }
 
 static void print_life(const json_t *node)
@@ -296,6 +338,7 @@ int cli_node_show(const struct cli *cli, int argc, char *argv[])
 		       cli_time(node, "enrolled", enrolled));
 		print_life(node);
 		print_agent(json_object_get(node, "agent"));
+		print_outside(json_object_get(node, "balancer"), json_object_get(node, "probe"));
 		print_identity(json_object_get(node, "identity"));
 		print_inventory(json_get_object(node, "inventory"));
 		print_starts(json_get_object(node, "starts"));

@@ -1,29 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* node watch: asks once a second, and shows what changed. */
-#include <errno.h>
 #include <getopt.h>
 #include <locale.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "common/bytes.h"
 #include "common/json.h"
+#include "control/cli-screen.h"
 #include "control/cli.h"
 #include "control/watch.h"
 
 #define LINES_MOST 10000u
-
-/* A screen of its own, so that the terminal's history stays as it was; no cursor, which would flicker. */
-#define ENTER_SCREEN "\033[?1049h\033[?25l"
-#define LEAVE_SCREEN "\033[?25h\033[?1049l"
-#define TO_TOP "\033[H"
-#define END_OF_LINE "\033[K\n"
-#define CLEAR_BELOW "\033[J"
 
 struct watch {
 	const struct cli *cli;
@@ -35,30 +25,6 @@ struct watch {
 	struct watch_widths widths;
 	json_t *nodes;         /* as they were last; owned */
 };
-
-static volatile sig_atomic_t interrupted;
-
-static void interrupt(int number)
-{
-	interrupted = number;
-}
-
-static void catch_signals(void)
-{
-	struct sigaction action = { .sa_handler = interrupt };
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
-}
-
-static double seconds_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 /* ------------------------------------------------------------------ asking */
 
@@ -102,24 +68,6 @@ static int ask(const struct watch *watch, json_t **ret_nodes)
 
 /* ------------------------------------------------------------------ showing */
 
-static size_t columns(void)
-{
-	const char *given = getenv("COLUMNS");
-	struct winsize size;
-	uint64_t number;
-
-	if (given && !parse_u64(given, &number) && number > 0 && number < 10000)
-		return (size_t)number;
-	return !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col ? size.ws_col : 80;
-}
-
-static size_t lines(void)
-{
-	struct winsize size;
-
-	return !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_row ? size.ws_row : 24;
-}
-
 /* The whole picture in one write: a terminal never shows half of one. */
 static void draw(struct watch *watch)
 {
@@ -130,7 +78,7 @@ static void draw(struct watch *watch)
 	if (!picture)
 		return;
 	fputs(TO_TOP, picture);
-	watch_table(watch->nodes, time(NULL), columns(), lines() - 1, END_OF_LINE, &watch->widths, picture);
+	watch_table(watch->nodes, time(NULL), screen_columns(), screen_lines() - 1, END_OF_LINE, &watch->widths, picture);
 	fputs(CLEAR_BELOW, picture);
 	if (!fclose(picture)) {
 		fwrite(text, 1, size, stdout);
@@ -185,10 +133,8 @@ static void print_changes(const struct watch *watch, const json_t *before)
 
 static void screen(const struct watch *watch, const char *sequence)
 {
-	if (watch->live) {
-		fputs(sequence, stdout);
-		fflush(stdout);
-	}
+	if (watch->live)
+		screen_say(sequence);
 }
 
 /* ------------------------------------------------------------------ the watch */
@@ -218,36 +164,27 @@ static int look(struct watch *watch)
 	return CLI_OK;
 }
 
-static void pause_until(double when)
-{
-	double left = when - seconds_now();
-	struct timespec pause = { (time_t)left, (long)((left - (double)(time_t)left) * 1e9) };
-
-	if (left > 0 && !interrupted)
-		nanosleep(&pause, NULL);
-}
-
 static int watch_nodes(struct watch *watch)
 {
-	double begun = seconds_now(), next = begun;
+	double begun = screen_clock(), next = begun;
 	int r;
 
-	while ((r = look(watch)) == CLI_OK && !interrupted) {
+	while ((r = look(watch)) == CLI_OK && !screen_interrupted()) {
 		if (watch_goal_reached(&watch->goal, watch->nodes))
 			return watch_goal_missed(&watch->goal, watch->nodes) ? CLI_FAILED : CLI_OK;
-		if (watch->timeout && seconds_now() - begun >= (double)watch->timeout)
+		if (watch->timeout && screen_clock() - begun >= (double)watch->timeout)
 			return watch->goal.count ? CLI_TIMEOUT : CLI_OK;
 		if (ferror(stdout))
 			return CLI_FAILED;
 		next += 1;
-		if (next < seconds_now())
-			next = seconds_now();
-		pause_until(next);
-		if (interrupted)
+		if (next < screen_clock())
+			next = screen_clock();
+		screen_pause(next);
+		if (screen_interrupted())
 			break;
 	}
 	/* An interrupted wait has reached nothing: a script must not go on. */
-	return r != CLI_OK ? r : watch->goal.count ? 128 + (int)interrupted : CLI_OK;
+	return r != CLI_OK ? r : watch->goal.count ? 128 + screen_interrupted() : CLI_OK;
 }
 
 static int parse(struct watch *watch, int argc, char *argv[])
@@ -278,19 +215,18 @@ static int parse(struct watch *watch, int argc, char *argv[])
 int cli_node_watch(const struct cli *cli, int argc, char *argv[])
 {
 	struct watch watch = { .cli = cli };
-	const char *terminal = getenv("TERM");
 	int r = parse(&watch, argc, argv);
 
 	if (r != CLI_OK)
 		return r;
 	setlocale(LC_CTYPE, "");
-	watch.live = !cli->json && isatty(STDOUT_FILENO) && terminal && *terminal && strcmp(terminal, "dumb");
-	catch_signals();
+	watch.live = !cli->json && screen_is_live();
+	screen_catch_signals();
 	r = watch_nodes(&watch);
 	if (watch.nodes && watch.live) {
 		/* How it ended stays to be read. */
 		screen(&watch, LEAVE_SCREEN);
-		watch_table(watch.nodes, time(NULL), columns(), LINES_MOST, "\n", &watch.widths, stdout);
+		watch_table(watch.nodes, time(NULL), screen_columns(), LINES_MOST, "\n", &watch.widths, stdout);
 	}
 	if (r == CLI_TIMEOUT)
 		fprintf(stderr, "repave: not all nodes got there in %llu s; `repave node show NODE` says more\n",

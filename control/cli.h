@@ -37,7 +37,7 @@ const char *cli_text(const json_t *object, const char *key);
 const char *cli_time(const json_t *object, const char *key, char ret_text[32]);
 const char *cli_size(const json_t *object, const char *key, char ret_text[16]);
 
-#define CLI_COLUMNS_MOST 12
+#define CLI_COLUMNS_MOST 14
 /* Rows of texts (copied), printed in columns as wide as they must be. */
 struct cli_table {
 	size_t columns, rows, room;
@@ -47,6 +47,10 @@ struct cli_table {
 void cli_table_add(struct cli_table *table, const char *const cells[]);
 /* Prints it and frees it. */
 void cli_table_print(struct cli_table *table);
+
+/* Gives the node's agent an order and waits for its end, `seconds` (1 or more) at most; `arguments` is taken over. CLI_OK without a word when it
+ * was done, else what came of it is printed. */
+int cli_order(const struct cli *cli, const char *node, const char *action, json_t *arguments, uint64_t seconds);
 
 /* Commands: arguments after the command's name; each returns an enum cli_status. */
 int cli_init(const struct cli *cli, int argc, char *argv[]);
@@ -91,6 +95,9 @@ int cli_node_reimage(const struct cli *cli, int argc, char *argv[]);
 int cli_node_release(const struct cli *cli, int argc, char *argv[]);
 int cli_node_urgency(const struct cli *cli, int argc, char *argv[]);
 int cli_node_cancel(const struct cli *cli, int argc, char *argv[]);
+int cli_node_quarantine(const struct cli *cli, int argc, char *argv[]);
+int cli_node_maintenance(const struct cli *cli, int argc, char *argv[]);
+int cli_node_clear(const struct cli *cli, int argc, char *argv[]);
 int cli_restart_list(const struct cli *cli, int argc, char *argv[]);
 int cli_restart_show(const struct cli *cli, int argc, char *argv[]);
 int cli_event_list(const struct cli *cli, int argc, char *argv[]);

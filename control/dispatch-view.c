@@ -162,6 +162,9 @@ static void see_balancer(struct control *control, const struct restart_record *r
 	/* What runs since isn't what the group's users want: nobody waits for the balancer. */
 	if (record->restart.step >= RESTART_AT_READY && group && !group_runs(group, node->boot.os_target, node->boot.app_target))
 		view->has_service = false;
+	/* What was set aside stays so, and gets nobody. */
+	if (record->restart.step >= RESTART_AT_READY && (node->life.state == LIFE_QUARANTINED || node->life.state == LIFE_MAINTENANCE))
+		view->has_service = false;
 	view->drained = !view->balancer_gone && (!balancer->known || balancer->state != BALANCER_READY);
 	view->balancing = balancer->known && balancer->up && balancer->state == BALANCER_READY;
 }

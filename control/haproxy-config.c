@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/json.h"
-#include "control/haproxy.h"
+#include "control/haproxy-notice.h"
 
 #define RETRY_AFTER 10u
 #define RETRY_AFTER_MOST 3600u
@@ -276,6 +276,15 @@ static void print_tcp(const struct haproxy_config *config, const struct group *g
 	fprintf(text, "    default_backend %s\n\n", group->name);
 }
 
+/* Only the control unit's word: what an application calls so is left out. */
+static void print_notice(FILE *text)
+{
+	fprintf(text, "    http-response del-header " HAPROXY_NOTICE_HEADER "\n    http-response set-var(txn.repave_now) date\n"
+		"    http-response set-var(txn.repave_left) srv_name,map_str_int(" HAPROXY_NOTICE_MAP "),sub(txn.repave_now)\n"
+		"    http-response set-header " HAPROXY_NOTICE_HEADER " \"restart; in=%%[var(txn.repave_left)]\" if { var(txn.repave_left) -m int ge 0 }\n"
+		"    http-response set-header " HAPROXY_NOTICE_HEADER " \"restart; in=0\" if { var(txn.repave_left) -m int lt 0 }\n");
+}
+
 /* Sticky: a present session stays with its server while that is drained. */
 static void print_backend(const struct haproxy_config *config, const struct group *group, FILE *text)
 {
@@ -289,6 +298,8 @@ static void print_backend(const struct haproxy_config *config, const struct grou
 		fprintf(text, "    cookie REPAVE-%s insert indirect nocache httponly dynamic\n    dynamic-cookie-key %s\n"
 			"    http-request del-header " HOLD_HEADER "\n", group->name,
 			      config->key);
+	if (s->mode == SERVICE_HTTP)
+		print_notice(text);
 	if (s->check)
 		fprintf(text, "    option httpchk\n    http-check send meth GET uri %s ver HTTP/1.1 hdr Host %s hdr Connection close\n"
 			      "    http-check expect status 200-399\n", s->check, host && host[0] != '*' ? host : "repave");

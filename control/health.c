@@ -58,7 +58,8 @@ static const char *plural(const struct some *group)
 
 static void of_nodes(struct control *control, struct health *health, int64_t now)
 {
-	struct some failed = { 0 }, lost = { 0 }, suspect = { 0 }, silent = { 0 }, idle = { 0 }, ending = { 0 };
+	struct some failed = { 0 }, lost = { 0 }, suspect = { 0 }, silent = { 0 }, idle = { 0 }, ending = { 0 }, aside = { 0 },
+		    unreached = { 0 };
 
 	for (size_t i = 0; i < fleet_count(control->fleet); i++) {
 		const struct node *node = fleet_node(control->fleet, i);
@@ -66,6 +67,8 @@ static void of_nodes(struct control *control, struct health *health, int64_t now
 
 		if (!strcmp(state, "failed"))
 			join(&failed, node);
+		else if (node->life.state == LIFE_QUARANTINED)
+			join(&aside, node);
 		else if (node->life.state == LIFE_FAILED)
 			join(&lost, node);
 		else if (node->life.state == LIFE_SUSPECT)
@@ -74,6 +77,8 @@ static void of_nodes(struct control *control, struct health *health, int64_t now
 			join(&idle, node);
 		else if (!strcmp(state, "booting") && now - (node->last_seen ? node->last_seen : control->started) > SILENT_SECONDS)
 			join(&silent, node);
+		if (node->probe.told)
+			join(&unreached, node);
 		if (node->identity.key[0] && node->identity.issued + (NODE_CERTIFICATE_LIFE - NODE_CERTIFICATE_DAYS) * DAY < now)
 			join(&ending, node);
 	}
@@ -83,9 +88,16 @@ static void of_nodes(struct control *control, struct health *health, int64_t now
 	if (lost.count)
 		health_add(health, SEVERITY_ALARM, "%zu %s failed (%s): %.120s; `repave node reboot %.8s` tries it anew", lost.count, plural(&lost),
 			   lost.names, lost.first->life_reason, lost.first->id);
+	if (aside.count)
+		health_add(health, SEVERITY_WARNING, "%zu %s in quarantine (%s): %.120s; `repave node clear %.8s` ends it", aside.count,
+			   aside.count == 1 ? "server is" : "servers are", aside.names, aside.first->life_reason, aside.first->id);
 	if (suspect.count)
 		health_add(health, SEVERITY_WARNING, "%zu %s may fail (%s): %.120s; `repave node show %.8s` says more", suspect.count, plural(&suspect),
 			   suspect.names, suspect.first->life_reason, suspect.first->id);
+	if (unreached.count)
+		health_add(health, SEVERITY_WARNING, "%zu %s healthy by their agents' word and can't be reached from here (%s): %s; look at network and"
+			   " firewall, `repave node show %.8s` says more", unreached.count, unreached.count == 1 ? "server is" : "servers are",
+			   unreached.names, unreached.first->probe.error, unreached.first->id);
 	if (silent.count)
 		health_add(health, SEVERITY_WARNING, "%zu %s stopped in the middle of a boot (%s); look at the console, `repave node show %.8s` says how far it was",
 			   silent.count, plural(&silent), silent.names, silent.first->id);

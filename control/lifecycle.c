@@ -142,6 +142,11 @@ static int64_t silent_seconds(const struct control *control, const struct node *
 	return control->round_ms > since ? (control->round_ms - since) / 1000 : 0;
 }
 
+bool lifecycle_is_missed(const struct node *node)
+{
+	return node->life.state != LIFE_SPARE && node->life.state != LIFE_QUARANTINED && node->life.state != LIFE_MAINTENANCE;
+}
+
 int64_t lifecycle_silence(const struct control *control, const struct node *node)
 {
 	int64_t seconds = silent_seconds(control, node);
@@ -167,7 +172,7 @@ bool lifecycle_watch(struct control *control, struct node *node, bool held_back,
 	int64_t silence = lifecycle_silence(control, node);
 	enum life_state before = node->life.state;
 
-	if (silence >= SILENT_INTERVALS)
+	if (silence >= SILENT_INTERVALS && lifecycle_is_missed(node))
 		fall_silent(control, node, silence >= LOST_INTERVALS && !held_back, now);
 	if (before != LIFE_BOOTING || node->live || !node->boot_began || now - node->boot_began < BOOT_LONG_SECONDS)
 		return node->life.state != before;

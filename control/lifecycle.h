@@ -13,6 +13,8 @@ int lifecycle_move(struct control *control, struct node *node, enum life_cause c
 int lifecycle_asked(struct control *control, struct node *node, int64_t now);
 /* The agent was heard, with figures that say how its application is; node->live is up to date. 0 or -EIO. */
 int lifecycle_heard(struct control *control, struct node *node, int64_t now);
+/* Whether its silence is anybody's alarm: a spare, or what a person set aside, may be off. */
+bool lifecycle_is_missed(const struct node *node);
 /* How long nothing was heard of the node's agent, by the monitor's clock (control/monitor.h), in intervals; -1 of one that nobody waits
  * for. */
 int64_t lifecycle_silence(const struct control *control, const struct node *node);

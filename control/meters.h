@@ -39,6 +39,8 @@ struct meters {
 	struct meter_histogram boot, stages[METER_STAGES];
 	atomic_ullong events[4];    /* by enum severity */
 	struct meter_histogram late; /* of statuses that were held: how long after its time the answer was ready */
+	atomic_ullong probes[2];    /* of control/prober.h: answered well; not */
+	struct meter_histogram probe; /* those that were */
 };
 
 void meter_observe(struct meter_histogram *histogram, const double bounds[METER_BUCKETS], double seconds);

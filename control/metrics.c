@@ -124,6 +124,29 @@ static void of_events(struct control *control, struct metrics *m, int64_t now)
 		metrics_sample(m, "severity", names[i], (double)control->meters.events[i]);
 }
 
+static void of_probes(struct control *control, struct metrics *m, int64_t now)
+{
+	const struct meters *meters = &control->meters;
+	double failing = 0, differing = 0;
+
+	(void)now;
+	for (size_t i = 0; i < fleet_count(control->fleet); i++) {
+		const struct probe_record *probe = &fleet_node(control->fleet, i)->probe;
+
+		failing += probe->failures > 0;
+		differing += probe->told;
+	}
+	metrics_family(m, "repave_probes_total", "counter", "Questions of the control unit to services of nodes, by result.");
+	metrics_sample(m, "result", "success", (double)meters->probes[0]);
+	metrics_sample(m, "result", "failure", (double)meters->probes[1]);
+	metrics_family(m, "repave_probe_seconds", "histogram", "Response times of services, as the control unit sees them.");
+	metrics_histogram(m, NULL, NULL, &meters->probe, meter_short);
+	metrics_family(m, "repave_probe_failing_nodes", "gauge", "Nodes whose service didn't answer the last question.");
+	metrics_sample(m, NULL, NULL, failing);
+	metrics_family(m, "repave_probe_differing_nodes", "gauge", "Those of them whose agent says that the application is healthy.");
+	metrics_sample(m, NULL, NULL, differing);
+}
+
 static void of_requests(struct control *control, struct metrics *m, int64_t now)
 {
 	char labels[48];
@@ -228,7 +251,7 @@ static void of_process(struct control *control, struct metrics *m, int64_t now)
 }
 
 static void (*const pieces[])(struct control *control, struct metrics *metrics, int64_t now) = {
-	of_nodes, of_boots, of_events, of_requests, of_repository, of_certificates, of_store, of_process,
+	of_nodes, of_boots, of_events, of_probes, of_requests, of_repository, of_certificates, of_store, of_process,
 };
 
 char *metrics_format(struct control *control, int64_t now)

@@ -12,6 +12,7 @@
 #include "control/live.h"
 #include "control/node-request.h"
 #include "control/order.h"
+#include "control/probe-record.h"
 #include "control/starts.h"
 
 #define ADDRESS_MOST 63u
@@ -100,6 +101,7 @@ struct node {
 	struct restart_record *restart;           /* that is under way, control/dispatch.h; borrowed, NULL without; in memory only */
 	int64_t boot_began;                       /* 0: no boot under way, or told that it takes long; in memory only */
 	struct live *live;                        /* owned; NULL before its agent was heard in this boot; in memory only */
+	struct probe_record probe;                /* what the control unit's own question to its service found; in memory only */
 	struct channel channel;
 	struct allowed allowed;
 	struct order *orders;                     /* owned; those that aren't answered, numbers ascend */

@@ -54,7 +54,8 @@ static bool judge_mass(struct monitor *monitor, int64_t now)
 	bool mass;
 
 	for (size_t i = 0; i < fleet_count(control->fleet); i++) {
-		int64_t silence = lifecycle_silence(control, fleet_node(control->fleet, i));
+		const struct node *node = fleet_node(control->fleet, i);
+		int64_t silence = lifecycle_is_missed(node) ? lifecycle_silence(control, node) : -1;
 
 		silent += silence >= SILENT_INTERVALS;
 		heard += silence >= 0 && silence < SILENT_INTERVALS;

@@ -18,10 +18,12 @@
 #include "control/health.h"
 #include "control/metrics.h"
 #include "control/operator-identity.h"
+#include "control/operator-life.h"
 #include "control/operator-restarts.h"
 #include "control/operator-orders.h"
 #include "control/operator-power.h"
 #include "control/operator-logs.h"
+#include "control/prober.h"
 #include "control/registry.h"
 #include "control/route.h"
 
@@ -34,7 +36,7 @@ enum operation {
 	SHOW_POWER, SET_POWER, REMOVE_POWER, START_POWER, SHOW_POWER_JOB,
 	EXPORT_FLEET, PLAN_FLEET, APPLY_FLEET, LIST_GROUPS, DENY_GROUP, SHOW_BALANCER, PRINT_BALANCER, BALANCE_NODE,
 	SHOW_METRICS,
-	LIST_LOGS,
+	LIST_LOGS, MOVE_LIFE,
 };
 
 static const struct route routes[] = {
@@ -84,6 +86,7 @@ static const struct route routes[] = {
 	{ "PUT", "/v1/nodes/{}/balancer", BALANCE_NODE },
 	{ "GET", "/metrics", SHOW_METRICS },
 	{ "GET", "/v1/nodes/{}/logs", LIST_LOGS },
+	{ "PUT", "/v1/nodes/{}/life", MOVE_LIFE },
 };
 
 /* Who may; and in words what a change is, for the audit log. Without words it changes nothing. */
@@ -138,6 +141,7 @@ static const struct right {
 	[SHOW_METRICS] = { MAY_SEE, NULL },
 	/* An application may say there what isn't for everybody. */
 	[LIST_LOGS] = { MAY_OPERATE | MAY_AUDIT, NULL },
+	[MOVE_LIFE] = { MAY_OPERATE, "set aside or clear node" },
 };
 
 static json_t *text_or_null(const char *text)
@@ -183,11 +187,11 @@ static json_t *summarize(const struct control *control, const struct node *node)
 				time_or_null(node->booted_once ? node->boot.started : 0), "last_seen", time_or_null(node->last_seen),
 				"address", text_or_null(node->address), "since", time_or_null(node->since), "boot_assignment",
 				(json_int_t)(node->booted_once ? node->boot.assignment : 0), "progress", describe_progress(node));
-	json_t *now = json_pack("{ss sI ss so so sb so so}", "life", life_name(node->life.state), "life_since",
+	json_t *now = json_pack("{ss sI ss so so sb so so so}", "life", life_name(node->life.state), "life_since",
 				(json_int_t)node->life_since, "life_reason", node->life_reason, "agent",
 				operator_describe_agent(node, steady_ms()), "group", text_or_null(node->group), "spare", (int)node->spare,
 				"service_address", text_or_null(node->service_address), "balancer",
-				operator_describe_balancing(control, node));
+				operator_describe_balancing(control, node), "probe", prober_describe(node, steady_ms()));
 
 	json_object_update(all, now);
 	json_decref(now);
@@ -466,6 +470,7 @@ static void change(struct control *control, const struct caller *caller, int ope
 	case APPLY_FLEET: operator_apply_fleet(control, body, now, answer); break;
 	case DENY_GROUP: operator_deny_group(control, argument, body, now, answer); break;
 	case BALANCE_NODE: operator_balance_node(control, argument, body, now, answer); break;
+	case MOVE_LIFE: operator_move_life(control, argument, body, caller->who, now, answer); break;
 	}
 }
 

@@ -166,7 +166,7 @@ json_t *operator_describe_balancing(const struct control *control, const struct 
 	balancer_look((struct control *)(uintptr_t)control, node->id, &view);
 	if (!view.known)
 		return json_null();
-	return json_pack("{ss ss sb ss sI sI sI sI}", "want", balancer_state_name(node->balancer_want), "state", balancer_state_name(view.state),
+	return json_pack("{ss ss sb ss sI sI sI sI}", "want", balancer_state_name(balancer_wanted(node)), "state", balancer_state_name(view.state),
 			 "up", (int)view.up, "check", view.check, "sessions", (json_int_t)view.sessions, "queue", (json_int_t)view.queue,
 			 "response_ms", (json_int_t)view.response_ms, "seconds", (json_int_t)view.seconds);
 }

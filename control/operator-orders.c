@@ -62,10 +62,19 @@ static int check_run(const json_t *arguments, char ret_error[ERROR_TEXT])
 	return 0;
 }
 
+static int check_log(const json_t *arguments, char ret_error[ERROR_TEXT])
+{
+	const char *kind = json_get_string(arguments, "kind");
+
+	if (!kind || (strcmp(kind, "app") && strcmp(kind, "system")) || json_object_size(arguments) != 1)
+		return refused(ret_error, "a log has a \"kind\": app or system");
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*check)(const json_t *arguments, char ret_error[ERROR_TEXT]);
-} actions[] = { { "notice", check_notice }, { "logout", check_logout }, { "run", check_run } };
+} actions[] = { { "notice", check_notice }, { "logout", check_logout }, { "run", check_run }, { "log", check_log } };
 
 /* 0 with new references and numbers; -EINVAL with a sentence. */
 static int parse(const json_t *body, const char **ret_action, json_t **ret_arguments, uint64_t *ret_seconds, char ret_error[ERROR_TEXT])
@@ -89,7 +98,7 @@ static int parse(const json_t *body, const char **ret_action, json_t **ret_argum
 			*ret_arguments = json_incref(arguments);
 		return r;
 	}
-	return refused(ret_error, "\"action\" must be notice, logout or run");
+	return refused(ret_error, "\"action\" must be notice, logout, run or log");
 }
 
 /* ------------------------------------------------------------------ calls */

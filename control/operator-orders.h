@@ -6,7 +6,7 @@
 
 #include "control/control.h"
 
-/* {"action": "notice", "logout" or "run", "arguments", "seconds": until it expires}. */
+/* {"action": "notice", "logout", "run" or "log", "arguments", "seconds": until it expires}. */
 void operator_order(struct control *control, const char *node, const json_t *body, int64_t now, struct http_answer *answer);
 /* The newest, or the one of the call's argument "order". */
 void operator_list_orders(struct control *control, const char *node, const struct http_call *call, struct http_answer *answer);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "control/cli-screen.h"
 #include "control/cli.h"
 #include "control/state.h"
 
@@ -66,10 +67,14 @@ static const struct command {
 	  "logs, oldest first, as far as the control unit keeps them: 256 KiB, 64 texts, 90 days.\n\n"
 	  "  --last                  of the last boot\n"
 	  "  --boot N                of the Nth boot before the last; 0 is the last\n"
-	  "  --kind KIND             boot, crash, app or system\n", cli_node_logs },
-	{ "node list", "[--pending] [--json]", "list the nodes, or the servers that wait to enrol",
+	  "  --kind boot|crash|app|system  only these\n"
+	  "  --fetch                 ask the system that runs now for the end (48 KiB) of the application's log, or with\n"
+	  "                          --kind system of its own, keep that, and show it\n"
+	  "  --wait SECONDS          with --fetch: how long to wait for it (default 30)\n", cli_node_logs },
+	{ "node list", "[--pending] [--watch] [--json]", "list the nodes, or the servers that wait to enrol",
 	  "Without an option as `repave nodes`.\n\n"
-	  "  --pending               servers that wait for `repave node approve`, or for their former identity's silence\n", cli_node_list },
+	  "  --pending               servers that wait for `repave node approve`, or for their former identity's silence\n"
+	  "  --watch                 show it anew every 2 seconds; ends with ^C\n", cli_node_list },
 	{ "node remove", "NODE", "forget a node and its identity",
 	  "For a server that was stolen, sold or replaced: its certificate counts no more, and its assignment and boots are\n"
 	  "forgotten. It can enrol again as a new one; revoke the join tokens and the boot media that went with it.\n", cli_node_remove },
@@ -129,8 +134,20 @@ static const struct command {
 	  "From now on. Too late once its users are gone.\n", cli_node_urgency },
 	{ "node cancel", "NODE", "cancel a restart before its shutdown",
 	  "The node takes new users again, and isn't restarted.\n", cli_node_cancel },
-	{ "restart list", "[--active] [--node NODE]", "list restarts, the newest first", "Shows those under way and those that ended.\n",
-	  cli_restart_list },
+	{ "node quarantine", "NODE [--reason TEXT]", "take a node from its users at once, and keep it as it is",
+	  "The balancer closes its sessions and gives it nobody; it runs on, and its agent reports, for who examines it.\n\n"
+	  "  --reason TEXT           for the journal and the lists\n", cli_node_quarantine },
+	{ "node maintenance", "NODE [--reason TEXT]", "set a node aside for work on it",
+	  "It gets no new users, present ones may finish, and its silence is no alarm.\n\n"
+	  "  --reason TEXT           for the journal and the lists\n", cli_node_maintenance },
+	{ "node clear", "NODE [--reason TEXT]", "bring a quarantined, maintained or failed node back",
+	  "It serves again as soon as its agent says that it is healthy; a spare is a spare again.\n\n"
+	  "  --reason TEXT           for the journal and the lists\n", cli_node_clear },
+	{ "restart list", "[--active] [--node NODE] [--watch]", "list restarts, the newest first",
+	  "Shows those under way and those that ended.\n\n"
+	  "  --active                only those under way\n"
+	  "  --node NODE             only of that node\n"
+	  "  --watch                 show it anew every 2 seconds; ends with ^C\n", cli_restart_list },
 	{ "restart show", "RESTART [--follow]", "show a restart with its steps and their times", "RESTART is its number.\n",
 	  cli_restart_show },
 	{ "token create", "[option]...", "make a join token",
@@ -184,7 +201,8 @@ static const struct command {
 	{ "group deny", "GROUP", "send a group's new users away",
 	  "The balancer answers them with 503 and Retry-After; users who have a session go on. `repave group admit` ends it.\n", cli_group_deny },
 	{ "group admit", "GROUP", "let a group have new users again", "Ends `repave group deny`.\n", cli_group_admit },
-	{ "balancer show", "[--json]", "show what the balancers see", "Shows each HAProxy and its servers.\n", cli_balancer_show },
+	{ "balancer show", "[--watch] [--json]", "show what the balancers see",
+	  "Shows each HAProxy and its servers.\n\n" "  --watch                 show it anew every 2 seconds; ends with ^C\n", cli_balancer_show },
 	{ "balancer config", "[option]...", "print HAProxy's configuration",
 	  "Prints a haproxy.cfg for the groups' services. Write it anew and reload HAProxy when groups or services change;\n"
 	  "servers come and go without that.\n\n"
@@ -206,9 +224,9 @@ static const struct command {
 	  "place. Names of nodes and images come from the control unit.\n", cli_completion },
 	{ "images", "[--json]", "list the images in the repository",
 	  "Lists what the repository's signed metadata offers.\n", cli_images },
-	{ "status", "[--json]", "say whether the fleet is well, and what to do if not",
+	{ "status", "[--watch] [--json]", "say whether the fleet is well, and what to do if not",
 	  "Says first what needs somebody, each with the next step, the four most urgent of them; --json has them all. Then\n"
-	  "counts nodes and images.\n", cli_show_status },
+	  "counts nodes and images.\n\n" "  --watch                 show it anew every 2 seconds; ends with ^C\n", cli_show_status },
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
@@ -324,6 +342,19 @@ static int unknown_command(char *argv[], bool help)
 	return CLI_USAGE;
 }
 
+/* Takes "--watch" out of the arguments of a command whose help has it. */
+static bool take_watch(const struct command *command, int *argc, char *argv[])
+{
+	int kept = 0, count = *argc;
+
+	for (int i = 0; i < count; i++)
+		if (strcmp(argv[i], "--watch") || !strstr(command->help, "--watch "))
+			argv[kept++] = argv[i];
+	argv[kept] = NULL;
+	*argc = kept;
+	return kept < count;
+}
+
 /* For `repave complete WORD...`: whose words are what somebody typed so far, so that nothing in them is an option of this run. */
 static int complete_words(struct cli *cli, int argc, char *argv[])
 {
@@ -383,5 +414,9 @@ int main(int argc, char *argv[])
 		return CLI_OK;
 	}
 	cli.command = command->words;
-	return command->run(&cli, argc - 1 - words, argv + 1 + words);
+	argc -= 1 + words;
+	argv += 1 + words;
+	if (take_watch(command, &argc, argv))
+		return cli_repeat(&cli, command->run, argc, argv);
+	return command->run(&cli, argc, argv);
 }

@@ -30,6 +30,7 @@
 #include "control/options.h"
 #include "control/orders.h"
 #include "control/power.h"
+#include "control/prober.h"
 #include "control/registry.h"
 #include "control/repository.h"
 #include "control/state.h"
@@ -51,6 +52,7 @@ struct sockets {
 struct daemon {
 	struct control control;
 	struct chores *chores;
+	struct prober *prober;
 	int lock;
 	struct sockets sockets;
 	char *socket_path;
@@ -303,6 +305,7 @@ static void stop(struct daemon *daemon)
 	http_server_stop(daemon->operator);
 	http_server_stop(daemon->remote);
 	http_server_stop(daemon->files);
+	prober_stop(daemon->prober);
 	monitor_stop(daemon->control.monitor);
 	holds_end(daemon->control.holds);
 	http_server_stop(daemon->nodes);
@@ -409,6 +412,8 @@ int main(int argc, char *argv[])
 		r = dispatch_start(daemon.control.dispatch);
 	if (!r)
 		r = balancer_start(daemon.control.balancer);
+	if (!r)
+		r = prober_start(&daemon.control, &daemon.prober);
 	if (!r) {
 		log_info("ready on %s: nodes on port %u, repository on port %u, operators on port %u", options.address ? options.address :
 			 "all addresses", options.port, options.repository_port, options.operator_port);

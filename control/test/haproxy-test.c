@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "control/haproxy-config.h"
+#include "control/haproxy-notice.h"
 #include "control/haproxy.h"
 
 #define STATES                                                                                                          \
@@ -342,6 +343,50 @@ static void test_the_service_that_asks_for_most_is_tried_first(void **unused)
 	balancer_settings_release(&settings);
 }
 
+static const char *notices_said(const char *answer, const char *name, int64_t end, char ret_text[256])
+{
+	struct haproxy_notices seen, wanted = { 0 };
+	struct buffer lines = { 0 };
+	char why[ERROR_TEXT];
+
+	assert_int_equal(haproxy_notices_parse(answer, strlen(answer), &seen, why), 0);
+	if (name)
+		assert_int_equal(haproxy_notices_add(&wanted, name, end), 0);
+	assert_int_equal(haproxy_notices_reconcile(&wanted, &seen, &lines), 0);
+	snprintf(ret_text, 256, "%s", lines.size ? (const char *)lines.data : "");
+	buffer_release(&lines);
+	haproxy_notices_release(&wanted);
+	haproxy_notices_release(&seen);
+	return ret_text;
+}
+
+static void test_notices_are_said_changed_and_taken_back(void **state)
+{
+	char text[256];
+
+	(void)state;
+	assert_string_equal(notices_said("\n", "b", 1700000300, text), "add map /dev/null b 1700000300\n");
+	assert_string_equal(notices_said("0x1 b 1700000300\n\n", "b", 1700000300, text), "");
+	assert_string_equal(notices_said("0x1 b 1700000300\n0x2 b 5\n\n", "b", 1700000300, text), "");
+	assert_string_equal(notices_said("0x1 b soon\n\n", "b", 1700000300, text), "set map /dev/null b 1700000300\n");
+	assert_string_equal(notices_said("0x1 a 5\n0x2 c 6\n\n", "b", 7, text),
+			    "del map /dev/null a\nadd map /dev/null b 7\ndel map /dev/null c\n");
+	assert_string_equal(notices_said("0x1 a 5\n\n", NULL, 0, text), "del map /dev/null a\n");
+	/* The configuration was printed by an older control unit. */
+	assert_string_equal(notices_said("Unknown map identifier. Please use #<id> or <file>.\n\n", "b", 7, text), "");
+}
+
+static void test_a_map_that_would_widen_a_command_is_refused(void **state)
+{
+	static const char *const answers[] = { "0x1 a;shutdown 5\n", "0x1 a\n", "0x1  5\n", "0x1 @1 5\n", "0x1 a\x01 5\n", "nonsense\n" };
+	struct haproxy_notices seen;
+	char why[ERROR_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
+		assert_int_equal(haproxy_notices_parse(answers[i], strlen(answers[i]), &seen, why), -EINVAL);
+}
+
 #define TEST(f) cmocka_unit_test(f)
 
 int main(void)
@@ -364,6 +409,8 @@ int main(void)
 		TEST(test_socket_path_that_haproxy_refuses_is_refused),
 		TEST(test_groups_that_cannot_be_told_apart_are_refused),
 		TEST(test_the_service_that_asks_for_most_is_tried_first),
+		TEST(test_notices_are_said_changed_and_taken_back),
+		TEST(test_a_map_that_would_widen_a_command_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

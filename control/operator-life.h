@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The operator's call that sets a node aside, and brings it back. Within control_enter, with the whole answer made; `body` is JSON of any
+ * kind, from outside. */
+#ifndef CONTROL_OPERATOR_LIFE_H
+#define CONTROL_OPERATOR_LIFE_H
+
+#include "control/control.h"
+
+/* {"move": "quarantine", "maintenance" or "clear", "reason"}; `who` ordered it. */
+void operator_move_life(struct control *control, const char *node, const json_t *body, const char *who, int64_t now,
+			struct http_answer *answer);
+
+#endif
