@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-control-api := common/home-choice.c control/names.c control/life.c control/live.c control/agent-status.c control/order.c control/starts.c \
+control-api := common/home-choice.c common/user.c common/user-list.c control/names.c control/life.c control/live.c control/agent-status.c control/order.c control/starts.c \
 	control/assignment.c control/node-request.c control/resolve.c control/model.c control/groups.c common/http-text.c
 control-store := control/store-sqlite.c control/store-schema.c control/store-backup.c control/store-records.c \
 	control/store-channel.c control/records.c
@@ -102,7 +102,7 @@ control-node-log-corpus := control/fuzz/corpus/node-log
 control-node-request-src := control/fuzz/node-request.c control/node-request.c control/starts.c control/names.c $(common-core)
 control-node-request-libs := -ljansson -lm
 control-node-request-corpus := control/fuzz/corpus/node-request
-control-assignment-src := control/fuzz/assignment.c common/home-choice.c control/assignment.c control/starts.c control/names.c common/http-text.c $(common-core)
+control-assignment-src := control/fuzz/assignment.c common/home-choice.c common/user.c common/user-list.c control/assignment.c control/starts.c control/names.c common/http-text.c $(common-core)
 control-assignment-libs := -ljansson
 control-assignment-corpus := control/fuzz/corpus/assignment
 
@@ -133,7 +133,7 @@ control-backup-libs := -ljansson
 control-backup-corpus := control/fuzz/corpus/backup
 
 unit-tests += control-haproxy-test
-control-haproxy-pure := $(control-haproxy) control/groups.c control/names.c $(common-core)
+control-haproxy-pure := $(control-haproxy) control/groups.c control/names.c common/user.c common/user-list.c $(common-core)
 control-haproxy-test-src := control/test/haproxy-test.c $(control-haproxy-pure)
 control-haproxy-test-libs := -ljansson
 fuzz-targets += control-haproxy control-fleet-file

@@ -16,6 +16,8 @@
 	"  --no-app                no application\n"                                                           \
 	"  --hostname NAME         host name\n"                                                                \
 	"  --ssh-key FILE          public keys that may log in as root; may be repeated\n"                      \
+	"  --user NAME:NUMBER:FILE a user who may log in and see C:, D: and his part of H: only: his number (10000 to 59999) and\n" \
+	"                          his public keys; may be repeated\n"                                                  \
 	"  --file NAME=PATH        configuration file for the application; may be repeated\n"                   \
 	"  --mirror URL            where to fetch images first, http://HOST[:PORT]/PATH; may be repeated, order kept\n" \
 	"  --no-mirrors            the control unit's own repository only\n"                                   \
@@ -25,7 +27,7 @@
 	"                          (default): by kexec, unless this node didn't survive that\n"                 \
 	"  --h WHERE               user data: auto (default: this server's partition H, where the application declares a home),\n" \
 	"                          local, none, nfs:SERVER:/PATH (one folder for all), or nfs:SERVER:/PATH/{node} (one for each)\n" \
-	"  --clear-config          drop host name, keys and files that aren't given\n"                          \
+	"  --clear-config          drop host name, keys, users and files that aren't given\n"                          \
 	"  --wipe                  the next boot may write a disk that isn't blank and isn't Repave's\n"
 
 #define RESTART_HELP                                                                                             \
