@@ -29,7 +29,8 @@ static const struct shape node[] = { { "node", NULL }, { "serial", NULL }, { "ma
 				     { "hostname", NULL }, { "ssh_authorized_keys", NULL }, { "users", user }, { "address", NULL }, { "weight", NULL },
 				     { NULL, NULL } };
 static const struct shape balancer[] = { { "sockets", NULL }, { "bind", NULL }, { "retry_after", NULL }, { NULL, NULL } };
-static const struct shape settings[] = { { "enrol", NULL }, { "clone_seconds", NULL }, { "interval", NULL }, { NULL, NULL } };
+static const struct shape settings[] = { { "enrol", NULL }, { "clone_seconds", NULL }, { "interval", NULL }, { "images", NULL },
+					{ NULL, NULL } };
 static const struct shape fleet_shape[] = { { "groups", groups }, { "nodes", node }, { "balancer", balancer }, { "settings", settings },
 					    { NULL, NULL } };
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from fleet import run, wait_until
+from fleet import BUILD, CONTROL_UNIT, PORT, http_get, run, wait_until
 
 ANNA, BERT = 20001, 20002
 # What a system needs to run programs; all but C, D and H are links into C, or this session's alone.
@@ -107,6 +107,11 @@ def try_everything(fleet, keys, server):
     report = keys.said("anna", server, "sh", text=TRIES + "try setuid /H/setuid -c true\necho done\n")
     assert report == "done\n", report
     fleet.ssh(server, "rm /h/users/anna/setuid /h/users/bert.txt")
+    # The same by root, who may: these tries can succeed.
+    report = subprocess.run([str(w) for w in fleet.ssh_words(server, "mkdir -p /tmp/t && cd /tmp/t && sh")], text=True, stdout=subprocess.PIPE, check=True,
+                            input=TRIES.split('try "mount"')[0]).stdout
+    assert all(f"WORKED: {what}" in report for what in ("read a disk", "make a device", "kernel messages", "partitions", "command line")), report
+    assert all(f"SEEN: {what}\n" in report for what in ("/h", "/run", "/dev/vda", "/proc/1", "/run/repave")), report
     assert keys.said("bert", server, "ls -A /H; ls /").split() == sorted(keys.said("anna", server, "ls /").split())
     # Not the shell alone: what the ssh server itself would do in a user's name.
     for way in (["-W", "127.0.0.1:22"], ["-N", "-R", "2222:127.0.0.1:22", "-o", "ExitOnForwardFailure=yes"]):
@@ -133,9 +138,23 @@ def copy_files(fleet, keys, server, *way):
     assert done.returncode != 0 and not (fleet.folder / "stolen").exists(), done
 
 
-def logged_in(fleet, server):
-    agent = json.loads(fleet.control.repave("node", "show", server.id, "--json"))["agent"] or {}
-    return agent
+def fetch_images(fleet, server):
+    """Root of the running system asks for what stage 1 was given, with all that he finds there."""
+    image = next((BUILD / "repository/targets/os/minimal").glob("*.img.zst"))
+    path = f"/repository/targets/os/minimal/{image.name}"
+    port = fleet.control.repository_port
+    assert http_get(CONTROL_UNIT, port, path)[0] == 200
+    said = fleet.ssh(server, f"wget -O /tmp/image http://{CONTROL_UNIT}:{port}{path} 2>&1; ls -l /tmp/image 2>&1; true")
+    assert "403" in said and "No such file" in said, said
+    for name in ("key", "certificate"):
+        (fleet.folder / f"{name}.pem").write_text(fleet.ssh(server, f"cat /run/repave/agent/{name}.pem"))
+    words = ["curl", "-s", "-o", fleet.folder / "answer", "-w", "%{http_code}", "--cacert", fleet.control.state / "ca.pem", "--cert",
+             fleet.folder / "certificate.pem", "--key", fleet.folder / "key.pem", "--resolve",
+             f"control.repave.internal:{PORT}:{CONTROL_UNIT}"]
+    for what in ("boot", "agent", "report"):
+        assert run([*words, "-d", "{}", f"https://control.repave.internal:{PORT}/v1/nodes/{server.id}/{what}"]).strip() == "403", what
+    # What came with the boot medium, and with the answer, isn't there.
+    assert not fleet.ssh(server, "find / -xdev -name token -o -xdev -name join-token -o -xdev -name sealed; ls -d /repave 2>/dev/null; true").split()
 
 
 def test_user_sees_his_drives_and_never_gets_out(fleet):
@@ -152,6 +171,7 @@ def test_user_sees_his_drives_and_never_gets_out(fleet):
     look_around(fleet, keys, server, MINIMAL)
     try_everything(fleet, keys, server)
     copy_files(fleet, keys, server, "-O")
+    fetch_images(fleet, server)
     # A terminal, too; and the agent counts who is there.
     with open(fleet.folder / "terminal", "wb") as out:
         words = ["ssh", "-tt", *keys.ssh_options("anna"), f"anna@{server.address}"]
