@@ -20,7 +20,7 @@ struct shape {
 
 static const struct shape any_word[] = { { "*", NULL }, { NULL, NULL } };
 static const struct shape service[] = { { "port", NULL }, { "server_port", NULL }, { "mode", NULL }, { "check", NULL }, { "hosts", NULL },
-					{ "path", NULL }, { "header", any_word }, { NULL, NULL } };
+					{ "path", NULL }, { "header", any_word }, { "sessions", NULL }, { NULL, NULL } };
 static const struct shape user[] = { { "name", NULL }, { "uid", NULL }, { "keys", NULL }, { NULL, NULL } };
 static const struct shape group[] = { { "account", NULL }, { "os", NULL }, { "app", NULL }, { "minimum", NULL }, { "service", service },
 				      { "users", user }, { NULL, NULL } };

@@ -106,8 +106,8 @@ static int check_members(const json_t *object, const char *const known[], const 
 
 static int parse_service(const json_t *from, struct service *service, char error[ERROR_TEXT])
 {
-	static const char *const known[] = { "port", "server_port", "mode", "check", "hosts", "path", "header", NULL };
-	const char *mode;
+	static const char *const known[] = { "port", "server_port", "mode", "check", "hosts", "path", "header", "sessions", NULL };
+	const char *mode, *sessions;
 	int r = check_members(from, known, "service", error);
 
 	if (!r)
@@ -131,6 +131,11 @@ static int parse_service(const json_t *from, struct service *service, char error
 		r = take_header(json_object_get(from, "header"), service, error);
 	if (!r && service->mode == SERVICE_TCP && (service->hosts || service->path || service->header))
 		return refused(error, "service.hosts, path and header tell HTTP clients apart; with mode tcp only the port does");
+	if (!r && (take_text(from, "sessions", &sessions) < 0 || (sessions && strcmp(sessions, "own") && strcmp(sessions, "shared"))))
+		return refused(error, "service.sessions must be own (each server has its users' sessions for itself) or shared");
+	if (!r && sessions && !strcmp(sessions, "shared") && service->mode == SERVICE_TCP)
+		return refused(error, "service.sessions: connections of mode tcp can't be handed over");
+	service->shared = !r && sessions && !strcmp(sessions, "shared");
 	service->offered = true;
 	return r;
 }

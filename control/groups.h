@@ -34,6 +34,7 @@ struct service {
 	const json_t *hosts;        /* list of host names that clients ask for, "*.example.org" too; NULL: any */
 	const char *path;           /* that clients' paths begin with; NULL: any */
 	const char *header, *value; /* of a request header; NULL: any */
+	bool shared;                /* any of its servers can go on with the session of another one */
 };
 
 struct group {
@@ -55,7 +56,7 @@ struct group_list {
 /* A name of a group: one label as host names are, but not "repave", which HAProxy's configuration has for itself. */
 bool group_name_valid(const char *name);
 
-/* Reads {"account", "os", "app", "minimum", "users", "service": {"port", "server_port", "mode", "check", "hosts", "path", "header"}}; unknown members are
+/* Reads {"account", "os", "app", "minimum", "users", "service": {"port", "server_port", "mode", "check", "hosts", "path", "header", "sessions"}}; unknown members are
  * refused. 0 (the caller releases); -EINVAL with a sentence; -ENOMEM. */
 int group_parse(const char *name, const json_t *definition, struct group *ret_group, char ret_error[ERROR_TEXT]);
 void group_release(struct group *group);

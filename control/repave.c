@@ -32,6 +32,7 @@
 
 #define RESTART_HELP                                                                                             \
 	"  --urgency wait|notify|evict  wait until its users have left (default); ask them to; throw them out\n"           \
+	"  --handover              hand them over to another server: where the group's service has `sessions: shared`\n"         \
 	"  --grace TIME            who was asked is thrown out after TIME (default 10m); with `wait`, only if given\n"     \
 	"  --reason TEXT           for the journal\n"                                                                      \
 	"  --limit NAME=TIME       how long a step may last: notice, spare, drain, evict, stop, power, boot, health, ready;\n" \
@@ -127,7 +128,7 @@ static const struct command {
 	  "  --no-app                no application\n" RESTART_HELP, cli_node_reimage },
 	{ "node release", "NODE [option]...", "make a node a spare once its users have left",
 	  "It gets no new users, and keeps running.\n\n" RESTART_HELP, cli_node_release },
-	{ "node urgency", "NODE wait|notify|evict", "hurry a restart that is under way",
+	{ "node urgency", "NODE wait|notify|handover|evict", "hurry a restart that is under way",
 	  "From now on. Too late once its users are gone.\n", cli_node_urgency },
 	{ "node cancel", "NODE", "cancel a restart before its shutdown",
 	  "The node takes new users again, and isn't restarted.\n", cli_node_cancel },

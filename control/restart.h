@@ -8,7 +8,7 @@
  * replace   somebody else must be there for new users: another server of the group, a spare that is started first, or nobody, and
  *           new users are denied
  * drain     the balancer sends nobody new
- * release   present users leave: by themselves (wait), asked to (notify), thrown out (evict)
+ * release   present users leave: by themselves (wait), asked to (notify), to another server (handover), thrown out (evict)
  * shutdown  asked of the agent, done out of band when that has no effect, and verified
  * select    what it boots next
  * boot      stage 1 asks, and installs
@@ -34,7 +34,7 @@ enum restart_step {
 	RESTART_DONE, RESTART_CANCELLED, RESTART_FAILED,
 };
 
-enum restart_urgency { URGENCY_WAIT, URGENCY_NOTIFY, URGENCY_EVICT };
+enum restart_urgency { URGENCY_WAIT, URGENCY_NOTIFY, URGENCY_HANDOVER, URGENCY_EVICT };
 
 /* What a restart may last, in milliseconds. */
 struct restart_limits {

@@ -68,7 +68,7 @@ static int run(const char *shell, const char *name, const char *command)
 	char *const fixed[] = { (char[]){ "PATH=/usr/sbin:/usr/bin:/sbin:/bin" }, (char[]){ "HOME=" SESSION_HOME },
 				(char[]){ "ENV=/etc/profile" }, user, log_name, shell_is, NULL };
 	char *arguments[6] = { 0 };
-	char path[16], text[] = "-c";
+	char path[16], text[] = "-c", no_profile[] = "--noprofile", no_rc[] = "--norc";
 	size_t count = 0;
 
 	snprintf(path, sizeof(path), "%s", shell);
@@ -78,8 +78,8 @@ static int run(const char *shell, const char *name, const char *command)
 	session_environment(environ, fixed, environment);
 	arguments[count++] = path;
 	if (strcmp(shell, "/bin/bash") == 0) {
-		arguments[count++] = (char[]){ "--noprofile" };
-		arguments[count++] = (char[]){ "--norc" };
+		arguments[count++] = no_profile;
+		arguments[count++] = no_rc;
 	}
 	if (command != NULL) {
 		arguments[count++] = text;
