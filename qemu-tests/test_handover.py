@@ -23,9 +23,9 @@ server {
 	etag off;
 	if_modified_since off;
 	access_log /h/sessions/$cookie_user hit;
-	add_header X-Server $hostname always;
+	add_header X-Server $server_addr always;
 	location = /count {
-		alias /h/sessions/$cookie_user;
+		try_files /$cookie_user =404;
 	}
 }
 """
@@ -92,7 +92,7 @@ def hand_over(fleet, sockets):
         time.sleep(0.3)
     place = counts[0][1]
     assert [count for count, _ in counts] == [0, 1, 2, 3, 4] and {name for _, name in counts} == {place}, counts
-    here, there = sorted(servers, key=lambda server: server.name != place)
+    here, there = sorted(servers, key=lambda server: server.address != place)
     # Nobody said that another server knows her session.
     status, said = fleet.control.repave_fails("node", "reboot", here.id, "--handover")
     assert "sessions: shared" in said and "web" in said, said
@@ -108,11 +108,11 @@ def hand_over(fleet, sockets):
         time.sleep(0.3)
         counts.append(user.count())
     assert [count for count, _ in counts] == list(range(40)), counts
-    assert {name for _, name in counts[-20:]} == {there.name}, counts
+    assert {name for _, name in counts[-20:]} == {there.address}, counts
     done = follow(fleet, number)
     release = next(step["seconds"] for step in done["steps"] if step["step"] == "release")
     assert done["urgency"] == "handover" and release < 15, done
     # And back: her session isn't bound to where it was.
     order(fleet, "reboot", there.id, "--urgency", "handover")
-    wait_until("she is back", 60, lambda: user.count()[1] == here.name)
+    wait_until("she is back", 60, lambda: user.count()[1] == here.address)
     assert user.count()[0] > 40

@@ -196,14 +196,21 @@ def test_user_sees_his_drives_and_never_gets_out(fleet):
 
 
 @pytest.mark.long
-def test_users_of_debian_see_the_same(fleet):
+def test_users_of_debian_see_the_same_and_what_they_stored(fleet):
     keys = Keys(fleet)
     server = fleet.server(medium="direct", memory=1024)
     fleet.control.start()
-    fleet.default("debian", "web", "--h", "local", *keys.options())
+    fleet.default("minimal", "web", "--h", "local", *keys.options())
+    server.start()
+    server.wait_for(r"^repave: healthy")
+    fleet.ssh(server, "true")
+    keys.said("anna", server, "echo dear diary >diary")
+    fleet.power_off(server)
+    fleet.control.repave("assign", server.id, "--os", "debian")
     server.start()
     fleet.answer(server, "debian", "web")
     fleet.ssh(server, "true")
+    assert keys.said("anna", server, "cat diary") == "dear diary\n"
     look_around(fleet, keys, server, MINIMAL | {"lib64"})
     try_everything(fleet, keys, server)
     copy_files(fleet, keys, server)
