@@ -46,12 +46,16 @@ class User:
     """A browser: it keeps its cookies, and its connection while it can."""
 
     def __init__(self, name):
-        self.cookies, self.connection = {"user": name}, http.client.HTTPConnection(CONTROL_UNIT, FRONT, timeout=20)
+        self.cookies, self.connection, self.last = {"user": name}, http.client.HTTPConnection(CONTROL_UNIT, FRONT, timeout=20), 0
 
     def count(self):
         """(requests before this one, server)"""
         headers = {"Host": "counter", "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        # HAProxy ends a connection that was idle.
+        if time.monotonic() - self.last > 2:
+            self.connection.close()
         self.connection.request("GET", "/count", headers=headers)
+        self.last = time.monotonic()
         answer = self.connection.getresponse()
         text = answer.read().decode()
         for value in answer.headers.get_all("Set-Cookie") or []:

@@ -155,6 +155,8 @@ static int write_account(uint32_t uid, const char *shell, char error[SESSION_TEX
 
 	if (r == 0)
 		r = file_load("/etc/group", FILE_MOST, &group);
+	if (r == 0 && (passwd.size == 0 || group.size == 0))
+		r = -ENODATA;
 	if (r == 0)
 		r = session_passwd((const char *)passwd.data, uid, SESSION_HOME, shell, &own);
 	if (r == 0)
@@ -289,7 +291,7 @@ static int show_home(const char *name, uint32_t uid, char ret_notice[SESSION_TEX
 	char source[32];
 	int fd, r = file_load(HOME_STATE, FILE_MOST, &state);
 
-	mounted = r == 0 && session_home_mounted((const char *)state.data);
+	mounted = r == 0 && state.size > 0 && session_home_mounted((const char *)state.data);
 	read_only = mounted && strstr((const char *)state.data, "\"state\":\"read-only\"") != NULL;
 	buffer_release(&state);
 	if (mkdir(VIEW SESSION_HOME, 0755) < 0)

@@ -55,10 +55,13 @@ static int find_user(uid_t uid, char ret_name[USER_NAME_MOST + 1])
 	struct buffer passwd = { 0 };
 	int r = file_load("/etc/passwd", PASSWD_MOST, &passwd);
 
-	if (r == 0)
-		r = session_find_user((const char *)passwd.data, uid, SELF, ret_name);
+	if (r < 0)
+		return log_error(r, "can't read /etc/passwd");
+	r = passwd.size > 0 ? session_find_user((const char *)passwd.data, uid, SELF, ret_name) : -ENOENT;
+	if (r < 0)
+		log_error(0, "number %u isn't one of this server's users", (unsigned)uid);
 	buffer_release(&passwd);
-	return r < 0 ? log_error(r == -ENOENT || r == -EINVAL ? 0 : r, "number %u isn't one of this server's users", (unsigned)uid), r : 0;
+	return r;
 }
 
 /* Neither reads what the user has on H: at its start: what outlives a reboot mustn't run by itself. */
