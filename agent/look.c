@@ -183,25 +183,84 @@ static void take_mount(void *context, const char *line)
 	walk_place(look, mount.place, mount.place, false);
 }
 
-/* Who may log in. Stage 2 wrote it before the OS began; the first look of this boot remembers it. */
-static void look_at_keys(struct look *look)
+/* ------------------------------------------------------------------ who may log in */
+/* One line: the path, and what changes with the file. */
+static void add_access(struct buffer *lines, const struct look *look, const char *path)
 {
-	char path[PATH_ROOM], file[PATH_ROOM], now[128];
-	struct buffer then = { 0 };
+	char file[PATH_ROOM];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "%s/root/.ssh/authorized_keys", look->places->upper);
+	snprintf(file, sizeof(file), "%s%s", look->places->upper, path);
+	if (lstat(file, &st) == 0)
+		buffer_printf(lines, "%s %" PRIu64 " %" PRId64 ".%09ld %" PRId64 " %u %o\n", path, (uint64_t)st.st_ino, (int64_t)st.st_mtim.tv_sec,
+			      st.st_mtim.tv_nsec, (int64_t)st.st_size, (unsigned)st.st_uid, (unsigned)st.st_mode);
+}
+
+static void add_users_access(struct buffer *lines, const struct look *look)
+{
+	char path[PATH_ROOM];
+	const struct dirent *entry;
+	DIR *homes;
+
+	snprintf(path, sizeof(path), "%s/home", look->places->upper);
+	homes = opendir(path);
+	while (homes != NULL && (entry = readdir(homes)) != NULL) {
+		/* A name with a space or a newline would be two words of a line; the walk tells of such a folder's files. */
+		if (entry->d_name[0] == '.' || strpbrk(entry->d_name, " \n") != NULL)
+			continue;
+		snprintf(path, sizeof(path), "/home/%.255s/.ssh/authorized_keys", entry->d_name);
+		add_access(lines, look, path);
+	}
+	if (homes != NULL)
+		closedir(homes);
+}
+
+static bool has_path(const struct buffer *lines, const char *path, size_t size)
+{
+	const char *line = lines->data != NULL ? (const char *)lines->data : "";
+
+	for (; *line != '\0'; line += strcspn(line, "\n"), line += *line == '\n')
+		if (strncmp(line, path, size) == 0 && line[size] == ' ')
+			return true;
+	return false;
+}
+
+/* `gone`: tells of the paths of `these` that `others` hasn't; else of the lines, as changed or new. */
+static void tell_access(struct look *look, const struct buffer *these, const struct buffer *others, bool gone)
+{
+	const char *line = these->data != NULL ? (const char *)these->data : "";
+
+	for (; *line != '\0'; line += strcspn(line, "\n"), line += *line == '\n') {
+		size_t path = strcspn(line, " ");
+		bool known = has_path(others, line, path);
+		char text[PATH_ROOM + 128];
+
+		snprintf(text, sizeof(text), "%s%.*s", gone ? "removed " : "", (int)strcspn(line, "\n"), line);
+		if (gone ? known : list_has(others, text))
+			continue;
+		found(look, "keys", text, "%.*s, which says who may log in, was %s after the boot", (int)path, line,
+		      gone ? "removed" : known ? "changed" : "added");
+	}
+}
+
+/* Stage 2 wrote it before the OS began; the first look of this boot remembers it. */
+static void look_at_access(struct look *look)
+{
+	static const char *const files[] = { "/etc/passwd", "/etc/group", "/etc/shadow", "/root/.ssh/authorized_keys" };
+	struct buffer now = { 0 }, then = { 0 };
+	char file[PATH_ROOM];
+
 	snprintf(file, sizeof(file), "%s/keys", look->places->state);
-	if (stat(path, &st) == 0)
-		snprintf(now, sizeof(now), "%" PRIu64 " %" PRId64 " %ld %" PRId64, (uint64_t)st.st_ino, (int64_t)st.st_mtim.tv_sec,
-			 st.st_mtim.tv_nsec, (int64_t)st.st_size);
-	else
-		snprintf(now, sizeof(now), "none");
-	if (file_load(file, sizeof(now), &then) < 0)
-		file_store(file, now, strlen(now), 0600);
-	else if (then.data == NULL || strcmp((char *)then.data, now) != 0)
-		found(look, "keys", now, "/root/.ssh/authorized_keys, which says who may log in, was %s after the boot",
-		      strcmp(now, "none") == 0 ? "removed" : "changed");
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		add_access(&now, look, files[i]);
+	add_users_access(&now, look);
+	if (file_load(file, 1 << 20, &then) < 0) {
+		file_store(file, now.data != NULL ? now.data : (const void *)"", now.size, 0600);
+	} else {
+		tell_access(look, &now, &then, false);
+		tell_access(look, &then, &now, true);
+	}
+	buffer_release(&now);
 	buffer_release(&then);
 }
 
@@ -385,7 +444,7 @@ void look_now(struct look *look, const struct measures *measures)
 		look->looked = now;
 		look_at_ports(look);
 		look_at_modules(look);
-		look_at_keys(look);
+		look_at_access(look);
 		look_at_user_data(look, measures);
 	}
 	if (look->walked == 0 || now - look->walked >= WALK_SECONDS * 1000) {

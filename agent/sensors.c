@@ -51,21 +51,39 @@ static bool is_below(const char *path, const char *folder)
 	return strncmp(path, folder, size) == 0 && (path[size] == '/' || path[size] == '\0');
 }
 
+/* What is behind the name of "/home/NAME/…"; NULL for anything else. */
+static const char *below_home(const char *path)
+{
+	return strncmp(path, "/home/", 6) == 0 ? strchr(path + 6, '/') : NULL;
+}
+
+bool upper_is_access(const char *path)
+{
+	static const char *const files[] = { "/etc/passwd", "/etc/group", "/etc/shadow", "/root/.ssh/authorized_keys" };
+	const char *end = below_home(path);
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		if (strcmp(path, files[i]) == 0)
+			return true;
+	return end != NULL && strcmp(end, "/.ssh/authorized_keys") == 0;
+}
+
 bool upper_is_finding(const char *path)
 {
 	static const char *const protected[] = { "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/boot", "/app", "/etc", "/init",
 						 "/root/.ssh", "/root/.profile", "/root/.bashrc", "/var/spool/cron" };
-	/* What stage 2, DHCP clients and systemd write at every boot. authorized_keys is watched apart: it is there from the start. */
-	static const char *const allowed[] = { "/etc/hostname", "/etc/resolv.conf", "/etc/resolv.conf.new", "/etc/machine-id",
-					       "/root/.ssh/authorized_keys" };
+	/* What stage 2, DHCP clients and systemd write at every boot. Accounts and keys are watched apart: they are there from the start. */
+	static const char *const allowed[] = { "/etc/hostname", "/etc/resolv.conf", "/etc/resolv.conf.new", "/etc/machine-id" };
 
 	for (size_t i = 0; i < sizeof(allowed) / sizeof(*allowed); i++)
 		if (strcmp(path, allowed[i]) == 0)
 			return false;
+	if (upper_is_access(path))
+		return false;
 	for (size_t i = 0; i < sizeof(protected) / sizeof(*protected); i++)
 		if (is_below(path, protected[i]))
 			return true;
-	return false;
+	return below_home(path) != NULL && is_below(below_home(path), "/.ssh");
 }
 
 bool listener_is_finding(const struct net_socket *socket, bool udp, const struct port_set *declared)

@@ -26,6 +26,9 @@ bool finding_known(const struct findings *findings, const char *kind, const char
 /* FINDING_FULL once, when there is no room for another: from then on nothing is new. */
 enum finding_news finding_note(struct findings *findings, const char *kind, const char *subject);
 
+/* Whether a file says who may log in: accounts, and keys of root and of users. Stage 2 writes them before the OS begins. */
+bool upper_is_access(const char *path);
+
 /* Whether a file of the overlay's upper layer, so one that was made, changed or removed since the boot, is one that shouldn't: programs,
  * libraries, settings, keys. `path` begins with '/'. */
 bool upper_is_finding(const char *path);

@@ -6,6 +6,7 @@
 
 #include "common/http-text.h"
 #include "common/json.h"
+#include "common/user.h"
 
 int assignment_init(struct assignment *ret_assignment)
 {
@@ -95,12 +96,21 @@ static int check_files(const json_t *files, char ret_error[ERROR_TEXT])
 	return 0;
 }
 
+static int check_users(const json_t *users, char ret_error[ERROR_TEXT])
+{
+	char why[USER_ERROR];
+
+	return user_list_check(users, why) < 0 ? refused(ret_error, "%s", why) : 0;
+}
+
 static int check_config_member(const char *key, const json_t *value, char ret_error[ERROR_TEXT])
 {
 	if (!strcmp(key, "ssh_authorized_keys"))
 		return check_ssh_keys(value, ret_error);
 	if (!strcmp(key, "files"))
 		return check_files(value, ret_error);
+	if (!strcmp(key, "users"))
+		return check_users(value, ret_error);
 	if (!json_is_string(value) || !host_name_valid(json_string_value(value)))
 		return refused(ret_error, "a host name must be one label of 1 to 63 lower-case letters, digits and inner hyphens");
 	return 0;
@@ -109,7 +119,7 @@ static int check_config_member(const char *key, const json_t *value, char ret_er
 /* Merges `change` into `config`, member by member. */
 static int change_config(json_t *config, const json_t *change, char ret_error[ERROR_TEXT])
 {
-	static const char *const known[] = { "hostname", "ssh_authorized_keys", "files", NULL };
+	static const char *const known[] = { "hostname", "ssh_authorized_keys", "users", "files", NULL };
 	const char *key;
 	json_t *value;
 	int r;
@@ -345,6 +355,18 @@ static json_t *text_or_null(const char *text)
 	return text[0] ? json_string(text) : json_null();
 }
 
+static json_t *describe_users(const json_t *users)
+{
+	json_t *list = json_array();
+	const json_t *user;
+	size_t i;
+
+	json_array_foreach(json_iterable(users), i, user)
+		json_array_append_new(list, json_pack("{sO sO sI}", "name", json_object_get(user, "name"), "uid", json_object_get(user, "uid"), "keys",
+						      (json_int_t)json_array_size(json_object_get(user, "keys"))));
+	return list;
+}
+
 json_t *assignment_describe(const struct assignment *a)
 {
 	json_t *files = json_object(), *keys = json_get_array(a->config, "ssh_authorized_keys");
@@ -353,10 +375,10 @@ json_t *assignment_describe(const struct assignment *a)
 
 	json_object_foreach(json_get_object(a->config, "files"), name, text)
 		json_object_set_new(files, name, json_integer((json_int_t)json_string_length(text)));
-	return json_pack("{sI so so sb ss ss ss sO so so s{so sI so}}", "number", (json_int_t)a->number, "os", text_or_null(a->os),
+	return json_pack("{sI so so sb ss ss ss sO so so s{so sI so so}}", "number", (json_int_t)a->number, "os", text_or_null(a->os),
 			 "app", text_or_null(a->app), "wipe", (int)a->wipe, "verify", assignment_verify(a), "start", start_policy_name(a->start),
 			 "h", assignment_h(a), "mirrors", a->mirrors, "os_target", text_or_null(a->os_target),
 			 "app_target", text_or_null(a->app_target), "config", "hostname",
 			 host_name ? json_string(host_name) : json_null(), "ssh_authorized_keys",
-			 (json_int_t)json_array_size(keys), "file_sizes", files);
+			 (json_int_t)json_array_size(keys), "users", describe_users(json_object_get(a->config, "users")), "file_sizes", files);
 }

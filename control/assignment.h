@@ -17,9 +17,9 @@
 #define SSH_KEYS_MOST 64u
 #define SSH_KEY_SIZE_MOST 8192u
 #define MIRRORS_MOST 15u
-/* Of the configuration as JSON, where escapes may take six bytes for one: with the rest of an answer it must stay below
- * the 1 MiB that stage 1 reads. */
-#define CONFIG_JSON_MOST (1000u * 1024)
+/* Of the configuration as JSON, where escapes may take six bytes for one: with its group's users and the rest of an answer it must stay
+ * below the 1 MiB that stage 1 reads. */
+#define CONFIG_JSON_MOST (850u * 1024)
 
 struct assignment {
 	uint64_t number;                         /* 0 in the default assignment: a node's gets its own */
@@ -41,7 +41,7 @@ void assignment_release(struct assignment *assignment);
 /* Deep copy. 0 or -ENOMEM. */
 int assignment_copy(const struct assignment *from, struct assignment *ret_assignment);
 
-/* Applies an operator's body {"os", "app", "wipe", "verify", "start", "h", "mirrors", "config": {"hostname", "ssh_authorized_keys", "files"}}: a member that is
+/* Applies an operator's body {"os", "app", "wipe", "verify", "start", "h", "mirrors", "config": {"hostname", "ssh_authorized_keys", "users", "files"}}: a member that is
  * absent keeps its value, null clears it, anything else replaces it. Unknown members are refused.
  * 0; -EINVAL with a sentence, and the assignment is unchanged; -ENOMEM. */
 int assignment_change(struct assignment *assignment, const json_t *change, char ret_error[ERROR_TEXT]);

@@ -123,6 +123,7 @@ static int want_member(struct task *task, const struct node *node, const struct 
 	strcpy(s->address, address);
 	s->port = port;
 	s->weight = node->weight;
+	s->shared = group->service.shared;
 	s->state = balancer_wanted(node);
 	if (group->denied && s->state == BALANCER_READY)
 		s->state = BALANCER_DRAIN;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 control-http := control/http-server.c control/http-connections.c control/http-peer.c
-control-api := common/home-choice.c control/names.c control/life.c control/live.c control/agent-status.c control/order.c control/starts.c \
+control-api := common/home-choice.c common/user.c common/user-list.c control/names.c control/life.c control/live.c control/agent-status.c control/order.c control/starts.c \
 	control/assignment.c control/node-request.c control/resolve.c control/model.c control/groups.c common/http-text.c
 control-store := control/store-sqlite.c control/store-trouble.c control/store-check.c control/store-schema.c control/store-backup.c control/store-records.c \
 	control/store-channel.c control/records.c
@@ -28,7 +28,7 @@ control-cli += control/cli-apply.c control/cli-balancer.c control/fleet-file.c
 
 # Restarts
 control-store += control/store-restarts.c control/restart-record.c control/restart.c
-control-core += control/operator-restarts.c control/place.c control/dispatch.c control/dispatch-deeds.c \
+control-core += control/operator-restarts.c control/handover.c control/place.c control/dispatch.c control/dispatch-deeds.c \
 	control/dispatch-view.c control/dispatch-saved.c control/dispatch-people.c control/peers.c
 control-cli += control/cli-restart.c control/cli-life.c
 # Logs
@@ -45,7 +45,7 @@ control-pki-libs := -lmbedx509 -lmbedcrypto
 
 host-programs += repaved repave
 # The signing side for snapshot and timestamp; the keys of the other roles are elsewhere.
-repaved-src := control/repaved.c control/notify.c control/options.c control/trust.c $(control-core) $(control-power) $(control-state) common/seekable.c $(common-core) \
+repaved-src := control/repaved.c control/gate.c control/notify.c control/options.c control/trust.c $(control-core) $(control-power) $(control-state) common/seekable.c $(common-core) \
 	signing/folder.c $(signing-author) $(signing-verify)
 repaved-libs := -lmicrohttpd -lgnutls -lcurl -lsqlite3 $(control-pki-libs) $(signing-author-libs) -lpthread
 repave-src := $(control-cli) $(control-api) $(control-state) $(common-core) $(common-http)
@@ -115,7 +115,7 @@ control-node-log-corpus := control/fuzz/corpus/node-log
 control-node-request-src := control/fuzz/node-request.c control/node-request.c control/starts.c control/names.c $(common-core)
 control-node-request-libs := -ljansson -lm
 control-node-request-corpus := control/fuzz/corpus/node-request
-control-assignment-src := control/fuzz/assignment.c common/home-choice.c control/assignment.c control/starts.c control/names.c common/http-text.c $(common-core)
+control-assignment-src := control/fuzz/assignment.c common/home-choice.c common/user.c common/user-list.c control/assignment.c control/starts.c control/names.c common/http-text.c $(common-core)
 control-assignment-libs := -ljansson
 control-assignment-corpus := control/fuzz/corpus/assignment
 
@@ -150,7 +150,7 @@ control-backup-libs := -ljansson
 control-backup-corpus := control/fuzz/corpus/backup
 
 unit-tests += control-haproxy-test
-control-haproxy-pure := $(control-haproxy) control/groups.c control/names.c $(common-core)
+control-haproxy-pure := $(control-haproxy) control/groups.c control/names.c common/user.c common/user-list.c $(common-core)
 control-haproxy-test-src := control/test/haproxy-test.c $(control-haproxy-pure)
 control-haproxy-test-libs := -ljansson
 fuzz-targets += control-haproxy control-fleet-file control-haproxy-notice

@@ -16,6 +16,7 @@ static const struct option assignment_options[] = {
 	{ "os", required_argument, NULL, 'o' },       { "app", required_argument, NULL, 'a' },
 	{ "no-app", no_argument, NULL, 'A' },         { "hostname", required_argument, NULL, 'h' },
 	{ "ssh-key", required_argument, NULL, 'k' },  { "file", required_argument, NULL, 'f' },
+	{ "user", required_argument, NULL, 'u' },
 	{ "clear-config", no_argument, NULL, 'C' },   { "wipe", no_argument, NULL, 'w' },
 	{ "mirror", required_argument, NULL, 'm' },   { "no-mirrors", no_argument, NULL, 'M' },
 	{ "start", required_argument, NULL, 's' },     { "h", required_argument, NULL, 'H' },
@@ -59,9 +60,8 @@ static int load_text(const char *path, size_t most, struct buffer *ret_text)
 }
 
 /* Each line of the file that isn't empty or a comment is a key. */
-static int add_ssh_keys(struct change *change, const char *path)
+static int add_ssh_keys(json_t *keys, const char *path)
 {
-	json_t *keys = config_member(change, "ssh_authorized_keys", json_array);
 	size_t before = json_array_size(keys);
 	struct buffer text = { 0 };
 	char *rest, *line;
@@ -86,6 +86,28 @@ static int add_ssh_keys(struct change *change, const char *path)
 		explicit_bzero(text.data, text.size);
 	buffer_release(&text);
 	return r;
+}
+
+/* "NAME:UID:PATH" of his public keys. The control unit says what isn't sound of it. */
+static int add_user(const struct cli *cli, struct change *change, const char *argument)
+{
+	const char *uid = strchr(argument, ':'), *path = uid ? strchr(uid + 1, ':') : NULL;
+	char digits[12];
+	json_t *user, *keys = json_array();
+	uint64_t number;
+
+	if (path)
+		snprintf(digits, sizeof digits, "%.*s", (int)(path - uid - 1 > 11 ? 11 : path - uid - 1), uid + 1);
+	if (!path || uid == argument || parse_u64(digits, &number) < 0 || !path[1]) {
+		json_decref(keys);
+		return cli_usage(cli, "--user wants NAME:NUMBER:FILE, with the user's number and the file of his public keys");
+	}
+	user = json_pack("{so sI so}", "name", json_stringn(argument, (size_t)(uid - argument)), "uid", (json_int_t)number, "keys", keys);
+	/* What isn't UTF-8 is no name. */
+	if (!user)
+		return cli_usage(cli, "--user: the name isn't text");
+	json_array_append_new(config_member(change, "users", json_array), user);
+	return add_ssh_keys(keys, path + 1);
 }
 
 /* "NAME=PATH". */
@@ -147,7 +169,9 @@ static int take_option(const struct cli *cli, struct change *change, int letter)
 		json_object_set_new(change->config, "hostname", json_string(optarg));
 		return CLI_OK;
 	case 'k':
-		return add_ssh_keys(change, optarg);
+		return add_ssh_keys(config_member(change, "ssh_authorized_keys", json_array), optarg);
+	case 'u':
+		return add_user(cli, change, optarg);
 	case 'f':
 		return add_file(cli, change, optarg);
 	case 'C':
@@ -178,7 +202,7 @@ static int take_option(const struct cli *cli, struct change *change, int letter)
 /* --clear-config: what isn't given anew goes away. */
 static void apply_clear(struct change *change)
 {
-	static const char *const members[] = { "hostname", "ssh_authorized_keys", "files" };
+	static const char *const members[] = { "hostname", "ssh_authorized_keys", "users", "files" };
 
 	config_member(change, "hostname", json_null);
 	for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)

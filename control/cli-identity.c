@@ -384,9 +384,10 @@ static void show_settings(const json_t *answer)
 {
 	printf("enrol=%-14s token: a join token is enough; approve: `repave node approve` too\n"
 	       "clone_seconds=%-6lld a node's identity is replaced on the same machine once it was silent for so long\n"
-	       "interval=%-11lld seconds between two statuses of an agent\n",
+	       "interval=%-11lld seconds between two statuses of an agent\n"
+	       "images=%-13s stage1: servers that run their system get no images; any: whoever asks\n",
 	       cli_text(answer, "enrol"), (long long)json_integer_value(json_object_get(answer, "clone_seconds")),
-	       (long long)json_integer_value(json_object_get(answer, "interval")));
+	       (long long)json_integer_value(json_object_get(answer, "interval")), cli_text(answer, "images"));
 }
 
 int cli_settings(const struct cli *cli, int argc, char *argv[])
@@ -401,8 +402,9 @@ int cli_settings(const struct cli *cli, int argc, char *argv[])
 		char *equals = strchr(argv[i], '=');
 		uint64_t number = 0;
 
-		if (!equals || (strncmp(argv[i], "enrol=", 6) && strncmp(argv[i], "clone_seconds=", 14) && strncmp(argv[i], "interval=", 9))) {
-			r = cli_usage(cli, "settings are enrol=token|approve, clone_seconds=N and interval=N");
+		if (!equals || (strncmp(argv[i], "enrol=", 6) && strncmp(argv[i], "clone_seconds=", 14) && strncmp(argv[i], "interval=", 9) &&
+			strncmp(argv[i], "images=", 7))) {
+			r = cli_usage(cli, "settings are enrol=token|approve, clone_seconds=N, interval=N and images=stage1|any");
 			break;
 		}
 		*equals = 0;

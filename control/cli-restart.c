@@ -179,6 +179,9 @@ static int take_option(const struct cli *cli, struct wish *wish, int letter, con
 	case 'u':
 		json_object_set_new(wish->body, "urgency", json_string(value));
 		break;
+	case 'h':
+		json_object_set_new(wish->body, "urgency", json_string("handover"));
+		break;
 	case 'g':
 		return add_limit(cli, wish, "grace", 5, value);
 	case 'l':
@@ -210,8 +213,10 @@ static int parse_wish(const struct cli *cli, int argc, char *argv[], bool choose
 	static const struct option options[] = {
 		{ "urgency", required_argument, NULL, 'u' }, { "grace", required_argument, NULL, 'g' },
 		{ "limit", required_argument, NULL, 'l' },   { "reason", required_argument, NULL, 'r' },
-		{ "follow", no_argument, NULL, 'f' },	     { "os", required_argument, NULL, 'o' },
-		{ "app", required_argument, NULL, 'a' },     { "no-app", no_argument, NULL, 'n' },
+		{ "handover", no_argument, NULL, 'h' },       { "follow", no_argument, NULL, 'f' },
+		{ "os", required_argument, NULL, 'o' },
+		{ "app", required_argument, NULL, 'a' },
+		{ "no-app", no_argument, NULL, 'n' },
 		{ NULL, 0, NULL, 0 }
 	};
 	int letter, r = CLI_OK;
@@ -294,7 +299,7 @@ int cli_node_urgency(const struct cli *cli, int argc, char *argv[])
 	int r;
 
 	if (argc != 2)
-		return cli_usage(cli, "name the node, and wait, notify or evict");
+		return cli_usage(cli, "name the node, and wait, notify, handover or evict");
 	body = json_pack("{ss}", "urgency", argv[1]);
 	r = change(cli, "PUT", argv[0], body);
 	json_decref(body);

@@ -214,7 +214,7 @@ static void print_starts(const json_t *starts)
 static void print_assignment(const json_t *assignment)
 {
 	const json_t *config = json_get_object(assignment, "config");
-	json_t *files = json_get_object(config, "file_sizes"), *size, *mirror;
+	json_t *files = json_get_object(config, "file_sizes"), *size, *mirror, *user;
 	const char *name;
 	size_t i;
 
@@ -233,6 +233,9 @@ static void print_assignment(const json_t *assignment)
 	printf("  host name    %s, %lld SSH key(s)%s\n", cli_text(config, "hostname"),
 	       (long long)json_integer_value(json_object_get(config, "ssh_authorized_keys")),
 	       json_is_true(json_object_get(assignment, "wipe")) ? ", may wipe its disk at the next boot" : "");
+	json_array_foreach(json_get_array(config, "users"), i, user)
+		printf("  user         %s (%lld), %lld SSH key(s)\n", cli_text(user, "name"), (long long)json_integer_value(json_object_get(user, "uid")),
+		       (long long)json_integer_value(json_object_get(user, "keys")));
 	json_object_foreach(files, name, size)
 		printf("  file         %s (%lld bytes)\n", name, (long long)json_integer_value(size));
 }

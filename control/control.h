@@ -17,11 +17,14 @@
 
 #define JOIN_TOKEN_SIZE TOKEN_SIZE
 
+enum gate_policy { GATE_STAGE1, GATE_ANY }; /* control/gate.h */
+
 /* What an operator may set. */
 struct settings {
 	enum enrol_policy enrol;
 	int64_t clone_seconds;
 	int64_t interval; /* seconds between two statuses of an agent */
+	enum gate_policy images; /* who may fetch them */
 };
 
 #define REFUSALS_SAID 20u /* log lines in a minute about clients that were refused */

@@ -20,15 +20,17 @@ struct shape {
 
 static const struct shape any_word[] = { { "*", NULL }, { NULL, NULL } };
 static const struct shape service[] = { { "port", NULL }, { "server_port", NULL }, { "mode", NULL }, { "check", NULL }, { "hosts", NULL },
-					{ "path", NULL }, { "header", any_word }, { NULL, NULL } };
+					{ "path", NULL }, { "header", any_word }, { "sessions", NULL }, { NULL, NULL } };
+static const struct shape user[] = { { "name", NULL }, { "uid", NULL }, { "keys", NULL }, { NULL, NULL } };
 static const struct shape group[] = { { "account", NULL }, { "os", NULL }, { "app", NULL }, { "minimum", NULL }, { "service", service },
-				      { NULL, NULL } };
+				      { "users", user }, { NULL, NULL } };
 static const struct shape groups[] = { { "*", group }, { NULL, NULL } };
 static const struct shape node[] = { { "node", NULL }, { "serial", NULL }, { "mac", NULL }, { "group", NULL }, { "spare", NULL },
-				     { "hostname", NULL }, { "ssh_authorized_keys", NULL }, { "address", NULL }, { "weight", NULL },
+				     { "hostname", NULL }, { "ssh_authorized_keys", NULL }, { "users", user }, { "address", NULL }, { "weight", NULL },
 				     { NULL, NULL } };
 static const struct shape balancer[] = { { "sockets", NULL }, { "bind", NULL }, { "retry_after", NULL }, { NULL, NULL } };
-static const struct shape settings[] = { { "enrol", NULL }, { "clone_seconds", NULL }, { "interval", NULL }, { NULL, NULL } };
+static const struct shape settings[] = { { "enrol", NULL }, { "clone_seconds", NULL }, { "interval", NULL }, { "images", NULL },
+					{ NULL, NULL } };
 static const struct shape fleet_shape[] = { { "groups", groups }, { "nodes", node }, { "balancer", balancer }, { "settings", settings },
 					    { NULL, NULL } };
 

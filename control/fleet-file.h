@@ -4,7 +4,7 @@
  *   groups: NAME → {account, os, app, minimum, service: {port, server_port, mode, check, hosts, path, header}}
  *   nodes: list of {node or serial or mac, group or spare, hostname, ssh_authorized_keys, address, weight}
  *   balancer: {sockets, bind, retry_after}
- *   settings: {enrol, clone_seconds, interval}
+ *   settings: {enrol, clone_seconds, interval, images}
  */
 #ifndef CONTROL_FLEET_FILE_H
 #define CONTROL_FLEET_FILE_H

@@ -166,11 +166,20 @@ static void append_number(char text[CHANGE_TEXT], const char *what, size_t befor
 	append_change(text, what, numbers[0], numbers[1]);
 }
 
+/* Of a list in the configuration how long it is, or that it has others. */
+static void append_list(char text[CHANGE_TEXT], const char *what, const struct fleet_draft *draft, const char *member)
+{
+	const json_t *was = json_object_get(draft->node->assignment.config, member), *is = json_object_get(draft->to.assignment.config, member);
+
+	if (json_array_size(was) != json_array_size(is))
+		append_number(text, what, json_array_size(was), json_array_size(is));
+	else if (json_array_size(was) && !json_equal(json_iterable(was), json_iterable(is)))
+		append_change(text, what, "those", "others");
+}
+
 static void describe_node(const struct fleet_draft *draft, char ret_text[CHANGE_TEXT])
 {
 	const struct node *was = draft->node, *is = &draft->to;
-	const json_t *keys[2] = { json_object_get(was->assignment.config, "ssh_authorized_keys"),
-				  json_object_get(is->assignment.config, "ssh_authorized_keys") };
 
 	ret_text[0] = 0;
 	append_change(ret_text, "group", was->group, is->group);
@@ -180,10 +189,8 @@ static void describe_node(const struct fleet_draft *draft, char ret_text[CHANGE_
 	append_change(ret_text, "host name", assignment_host_name(&was->assignment), assignment_host_name(&is->assignment));
 	append_change(ret_text, "address", was->service_address, is->service_address);
 	append_number(ret_text, "weight", was->weight, is->weight);
-	if (json_array_size(keys[0]) != json_array_size(keys[1]))
-		append_number(ret_text, "SSH keys", json_array_size(keys[0]), json_array_size(keys[1]));
-	else if (json_array_size(keys[0]) && !json_equal(json_iterable(keys[0]), json_iterable(keys[1])))
-		append_change(ret_text, "SSH keys", "those", "others");
+	append_list(ret_text, "SSH keys", draft, "ssh_authorized_keys");
+	append_list(ret_text, "users", draft, "users");
 }
 
 /* Adds what the draft would change to the plan, or drops it when that is nothing. */
@@ -214,7 +221,7 @@ static int settle(struct planning *p, struct fleet_draft *draft, const json_t *c
 /* What the node's group (or none) and the entry's configuration make of its assignment; a new reference. */
 static json_t *assignment_change_of(const struct planning *p, const struct node *to, const json_t *entry)
 {
-	static const char *const members[] = { "hostname", "ssh_authorized_keys" };
+	static const char *const members[] = { "hostname", "ssh_authorized_keys", "users" };
 	const struct group *group = to->group[0] ? group_list_find(p->groups, to->group) : NULL;
 	json_t *change = group ? group_assignment(group) : json_object(), *config = json_object();
 
@@ -337,7 +344,7 @@ static int take_balancing(struct planning *p, const json_t *entry, size_t at, st
 
 static int check_entry(struct planning *p, const json_t *entry, size_t at)
 {
-	static const char *const known[] = { "node", "serial", "mac", "group", "spare", "hostname", "ssh_authorized_keys", "address", "weight" };
+	static const char *const known[] = { "node", "serial", "mac", "group", "spare", "hostname", "ssh_authorized_keys", "users", "address", "weight" };
 	const char *key;
 	json_t *value;
 
@@ -582,7 +589,7 @@ int fleet_plan_apply(struct control *control, struct fleet_plan *plan, int64_t n
 
 static json_t *export_node(const struct node *node)
 {
-	json_t *keys = json_object_get(node->assignment.config, "ssh_authorized_keys");
+	json_t *keys = json_object_get(node->assignment.config, "ssh_authorized_keys"), *users = json_object_get(node->assignment.config, "users");
 	const char *name = assignment_host_name(&node->assignment);
 	json_t *entry = json_object();
 
@@ -598,6 +605,8 @@ static json_t *export_node(const struct node *node)
 		json_object_set_new(entry, "weight", json_integer(node->weight));
 	if (json_array_size(keys))
 		json_object_set(entry, "ssh_authorized_keys", keys);
+	if (json_array_size(users))
+		json_object_set(entry, "users", users);
 	if (json_object_size(entry))
 		json_object_set_new(entry, "node", json_string(node->id));
 	return entry;

@@ -195,6 +195,22 @@ const struct node *fleet_node(const struct fleet *fleet, size_t index)
 	return fleet->nodes[index];
 }
 
+bool fleet_only_runs(const struct fleet *fleet, const char *address)
+{
+	bool runs = false;
+
+	for (size_t i = 0; i < fleet_count(fleet); i++) {
+		const struct node *node = fleet_node(fleet, i);
+
+		if (strcmp(node->address, address))
+			continue;
+		if (!node_runs(node))
+			return false;
+		runs = true;
+	}
+	return runs;
+}
+
 const struct assignment *fleet_default(const struct fleet *fleet)
 {
 	return fleet->initial.os[0] ? &fleet->initial : NULL;
@@ -616,7 +632,8 @@ static json_t *format_target(const char *target)
 	return target[0] ? json_pack("{ss}", "target", target) : json_null();
 }
 
-static json_t *format_assignment(const char *nonce, const struct node *node)
+/* `group` NULL: none. */
+static json_t *format_assignment(const char *nonce, const struct node *node, const struct group *group)
 {
 	static const char *const members[] = { "hostname", "ssh_authorized_keys", "files" };
 	const struct assignment *a = &node->assignment;
@@ -629,6 +646,10 @@ static json_t *format_assignment(const char *nonce, const struct node *node)
 		if (value)
 			json_object_set(config, members[i], value);
 	}
+	value = group_users(group, json_object_get(a->config, "users"));
+	if (json_array_size(value))
+		json_object_set(config, "users", value);
+	json_decref(value);
 	return json_pack("{si ss sI so so sb ss ss ss sO so}", "format", 1, "nonce", nonce, "assignment", (json_int_t)a->number, "os",
 			 format_target(a->os_target), "app", format_target(a->app_target), "wipe", (int)a->wipe, "verify",
 			 assignment_verify(a), "start", start_way_name(start), "h", assignment_h(a), "mirrors", a->mirrors, "config", config);
@@ -731,7 +752,7 @@ int fleet_boot(struct fleet *fleet, const struct image_list *images, const char 
 		answer = format_wait(request->nonce, reason);
 	} else {
 		numbered = renumber(fleet, &changed.assignment, os, app);
-		answer = format_assignment(request->nonce, &changed);
+		answer = format_assignment(request->nonce, &changed, group_list_find(fleet_groups(fleet), changed.group));
 		r = begin_boot(&boot, request->nonce, &changed.assignment, now);
 	}
 	if (!answer)

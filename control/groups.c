@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/json.h"
+#include "common/user.h"
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -105,8 +106,8 @@ static int check_members(const json_t *object, const char *const known[], const 
 
 static int parse_service(const json_t *from, struct service *service, char error[ERROR_TEXT])
 {
-	static const char *const known[] = { "port", "server_port", "mode", "check", "hosts", "path", "header", NULL };
-	const char *mode;
+	static const char *const known[] = { "port", "server_port", "mode", "check", "hosts", "path", "header", "sessions", NULL };
+	const char *mode, *sessions;
 	int r = check_members(from, known, "service", error);
 
 	if (!r)
@@ -130,6 +131,11 @@ static int parse_service(const json_t *from, struct service *service, char error
 		r = take_header(json_object_get(from, "header"), service, error);
 	if (!r && service->mode == SERVICE_TCP && (service->hosts || service->path || service->header))
 		return refused(error, "service.hosts, path and header tell HTTP clients apart; with mode tcp only the port does");
+	if (!r && (take_text(from, "sessions", &sessions) < 0 || (sessions && strcmp(sessions, "own") && strcmp(sessions, "shared"))))
+		return refused(error, "service.sessions must be own (each server has its users' sessions for itself) or shared");
+	if (!r && sessions && !strcmp(sessions, "shared") && service->mode == SERVICE_TCP)
+		return refused(error, "service.sessions: connections of mode tcp can't be handed over");
+	service->shared = !r && sessions && !strcmp(sessions, "shared");
 	service->offered = true;
 	return r;
 }
@@ -145,9 +151,22 @@ static int take_spec(const json_t *definition, const char *key, char ret_spec[IM
 	return 0;
 }
 
+static int check_users(const json_t *users, char error[ERROR_TEXT])
+{
+	char why[USER_ERROR];
+
+	if (!users)
+		return 0;
+	if (user_list_check(users, why) < 0)
+		return refused(error, "%s", why);
+	if (json_dumpb(users, NULL, 0, JSON_COMPACT) > GROUP_USERS_JSON_MOST)
+		return refused(error, "its users' keys are too large together: at most %u KiB", GROUP_USERS_JSON_MOST >> 10);
+	return 0;
+}
+
 static int parse_definition(const json_t *definition, struct group *group, char error[ERROR_TEXT])
 {
-	static const char *const known[] = { "account", "os", "app", "minimum", "service", NULL };
+	static const char *const known[] = { "account", "os", "app", "minimum", "service", "users", NULL };
 	const json_t *service = json_object_get(definition, "service");
 	uint64_t minimum = 0;
 	const char *account;
@@ -169,6 +188,9 @@ static int parse_definition(const json_t *definition, struct group *group, char 
 	if (r == -EINVAL || minimum > MINIMUM_MOST)
 		return refused(error, "minimum must be a number from 0 to %u", MINIMUM_MOST);
 	group->minimum = (unsigned)minimum;
+	r = check_users(json_object_get(definition, "users"), error);
+	if (r < 0)
+		return r;
 	return service ? parse_service(service, &group->service, error) : 0;
 }
 
@@ -321,6 +343,30 @@ bool group_runs(const struct group *group, const char *os_target, const char *ap
 	if (!target_is(os_target, "os/", group->os))
 		return false;
 	return group->app[0] ? target_is(app_target, "app/", group->app) : !app_target[0];
+}
+
+/* Whether `list` has somebody with the name or the number of `user`. */
+static bool has_user(const json_t *list, const json_t *user)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(json_iterable(list), i, one)
+		if (json_equal(json_object_get(one, "name"), json_object_get(user, "name")) ||
+		    json_equal(json_object_get(one, "uid"), json_object_get(user, "uid")))
+			return true;
+	return false;
+}
+
+json_t *group_users(const struct group *group, const json_t *own)
+{
+	json_t *list = own ? json_copy(json_iterable(own)) : json_array(), *user;
+	size_t i;
+
+	json_array_foreach(group ? json_object_get(group->definition, "users") : NULL, i, user)
+		if (json_array_size(list) < USERS_MOST && !has_user(list, user))
+			json_array_append(list, user);
+	return list;
 }
 
 json_t *group_assignment(const struct group *group)

@@ -20,6 +20,7 @@
 #define SERVICE_HOSTS_MOST 16u
 #define SERVICE_PATH_MOST 120u
 #define SERVICE_HEADER_MOST 120u
+#define GROUP_USERS_JSON_MOST (128u * 1024)
 
 enum service_mode { SERVICE_HTTP, SERVICE_TCP };
 
@@ -33,6 +34,7 @@ struct service {
 	const json_t *hosts;        /* list of host names that clients ask for, "*.example.org" too; NULL: any */
 	const char *path;           /* that clients' paths begin with; NULL: any */
 	const char *header, *value; /* of a request header; NULL: any */
+	bool shared;                /* any of its servers can go on with the session of another one */
 };
 
 struct group {
@@ -59,7 +61,7 @@ struct group_list {
 /* A name of a group: one label as host names are, but not "repave", which HAProxy's configuration has for itself. */
 bool group_name_valid(const char *name);
 
-/* Reads {"account", "os", "app", "minimum", "service": {"port", "server_port", "mode", "check", "hosts", "path", "header"}}; unknown members are
+/* Reads {"account", "os", "app", "minimum", "users", "service": {"port", "server_port", "mode", "check", "hosts", "path", "header", "sessions"}}; unknown members are
  * refused. 0 (the caller releases); -EINVAL with a sentence; -ENOMEM. */
 int group_parse(const char *name, const json_t *definition, struct group *ret_group, char ret_error[ERROR_TEXT]);
 void group_release(struct group *group);
@@ -79,5 +81,8 @@ bool group_runs(const struct group *group, const char *os_target, const char *ap
 
 /* What is changed in an assignment by putting a node into the group; a new reference. NULL when out of memory. */
 json_t *group_assignment(const struct group *group);
+/* Who may log in to a node of the group (NULL: none) with users of its own: these, and those of the group with neither their names nor their
+ * numbers; USERS_MOST at most. A new reference, NULL when out of memory. */
+json_t *group_users(const struct group *group, const json_t *own);
 
 #endif

@@ -370,7 +370,9 @@ static int say_change(struct script *script, const struct haproxy_server *is, co
 
 	if (!r && is->weight != want->weight)
 		r = buffer_printf(&script->users, "set server %s/%s weight %u\n", is->backend, is->name, want->weight);
-	if (!r && state != want->state)
+	if (!r && state != want->state && want->state == BALANCER_MAINT && want->shared)
+		r = buffer_printf(&script->users, "set server %s/%s state maint\n", is->backend, is->name);
+	else if (!r && state != want->state)
 		r = say_state(&script->users, is, state, want->state);
 	script->orders->changed += moved || is->weight != want->weight || state != want->state;
 	return r;

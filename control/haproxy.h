@@ -32,6 +32,7 @@ struct haproxy_server {
 	bool up;                              /* by its check; true while that knows nothing */
 	char check[16];
 	uint64_t sessions, queue, response_ms;
+	bool shared;                          /* wanted: requests under way may end in maint; whoever comes again goes to another server */
 };
 
 struct haproxy_seen {

@@ -42,3 +42,8 @@ void node_free(struct node *node)
 	order_free_all(node->orders);
 	free(node);
 }
+
+bool node_runs(const struct node *node)
+{
+	return node->live || (node->booted_once && (node->boot.event == BOOT_KEXEC || node->boot.event == BOOT_RESET));
+}

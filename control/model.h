@@ -124,5 +124,7 @@ void boot_release(struct boot *boot);
 /* NULL when out of memory. */
 struct node *node_new(const char *id);
 void node_free(struct node *node);
+/* Whether its system was started since it last asked what to boot. */
+bool node_runs(const struct node *node);
 
 #endif

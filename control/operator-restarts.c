@@ -8,6 +8,7 @@
 #include "common/bytes.h"
 #include "common/json.h"
 #include "control/dispatch.h"
+#include "control/handover.h"
 #include "control/operator-answer.h"
 
 #define RESTARTS_SHOWN 100u
@@ -177,7 +178,7 @@ static int parse_wish(const json_t *body, struct restart_wish *wish, char ret_er
 	if (!kind || restart_kind_parse(kind, &wish->kind) < 0)
 		return refused(ret_error, "\"kind\" must be reboot, reimage or release");
 	if (urgency && (!json_is_string(urgency) || restart_urgency_parse(json_string_value(urgency), &wish->urgency) < 0))
-		return refused(ret_error, "\"urgency\" must be wait, notify or evict");
+		return refused(ret_error, "\"urgency\" must be wait, notify, handover or evict");
 	wish->change = json_object_get(body, "change");
 	if (json_is_null(wish->change))
 		wish->change = NULL;
@@ -197,6 +198,8 @@ void operator_restart(struct control *control, const char *node, const json_t *b
 	char why[ERROR_TEXT] = "";
 	int r = parse_wish(body, &wish, why);
 
+	if (!r && wish.urgency == URGENCY_HANDOVER)
+		r = handover_check(control, node, why);
 	if (!r)
 		r = dispatch_begin(control, node, &wish, &record, why);
 	if (r < 0)
@@ -214,7 +217,9 @@ void operator_hurry(struct control *control, const char *node, const json_t *bod
 	int r = 0;
 
 	if (!text || restart_urgency_parse(text, &urgency) < 0)
-		r = refused(why, "\"urgency\" must be wait, notify or evict");
+		r = refused(why, "\"urgency\" must be wait, notify, handover or evict");
+	if (!r && urgency == URGENCY_HANDOVER)
+		r = handover_check(control, node, why);
 	if (!r)
 		r = dispatch_hurry(control, node, urgency, &record, why);
 	if (r < 0)

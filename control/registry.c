@@ -19,7 +19,7 @@
 /* 0 or -EINVAL with a sentence. */
 static int parse_settings(const json_t *from, struct settings *settings, char ret_error[ERROR_TEXT])
 {
-	const json_t *policy = json_object_get(from, "enrol");
+	const json_t *policy = json_object_get(from, "enrol"), *images = json_object_get(from, "images");
 	uint64_t seconds = 0;
 	int r = json_get_u64(from, "clone_seconds", &seconds);
 
@@ -36,13 +36,18 @@ static int parse_settings(const json_t *from, struct settings *settings, char re
 		return refused(ret_error, "\"interval\" must be a number from 1 to %d", INTERVAL_MOST);
 	if (!r)
 		settings->interval = (int64_t)seconds;
+	if (!images)
+		return 0;
+	if (!json_is_string(images) || (strcmp(json_string_value(images), "stage1") && strcmp(json_string_value(images), "any")))
+		return refused(ret_error, "\"images\" must be stage1 or any");
+	settings->images = strcmp(json_string_value(images), "any") ? GATE_STAGE1 : GATE_ANY;
 	return 0;
 }
 
 static json_t *format_settings(const struct settings *settings)
 {
-	return json_pack("{ss sI sI}", "enrol", enrol_policy_name(settings->enrol), "clone_seconds", (json_int_t)settings->clone_seconds,
-			 "interval", (json_int_t)settings->interval);
+	return json_pack("{ss sI sI ss}", "enrol", enrol_policy_name(settings->enrol), "clone_seconds", (json_int_t)settings->clone_seconds,
+			 "interval", (json_int_t)settings->interval, "images", settings->images == GATE_ANY ? "any" : "stage1");
 }
 
 int registry_load_settings(struct control *control)

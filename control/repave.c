@@ -17,6 +17,8 @@
 	"  --no-app                no application\n"                                                           \
 	"  --hostname NAME         host name\n"                                                                \
 	"  --ssh-key FILE          public keys that may log in as root; may be repeated\n"                      \
+	"  --user NAME:NUMBER:FILE a user who may log in and see C:, D: and his part of H: only: his number (10000 to 59999) and\n" \
+	"                          his public keys; may be repeated\n"                                                  \
 	"  --file NAME=PATH        configuration file for the application; may be repeated\n"                   \
 	"  --mirror URL            where to fetch images first, http://HOST[:PORT]/PATH; may be repeated, order kept\n" \
 	"  --no-mirrors            the control unit's own repository only\n"                                   \
@@ -26,11 +28,12 @@
 	"                          (default): by kexec, unless this node didn't survive that\n"                 \
 	"  --h WHERE               user data: auto (default: this server's partition H, where the application declares a home),\n" \
 	"                          local, none, nfs:SERVER:/PATH (one folder for all), or nfs:SERVER:/PATH/{node} (one for each)\n" \
-	"  --clear-config          drop host name, keys and files that aren't given\n"                          \
+	"  --clear-config          drop host name, keys, users and files that aren't given\n"                          \
 	"  --wipe                  the next boot may write a disk that isn't blank and isn't Repave's\n"
 
 #define RESTART_HELP                                                                                             \
 	"  --urgency wait|notify|evict  wait until its users have left (default); ask them to; throw them out\n"           \
+	"  --handover              hand them over to another server: where the group's service has `sessions: shared`\n"         \
 	"  --grace TIME            who was asked is thrown out after TIME (default 10m); with `wait`, only if given\n"     \
 	"  --reason TEXT           for the journal\n"                                                                      \
 	"  --limit NAME=TIME       how long a step may last: notice, spare, drain, evict, stop, power, boot, health, ready;\n" \
@@ -130,7 +133,7 @@ static const struct command {
 	  "  --no-app                no application\n" RESTART_HELP, cli_node_reimage },
 	{ "node release", "NODE [option]...", "make a node a spare once its users have left",
 	  "It gets no new users, and keeps running.\n\n" RESTART_HELP, cli_node_release },
-	{ "node urgency", "NODE wait|notify|evict", "hurry a restart that is under way",
+	{ "node urgency", "NODE wait|notify|handover|evict", "hurry a restart that is under way",
 	  "From now on. Too late once its users are gone.\n", cli_node_urgency },
 	{ "node cancel", "NODE", "cancel a restart before its shutdown",
 	  "The node takes new users again, and isn't restarted.\n", cli_node_cancel },
@@ -172,7 +175,9 @@ static const struct command {
 	  "  enrol=approve           every server waits for `repave node approve`, unless it is on the allow list\n"
 	  "  clone_seconds=N         a known server gets another identity once its former one was silent for so long\n"
 	  "                          (default 60)\n"
-	  "  interval=N              seconds between two statuses of an agent, 1 to 300 (default 5)\n", cli_settings },
+	  "  interval=N              seconds between two statuses of an agent, 1 to 300 (default 5)\n"
+	  "  images=stage1           servers that run their system get no images (default)\n"
+	  "  images=any              whoever reaches the repository's port gets them\n", cli_settings },
 	{ "event list", "[option]...", "show what happened",
 	  "Shows the last 50 events.\n\n"
 	  "  --follow                go on with new ones; ends with ^C\n"

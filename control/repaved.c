@@ -32,6 +32,7 @@
 #include "control/power.h"
 #include "control/prober.h"
 #include "control/registry.h"
+#include "control/gate.h"
 #include "control/repository.h"
 #include "control/state.h"
 #include "control/trust.h"
@@ -57,6 +58,7 @@ struct daemon {
 	struct sockets sockets;
 	char *socket_path;
 	struct repository_files repository;
+	struct gate *gate;
 	struct http_server *nodes, *files, *operator, *remote, *metrics;
 	char *store_path;
 };
@@ -163,6 +165,11 @@ static bool refuse_file(void *context, const char *path, char ret_why[ERROR_TEXT
 	return catalogue_refused(catalogue, ret_why);
 }
 
+static bool forbid_file(void *context, const char *path, const char *peer, char ret_why[ERROR_TEXT])
+{
+	return gate_refuses(context, path, peer, ret_why);
+}
+
 /* Reads the repository, after what its online keys can mend was mended. */
 static int watch_repository(struct daemon *daemon, const struct options *options)
 {
@@ -178,8 +185,9 @@ static int watch_repository(struct daemon *daemon, const struct options *options
 	if (r < 0)
 		return r;
 	keeper_round(control->keeper);
-	daemon->repository = (struct repository_files){ options->repository, refuse_file, control->catalogue };
-	return 0;
+	r = gate_new(control, &daemon->gate);
+	daemon->repository = (struct repository_files){ options->repository, refuse_file, control->catalogue, forbid_file, daemon->gate };
+	return r;
 }
 
 /* Binds before anything is changed: a port in use is the commonest failure, and must cost nothing. */
@@ -322,6 +330,7 @@ static void stop(struct daemon *daemon)
 	power_free(daemon->control.power);
 	balancer_free(daemon->control.balancer);
 	keeper_free(daemon->control.keeper);
+	gate_free(daemon->gate);
 	catalogue_free(daemon->control.catalogue);
 	chores_stop(daemon->chores);
 	fleet_free(daemon->control.fleet);

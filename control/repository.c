@@ -167,6 +167,16 @@ static bool refuse(const struct repository_files *files, const char *path, struc
 	return true;
 }
 
+static bool forbid(const struct repository_files *files, const char *path, const char *peer, struct http_answer *answer)
+{
+	char why[ERROR_TEXT];
+
+	if (!files->forbid || !files->forbid(files->forbid_context, path, peer, why))
+		return false;
+	http_answer_error(answer, 403, why);
+	return true;
+}
+
 /* A file's state as a validator: another content has another size or time. */
 static void format_etag(const struct stat *info, char ret_etag[64])
 {
@@ -218,7 +228,7 @@ void repository_answer(void *context, const struct http_call *call, struct http_
 		http_answer_error(answer, 404, "no such file in the repository");
 		return;
 	}
-	if (refuse(files, path, answer))
+	if (refuse(files, path, answer) || forbid(files, path, call->peer, answer))
 		return;
 	fd = open_below(files->folder, path);
 	if (fd < 0) {

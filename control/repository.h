@@ -31,6 +31,9 @@ struct repository_files {
 	/* Whether the file at `path` (below the folder) must not be served now, with the reason. May be NULL. */
 	bool (*refuse)(void *context, const char *path, char ret_why[ERROR_TEXT]);
 	void *context;
+	/* Whether it must not go to the address `peer`, with the reason: 403. May be NULL. */
+	bool (*forbid)(void *context, const char *path, const char *peer, char ret_why[ERROR_TEXT]);
+	void *forbid_context;
 };
 
 /* The HTTP service; `context` is a struct repository_files. The folder is opened anew for each request, so it may be replaced

@@ -18,7 +18,7 @@ const struct restart_limits restart_limits_default = {
 static const char *const step_names[] = { "replace", "drain", "release", "shutdown", "select", "boot", "healthy", "ready", "done",
 					  "cancelled", "failed" };
 static const char *const kind_names[] = { "reboot", "reimage", "release" };
-static const char *const urgency_names[] = { "wait", "notify", "evict" };
+static const char *const urgency_names[] = { "wait", "notify", "handover", "evict" };
 
 void restart_begin(struct restart *restart, enum restart_kind kind, enum restart_urgency urgency, const struct restart_limits *limits, int64_t now)
 {
@@ -137,7 +137,8 @@ static bool must_go(const struct restart *restart, int64_t now)
 {
 	int64_t from = restart->asked ? restart->asked : restart->since;
 
-	if (restart->urgency == URGENCY_EVICT)
+	/* Handed over to whom? Then they are waited for. */
+	if (restart->urgency == URGENCY_EVICT || (restart->urgency == URGENCY_HANDOVER && !restart->denied))
 		return true;
 	return (restart->urgency == URGENCY_NOTIFY || restart->limits.grace_given) && now - from >= restart->limits.grace;
 }

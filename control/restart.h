@@ -9,7 +9,7 @@
  *           that is started first, or one whose own restart is waited for. Where that can't be: of a group without a minimum new
  *           users are denied, of one with a minimum the restart waits until it is evict
  * drain     the balancer sends nobody new
- * release   present users leave: by themselves (wait), asked to (notify), thrown out (evict)
+ * release   present users leave: by themselves (wait), asked to (notify), to another server (handover), thrown out (evict)
  * shutdown  asked of the agent, done out of band when that has no effect, and verified
  * select    what it boots next
  * boot      stage 1 asks, and installs
@@ -35,7 +35,7 @@ enum restart_step {
 	RESTART_DONE, RESTART_CANCELLED, RESTART_FAILED,
 };
 
-enum restart_urgency { URGENCY_WAIT, URGENCY_NOTIFY, URGENCY_EVICT };
+enum restart_urgency { URGENCY_WAIT, URGENCY_NOTIFY, URGENCY_HANDOVER, URGENCY_EVICT };
 
 /* What a restart may last, in milliseconds. */
 struct restart_limits {

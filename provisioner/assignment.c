@@ -8,6 +8,7 @@
 #include "common/home-choice.h"
 #include "common/http-text.h"
 #include "common/json.h"
+#include "common/user.h"
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define DIGITS "0123456789"
@@ -120,6 +121,7 @@ static int optional(const json_t *object, const char *key, json_type type, json_
 static int config_parse(struct assignment *assignment, char ret_error[160])
 {
 	json_t *config, *hostname;
+	char why[USER_ERROR];
 
 	if (optional(assignment->json, "config", JSON_OBJECT, &config) < 0)
 		return bad(ret_error, "config isn't an object");
@@ -130,6 +132,10 @@ static int config_parse(struct assignment *assignment, char ret_error[160])
 	if (optional(config, "ssh_authorized_keys", JSON_ARRAY, &assignment->ssh_keys) < 0 ||
 	    ssh_keys_check(assignment->ssh_keys) < 0)
 		return bad(ret_error, "config.ssh_authorized_keys must be at most 64 lines");
+	if (optional(config, "users", JSON_ARRAY, &assignment->users) < 0)
+		return bad(ret_error, "config.users isn't a list");
+	if (assignment->users != NULL && user_list_check(assignment->users, why) < 0)
+		return bad(ret_error, why);
 	if (optional(config, "files", JSON_OBJECT, &assignment->files) < 0 || files_check(assignment->files) < 0)
 		return bad(ret_error, "config.files must be at most 64 plain names with at most 256 KiB of text");
 	return 0;

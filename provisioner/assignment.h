@@ -33,6 +33,7 @@ struct assignment {
 	json_t *mirrors;        /* array of sound bases besides the control unit's own repository, or NULL */
 	const char *hostname;   /* NULL: none given */
 	json_t *ssh_keys;       /* array of one-line strings, or NULL */
+	json_t *users;          /* array that user_list_check accepts, or NULL */
 	json_t *files;          /* object of sound names to text, or NULL */
 };
 

@@ -16,6 +16,7 @@
 #include "common/file.h"
 #include "common/home-choice.h"
 #include "common/json.h"
+#include "common/user.h"
 #include "provisioner/cmdline.h"
 #include "provisioner/cpio.h"
 #include "provisioner/dmverity.h"
@@ -143,6 +144,17 @@ static int add_keys(const json_t *keys, struct buffer *archive)
 	return r;
 }
 
+static int add_users(const json_t *users, struct buffer *archive)
+{
+	struct buffer text = { 0 };
+	int r = users != NULL ? user_list_format(users, &text) : 0;
+
+	if (r == 0 && text.size > 0)
+		r = cpio_add_file(archive, "repave/users", 0600, text.data, text.size);
+	buffer_release(&text);
+	return r;
+}
+
 /* Where the agent finds the control unit: the address that answered first, without the brackets of a URL. */
 static int add_addresses(const struct provision *p, struct buffer *archive)
 {
@@ -225,6 +237,8 @@ static int build_archive(struct provision *p, struct buffer *archive)
 	}
 	if (r == 0)
 		r = add_keys(a->ssh_keys, archive);
+	if (r == 0)
+		r = add_users(a->users, archive);
 	json_object_foreach(a->files, name, text) {
 		char path[128];
 
@@ -411,7 +425,7 @@ static int load_kernel(struct provision *p, int kernel, int initrd, const struct
 /* What stage 2 of the image can, as words; an older one has no such file. */
 static struct image_marks read_features(void)
 {
-	struct image_marks marks = { false, false, false };
+	struct image_marks marks = { 0 };
 	char text[256], *rest = text, *word;
 	int fd = open_in_c(FEATURES);
 	ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
@@ -424,6 +438,7 @@ static struct image_marks read_features(void)
 	while ((word = strsep(&rest, " \n")) != NULL) {
 		marks.mark = marks.mark || strcmp(word, "mark") == 0;
 		marks.reset = marks.reset || strcmp(word, "reset") == 0;
+		marks.users = marks.users || strcmp(word, "users") == 0;
 		marks.watchdog = marks.watchdog || strcmp(word, "watchdog") == 0;
 	}
 	return marks;
@@ -497,6 +512,8 @@ static int load(struct provision *p)
 	char refused[SENTENCE];
 	int r = read_image(p, &files);
 
+	if (r == 0 && p->assignment.users != NULL && !p->marks.users)
+		tell(p, "no users can log in: ", "this OS image is older than they are; assign a newer one");
 	if (r == 0) {
 		choose_start(p);
 		r = load_by(p, &files);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What runs before the OS: `provision` in stage 1, `stage2` as init of an OS's initrd.
-provisioner-pure := $(addprefix provisioner/,sentence.c gpt.c assignment.c cpio.c cmdline.c) common/http-text.c common/home-choice.c
+provisioner-pure := $(addprefix provisioner/,sentence.c gpt.c assignment.c cpio.c cmdline.c) common/http-text.c common/home-choice.c common/user.c common/user-list.c
 provisioner-install := $(addprefix provisioner/,sentence.c plan.c frame.c donor.c pool.c slot-data.c arrival.c patch.c install.c) common/seekable.c common/patch.c
 verity-src := signing/verity.c $(sha256-src)
 
@@ -82,15 +82,23 @@ state-libs := -ljansson -lmbedcrypto
 state-corpus := provisioner/fuzz/corpus/state
 cmdline-src := provisioner/fuzz/cmdline.c provisioner/cmdline.c common/bytes.c
 cmdline-corpus := provisioner/fuzz/corpus/cmdline
-assignment-src := provisioner/fuzz/assignment.c provisioner/assignment.c common/http-text.c common/home-choice.c $(common-core)
+assignment-src := provisioner/fuzz/assignment.c provisioner/assignment.c common/http-text.c common/home-choice.c common/user.c common/user-list.c $(common-core)
 assignment-libs := -ljansson
 assignment-corpus := provisioner/fuzz/corpus/assignment
+
+fuzz-targets += accounts
+accounts-src := provisioner/fuzz/accounts.c provisioner/accounts.c provisioner/sentence.c common/user.c common/bytes.c common/file.c
+accounts-corpus := provisioner/fuzz/corpus/accounts
+
+unit-tests += provisioner-accounts-test
+provisioner-accounts-test-src := provisioner/test/accounts.c provisioner/accounts.c provisioner/sentence.c common/user.c common/user-list.c $(common-core)
+provisioner-accounts-test-libs := -ljansson
 
 provisioner-disk := $(addprefix provisioner/,gpt.c blockdev.c dmverity.c cmdline.c sentence.c)
 
 musl-programs += stage2
-stage2-src := $(addprefix provisioner/,stage2.c stage2-start.c ram.c watchdog.c cpio.c mark.c seal.c efivar.c load-option.c) \
-	$(provisioner-disk) common/bytes.c common/file.c
+stage2-src := $(addprefix provisioner/,stage2.c accounts.c stage2-start.c ram.c watchdog.c cpio.c mark.c seal.c efivar.c load-option.c) \
+	$(provisioner-disk) common/user.c common/bytes.c common/file.c
 stage2-libs := -lmbedcrypto
 
 musl-programs += healthy

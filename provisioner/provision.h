@@ -64,7 +64,8 @@ struct provision {
 	struct last_start last;
 	enum start_way start;    /* how this boot ends */
 	struct image_marks {
-		bool mark, reset, watchdog; /* what stage 2 of the image in c can: leave a mark, be started by the firmware, pat on */
+		/* What stage 2 of the image in c can: leave a mark, be started by the firmware, pat on, make users' accounts. */
+		bool mark, reset, watchdog, users;
 	} marks;
 	uint16_t boot_entry;     /* the firmware's number of the entry that reset_prepare wrote */
 	bool offline;            /* no control unit had a say in this boot */

@@ -18,6 +18,7 @@
 
 #include "common/bytes.h"
 #include "common/file.h"
+#include "provisioner/accounts.h"
 #include "provisioner/blockdev.h"
 #include "provisioner/cmdline.h"
 #include "provisioner/dmverity.h"
@@ -260,6 +261,25 @@ static void name_home(void)
 	free(partuuid);
 }
 
+/* An answer of the control unit that isn't sound lets nobody in; the operator gets in with root's keys. */
+static int make_accounts(char error[SENTENCE])
+{
+	struct accounts accounts;
+	struct buffer text = { 0 };
+	int r = file_load(CONFIG_FROM "/users", ACCOUNTS_SIZE_MOST, &text);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return sentence(error, r, "the list of users can't be read: %s", strerror(-r));
+	r = accounts_parse(text.data, text.size, &accounts, error);
+	if (r == 0)
+		r = accounts_make(&accounts, NEW_ROOT, error);
+	accounts_release(&accounts);
+	buffer_release(&text);
+	return r;
+}
+
 static int copy_config(char error[SENTENCE])
 {
 	int r = copy_folder("config");
@@ -416,6 +436,8 @@ static int bring_up(char error[SENTENCE])
 		r = open_slot("repave-d", &d, answer, NEW_ROOT "/app", MS_NOSUID, error);
 	if (r == 0)
 		r = copy_config(error);
+	if (r == 0 && make_accounts(error) < 0)
+		say(error);
 	if (r < 0)
 		return r;
 	say(has_d == 0 ? "C: and D: are open, every block is verified as it's read" :

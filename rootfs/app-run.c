@@ -4,11 +4,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -18,6 +16,7 @@
 #include "common/log.h"
 #include "rootfs/app-spec.h"
 #include "rootfs/home.h"
+#include "rootfs/privileges.h"
 
 #define APP_FOLDER "/app"
 #define APP_JSON APP_FOLDER "/app.json"
@@ -25,8 +24,6 @@
 #define APP_HOME "/run/app"
 #define CONFIG_PARENT "/run/repave"
 #define CONFIG_FOLDER CONFIG_PARENT "/config"
-/* The account `app` of every OS image (rootfs/overlay). Fixed, so that nothing has to be looked up. */
-#define APP_ID 990
 #define OPEN_FILES 65536
 #define HOME_SECONDS 120
 #define ENVIRONMENT_MOST (APP_VARIABLES_MOST + 8)
@@ -139,20 +136,7 @@ static int drop_privileges(void)
 
 	if (setrlimit(RLIMIT_NOFILE, &open_files) < 0)
 		return log_error(-errno, "can't set the limit of open files");
-	/* EINVAL: a capability number beyond what this kernel knows. */
-	for (int capability = 0; capability <= 63; capability++)
-		if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0 && errno != EINVAL)
-			return log_error(-errno, "can't drop capability %d", capability);
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
-		return log_error(-errno, "can't clear the ambient capabilities");
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return log_error(-errno, "can't set no_new_privs");
-	if (setgroups(0, NULL) < 0 || setresgid(APP_ID, APP_ID, APP_ID) < 0 || setresuid(APP_ID, APP_ID, APP_ID) < 0)
-		return log_error(-errno, "can't become the application's account");
-	/* Changing the user id cleared the capability sets; nothing may bring them back. */
-	if (!setuid(0) || !setgid(0))
-		return log_error(-EPERM, "the application could have become root again");
-	return 0;
+	return privileges_drop(APP_ID);
 }
 
 static int set_streams(void)

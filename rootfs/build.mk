@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What is inside the images: $(B)/rootfs/NAME/{tree,meta.json,packages.tsv} for each image, and app-run.
 musl-programs += app-run
-app-run-src := rootfs/app-run.c rootfs/app-spec.c common/home-choice.c $(common-core)
+app-run-src := rootfs/app-run.c rootfs/privileges.c rootfs/app-spec.c common/home-choice.c $(common-core)
 app-run-libs := -ljansson
 
 musl-programs += home
-home-src := rootfs/home.c rootfs/home-mount.c rootfs/home-disk.c rootfs/app-spec.c common/home-choice.c $(common-core)
+home-src := rootfs/home.c rootfs/home-mount.c rootfs/folder.c rootfs/home-disk.c rootfs/app-spec.c common/home-choice.c $(common-core)
 home-libs := -ljansson
+
+# The users' login shell; setuid root in the images.
+musl-programs += session
+session-src := rootfs/session.c rootfs/session-view.c rootfs/session-text.c rootfs/session-filter.c rootfs/privileges.c rootfs/folder.c common/user.c \
+	common/bytes.c common/file.c common/log.c
+
+unit-tests += session-text-test
+session-text-test-src := rootfs/test/session-text.c rootfs/session-text.c common/user.c common/bytes.c
 
 unit-tests += home-disk-test
 home-disk-test-src := rootfs/test/home-disk.c rootfs/home-disk.c common/bytes.c common/file.c
@@ -33,7 +41,7 @@ $(B)/rootfs/epoch: FORCE
 	$(Q)mkdir -p $(@D)
 	$(Q)echo '$(SOURCE_DATE_EPOCH)' | cmp -s - $@ || echo '$(SOURCE_DATE_EPOCH)' >$@
 
-rootfs-os-needs := $(B)/target/app-run $(B)/target/home $(B)/packages/e2fsprogs.stamp $(B)/target/healthy $(B)/target/agent $(B)/target/stage2 $(B)/kernel/kernel.stamp $(B)/rootfs/epoch rootfs/lib.sh \
+rootfs-os-needs := $(B)/target/app-run $(B)/target/home $(B)/target/session $(B)/packages/e2fsprogs.stamp $(B)/target/healthy $(B)/target/agent $(B)/target/stage2 $(B)/kernel/kernel.stamp $(B)/rootfs/epoch rootfs/lib.sh \
 	rootfs/describe-os rootfs/stage2-modules packages/kernel-modules
 
 $(B)/rootfs/os-minimal.stamp: rootfs/build-minimal rootfs/minimal-modules $(call overlay-files,common minimal) \

@@ -20,15 +20,16 @@
 
 #include "common/file.h"
 #include "common/log.h"
+#include "rootfs/folder.h"
 #include "rootfs/home-disk.h"
 #include "rootfs/home.h"
+#include "rootfs/privileges.h"
 
 #define MKE2FS "/usr/lib/repave/mke2fs"
 #define E2FSCK "/usr/lib/repave/e2fsck"
 #define NFS_ID "/sys/module/nfs/parameters/nfs4_unique_id"
 #define SHARED HOME_FOLDER "/shared"
 #define APPS "app" /* folder of H: with a folder for each application */
-#define APP_ID 990 /* the account `app` of every OS image (rootfs/overlay) */
 #define BLOCK 4096u
 /* What outlives a reboot is data: a program that somebody left there is the very thing that a clean system at each boot is to be
  * rid of. Scripts and programs run from /app. */
@@ -152,38 +153,15 @@ static int run(struct home *home, char *const arguments[], const char *text)
 }
 
 /* ------------------------------------------------------------------ the application's part */
-/* A folder below another one, never through a link: who could write to H: may have left one. */
-static int open_folder(int parent, const char *name, mode_t mode, bool may_make)
-{
-	int fd;
-
-	if (may_make && mkdirat(parent, name, mode) < 0 && errno != EEXIST)
-		return -errno;
-	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
-/* Owned by root only between being made and being given away. */
-static int give_to_app(int fd, bool read_only)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (st.st_uid != 0 || read_only)
-		return 0;
-	return fchown(fd, APP_ID, APP_ID) < 0 || fchmod(fd, 0700) < 0 ? -errno : 0;
-}
-
 static int open_app_folder(const struct home *home)
 {
 	int h = open(HOME_MOUNT, O_RDONLY | O_DIRECTORY | O_CLOEXEC), apps = -1, fd = h < 0 ? -errno : -1, r;
 
 	if (h >= 0)
-		fd = apps = open_folder(h, APPS, 0755, !home->read_only);
+		fd = apps = folder_open(h, APPS, 0755, !home->read_only);
 	if (apps >= 0)
-		fd = open_folder(apps, home->app.name, 0700, !home->read_only);
-	if (fd >= 0 && (r = give_to_app(fd, home->read_only)) < 0) {
+		fd = folder_open(apps, home->app.name, 0700, !home->read_only);
+	if (fd >= 0 && (r = folder_give(fd, APP_ID, home->read_only)) < 0) {
 		close(fd);
 		fd = r;
 	}
@@ -378,7 +356,7 @@ static int mount_own_folder(const struct home *home)
 	if (r < 0)
 		return r;
 	shared = open(SHARED, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	fd = shared < 0 ? -errno : open_folder(shared, home->node, 0755, true);
+	fd = shared < 0 ? -errno : folder_open(shared, home->node, 0755, true);
 	r = fd < 0 ? fd : 0;
 	snprintf(source, sizeof(source), "/proc/self/fd/%d", fd);
 	if (r == 0 && mount(source, HOME_MOUNT, NULL, MS_BIND, NULL) < 0)

@@ -47,12 +47,13 @@ static void test_a_flood_of_findings_is_told_as_one(void **state)
 
 static void test_system_files_in_the_upper_layer(void **state)
 {
-	static const char *const bad[] = { "/usr/bin/ls", "/usr/lib/repave/agent", "/etc/passwd", "/etc/shadow", "/etc/ssh/sshd_config",
+	static const char *const bad[] = { "/usr/bin/ls", "/usr/lib/repave/agent", "/etc/passwd-", "/etc/ssh/sshd_config", "/home/anna/.ssh/rc",
 					   "/etc/ld.so.preload", "/etc/systemd/system/x.service", "/etc/rc", "/lib/modules/x.ko", "/bin/sh",
 					   "/root/.ssh/rc", "/root/.ssh/authorized_keys2", "/root/.profile", "/var/spool/cron/root", "/boot/vmlinuz",
 					   "/etc/hostname/x", "/app/x" };
 	static const char *const good[] = { "/etc/hostname", "/etc/resolv.conf", "/etc/machine-id", "/root/.ssh/authorized_keys",
-					    "/root/.ash_history", "/var/log/x", "/var/lib/x", "/tmp/x", "/home/x", "/usrlocal", "/rootkit" };
+					    "/root/.ash_history", "/var/log/x", "/var/lib/x", "/tmp/x", "/home/x", "/home/x/y", "/usrlocal", "/rootkit",
+					    /* watched apart */ "/etc/passwd", "/etc/group", "/etc/shadow", "/home/anna/.ssh/authorized_keys" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)

@@ -720,6 +720,68 @@ static void test_another_boot_ends_the_agents_credential(void **state)
 	assert_string_equal(make_known(f, NODE_1)->identity.agent_key, "");
 }
 
+#define USER(name, uid)                                                                                                          \
+	"{\"name\": \"" name "\", \"uid\": " uid ", \"keys\": [\"ssh-ed25519 "                                                 \
+	"AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f\"]}"
+
+static void test_users_of_node_and_group_come_with_the_answer(void **state)
+{
+	struct fixture *f = *state;
+	struct group_list groups;
+	char error[ERROR_TEXT];
+	json_t *definition = json_loads("{\"web\": {\"os\": \"debian\", \"users\": [" USER("bert", "20002") "," USER("eve", "20001") "]}}", 0, NULL);
+	json_t *answer, *users;
+
+	assert_int_equal(group_list_parse(definition, &groups, error), 0);
+	json_decref(definition);
+	fleet_drafts_adopt(f->fleet, NULL, 0, &groups);
+	strcpy(make_known(f, NODE_1)->group, "web");
+	assert_int_equal(assign(f, NODE_1, "{\"os\": \"debian\", \"config\": {\"users\": [" USER("root", "20001") "]}}", error), -EINVAL);
+	assert_int_equal(assign(f, NODE_1, "{\"os\": \"debian\", \"config\": {\"users\": [" USER("anna", "20001") "]}}", error), 0);
+	ask(f, NODE_1, NONCE_1, &answer);
+	users = json_get_array(json_object_get(answer, "config"), "users");
+	assert_int_equal(json_array_size(users), 2);
+	assert_string_equal(json_get_string(json_array_get(users, 0), "name"), "anna");
+	assert_string_equal(json_get_string(json_array_get(users, 1), "name"), "bert");
+	json_decref(answer);
+	/* A node without a group or users of its own lets nobody in. */
+	make_known(f, NODE_2);
+	assert_int_equal(assign(f, NODE_2, "{\"os\": \"debian\"}", error), 0);
+	ask(f, NODE_2, NONCE_2, &answer);
+	assert_null(json_object_get(json_object_get(answer, "config"), "users"));
+	json_decref(answer);
+}
+
+static void test_server_that_runs_is_told_from_one_in_stage_1(void **state)
+{
+	struct fixture *f = *state;
+	char error[ERROR_TEXT];
+	uint64_t number;
+
+	make_known(f, NODE_1);
+	assert_false(fleet_only_runs(f->fleet, "127.0.0.1"));
+	assert_int_equal(assign(f, NODE_1, "{\"os\": \"debian\"}", error), 0);
+	number = ask(f, NODE_1, NONCE_1, NULL);
+	assert_int_not_equal(number, 0);
+	assert_false(fleet_only_runs(f->fleet, "127.0.0.1"));
+	assert_int_equal(report(f, NODE_1, NONCE_1, number, BOOT_PROGRESS, "fetch-c"), 0);
+	assert_false(fleet_only_runs(f->fleet, "127.0.0.1"));
+	assert_int_equal(report(f, NODE_1, NONCE_1, number, BOOT_KEXEC, "boot"), 0);
+	assert_true(fleet_only_runs(f->fleet, "127.0.0.1"));
+	assert_false(fleet_only_runs(f->fleet, "127.0.0.2"));
+	/* A control unit that starts anew still knows. */
+	close_fleet(f);
+	assert_int_equal(open_fleet(f), 0);
+	assert_true(fleet_only_runs(f->fleet, "127.0.0.1"));
+	/* Another one behind the same address. */
+	make_known(f, NODE_2);
+	assert_int_equal(assign(f, NODE_2, "{\"os\": \"debian\"}", error), 0);
+	ask(f, NODE_2, NONCE_2, NULL);
+	assert_false(fleet_only_runs(f->fleet, "127.0.0.1"));
+	assert_int_equal(ask(f, NODE_1, NONCE_2, NULL), number);
+	assert_false(fleet_only_runs(f->fleet, "127.0.0.1"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -749,6 +811,8 @@ int main(void)
 		TEST(test_starts_that_were_not_reported_are_not_counted),
 		TEST(test_file_that_is_no_database_is_refused),
 		TEST(test_database_is_closed_to_others),
+		cmocka_unit_test_setup_teardown(test_users_of_node_and_group_come_with_the_answer, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_server_that_runs_is_told_from_one_in_stage_1, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -174,6 +174,17 @@ static void test_states_and_weights_follow(void **unused)
 	expect(wanted, 2, see(true, 9, "UP"), "set server web/a state maint; shutdown sessions server web/a\nset server web/b weight 7\nset server web/b state ready\n");
 }
 
+/* Sessions that another server can go on with aren't cut in the middle of a request. */
+static void test_shared_sessions_end_their_requests(void **unused)
+{
+	struct haproxy_server wanted[] = { a, b };
+
+	(void)unused;
+	wanted[0].state = BALANCER_MAINT;
+	wanted[0].shared = true;
+	expect(wanted, 2, see(true, 9, "UP"), "set server web/a state maint\n");
+}
+
 static void test_a_server_at_another_address_starts_anew(void **unused)
 {
 	struct haproxy_server wanted[] = { a, b };
@@ -323,6 +334,36 @@ static void test_groups_that_cannot_be_told_apart_are_refused(void **unused)
 	assert_non_null(strstr(group_text("{\"a\\nb\": {\"os\": \"x\"}}", &list), "no name of a group"));
 }
 
+#define KEY "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+#define USER(name, uid) "{\"name\": \"" name "\", \"uid\": " uid ", \"keys\": [\"" KEY "\"]}"
+
+static void test_users_and_sessions_of_a_group_are_checked(void **unused)
+{
+	json_t *own = json_loads("[" USER("anna", "20009") "," USER("carl", "20003") "]", 0, NULL), *all;
+	struct group_list list;
+
+	(void)unused;
+	assert_null(group_text("{\"a\": {\"os\": \"x\", \"users\": [" USER("anna", "20001") "," USER("bert", "20002") "," USER("dora", "20003") "],"
+			       " \"service\": {\"port\": 80, \"sessions\": \"shared\"}}}", &list));
+	assert_true(list.items[0].service.shared);
+	/* The node's own count first: anna by her name, carl by his number. */
+	all = group_users(&list.items[0], own);
+	assert_int_equal(json_array_size(all), 3);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(all, 2), "name")), "bert");
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(all, 0), "uid")), 20009);
+	json_decref(all);
+	all = group_users(NULL, NULL);
+	assert_int_equal(json_array_size(all), 0);
+	json_decref(all);
+	json_decref(own);
+	group_list_release(&list);
+	assert_non_null(strstr(group_text("{\"a\": {\"os\": \"x\", \"users\": [" USER("root", "20001") "]}}", &list), "none of the system's own"));
+	assert_non_null(strstr(group_text("{\"a\": {\"os\": \"x\", \"users\": [" USER("anna", "0") "]}}", &list), "uid must be"));
+	assert_non_null(strstr(group_text("{\"a\": {\"os\": \"x\", \"service\": {\"port\": 80, \"sessions\": \"yes\"}}}", &list), "sessions"));
+	assert_non_null(strstr(group_text("{\"a\": {\"os\": \"x\", \"service\": {\"port\": 80, \"mode\": \"tcp\", \"sessions\": \"shared\"}}}", &list),
+			       "tcp"));
+}
+
 static void test_the_service_that_asks_for_most_is_tried_first(void **unused)
 {
 	struct group_list list;
@@ -399,6 +440,8 @@ int main(void)
 		TEST(test_a_new_server_gets_its_cookie_before_its_users),
 		TEST(test_cookies_are_made_once_for_many_servers),
 		TEST(test_states_and_weights_follow),
+		TEST(test_shared_sessions_end_their_requests),
+		TEST(test_users_and_sessions_of_a_group_are_checked),
 		TEST(test_a_server_at_another_address_starts_anew),
 		TEST(test_users_of_an_unwanted_server_may_finish),
 		TEST(test_servers_of_other_backends_are_left_alone),

@@ -707,6 +707,28 @@ static void test_any_world(void **state)
 		live_through(seed);
 }
 
+static void test_handed_over_only_to_somebody(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w, RESTART_REBOOT, URGENCY_HANDOVER);
+	reach_release(&w, 3);
+	assert_int_equal(look(&w), DO_EVICT);
+	w.view.now += 2000;
+	assert_int_equal(look(&w), 0);
+	w.view.users = 0;
+	look(&w);
+	assert_int_equal(w.restart.step, RESTART_AT_SHUTDOWN);
+	/* Nobody came: then they are waited for. */
+	begin(&w, RESTART_REBOOT, URGENCY_HANDOVER);
+	w.restart.denied = true;
+	reach_release(&w, 3);
+	look_on(&w, 3600);
+	assert_int_equal(w.restart.step, RESTART_AT_RELEASE);
+	assert_false(w.deeds & DO_EVICT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -741,6 +763,7 @@ int main(void)
 		cmocka_unit_test(test_haproxy_that_is_gone_doesnt_end_the_wait_for_users),
 		cmocka_unit_test(test_boot_that_fails_again_and_again_is_told),
 		cmocka_unit_test(test_healthy_server_isnt_called_failed_for_an_haproxy_that_is_gone),
+		cmocka_unit_test(test_handed_over_only_to_somebody),
 		cmocka_unit_test(test_any_world),
 	};
 
