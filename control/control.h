@@ -27,6 +27,7 @@ struct settings {
 struct power;
 struct dispatch;
 struct balancer;
+struct relay;
 
 struct control {
 	pthread_mutex_t lock; /* of fleet, store, settings and catalogue */
@@ -40,6 +41,7 @@ struct control {
 	struct throttle *throttle;
 	struct holds *holds;
 	struct monitor *monitor;
+	struct relay *relays; /* control/relays.h */
 	int64_t round_ms; /* the monitor's clock: control/monitor.h */
 	struct power *power;
 	struct balancer *balancer;

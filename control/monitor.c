@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "control/lifecycle.h"
 #include "control/orders.h"
+#include "control/relays.h"
 
 #define STEP_MOST_MS 1000
 
@@ -78,7 +79,7 @@ static void look_at_nodes(struct monitor *monitor, int64_t now)
 	for (size_t i = 0; i < count && changes < MONITOR_CHANGES_MOST; i++, monitor->next++) {
 		struct node *node = fleet_at(control->fleet, monitor->next % count);
 
-		changes += lifecycle_watch(control, node, held_back, now);
+		changes += lifecycle_watch(control, node, held_back || relays_excuse(control, node), now);
 		if (node->orders && orders_expire(control, node, now) < 0)
 			return;
 	}
@@ -105,6 +106,7 @@ static void look(struct monitor *monitor)
 	if (still >= MONITOR_STALL_SECONDS * 1000)
 		tell_stall(monitor, still, now);
 	monitor->last_ms = begun;
+	relays_watch(control, now);
 	look_at_nodes(monitor, now);
 	monitor->round_took_ms = steady_ms() - begun;
 	control_leave(control);
