@@ -8,14 +8,28 @@
 
 #define CONNECT_MS 15000
 
+/* "HOST PORT" or "HOST PORT NAME". */
+static bool address_parse(const char *line, struct address *ret_address)
+{
+	char rest;
+	int words = sscanf(line, "%255[0-9A-Za-z.:%_-] %5[0-9] %127[0-9a-z.-]%c", ret_address->host, ret_address->port, ret_address->name, &rest);
+	size_t end = words >= 2 ? strlen(ret_address->host) + 1 + strlen(ret_address->port) : 0;
+	uint64_t port;
+
+	if (words < 2 || words > 3 || end > strlen(line) || line[end] != (words == 3 ? ' ' : '\0'))
+		return false;
+	if (words == 2)
+		strcpy(ret_address->name, CONTROL_NAME);
+	return strchr(ret_address->name, '.') != NULL && parse_u64(ret_address->port, &port) == 0 && port >= 1 && port <= 65535;
+}
+
 int addresses_parse(const char *text, struct address ret_addresses[ADDRESSES_MOST], size_t *ret_count)
 {
 	*ret_count = 0;
 	while (*text != '\0') {
 		struct address *address = &ret_addresses[*ret_count];
 		size_t size = strcspn(text, "\n");
-		char line[HOST_SIZE + 8], rest;
-		uint64_t port;
+		char line[ADDRESS_LINE_SIZE];
 
 		if (*ret_count == ADDRESSES_MOST || size >= sizeof(line))
 			return -EINVAL;
@@ -25,12 +39,39 @@ int addresses_parse(const char *text, struct address ret_addresses[ADDRESSES_MOS
 		text += *text == '\n';
 		if (size == 0)
 			continue;
-		if (sscanf(line, "%255[0-9A-Za-z.:%_-] %5[0-9]%c", address->host, address->port, &rest) != 2 ||
-		    parse_u64(address->port, &port) < 0 || port < 1 || port > 65535)
+		if (!address_parse(line, address))
 			return -EINVAL;
 		++*ret_count;
 	}
 	return *ret_count > 0 ? 0 : -EINVAL;
+}
+
+static int add_line(struct buffer *text, const struct address *address)
+{
+	bool own = strcmp(address->name, CONTROL_NAME) == 0;
+
+	return buffer_printf(text, "%s %s%s%s\n", address->host, address->port, own ? "" : " ", own ? "" : address->name);
+}
+
+int addresses_prefer(const char *text, const char *line, struct buffer *ret_text)
+{
+	struct address addresses[ADDRESSES_MOST], first[ADDRESSES_MOST];
+	size_t count, one, kept = 1;
+	int r = addresses_parse(text, addresses, &count);
+
+	if (r == 0)
+		r = addresses_parse(line, first, &one);
+	if (r == 0 && one != 1)
+		r = -EINVAL;
+	if (r == 0)
+		r = add_line(ret_text, &first[0]);
+	for (size_t i = 0; r == 0 && i < count && kept < ADDRESSES_MOST; i++) {
+		if (strcmp(addresses[i].name, CONTROL_NAME) != 0)
+			continue;
+		r = add_line(ret_text, &addresses[i]);
+		kept++;
+	}
+	return r;
 }
 
 static int connect_to(struct http_client *client, int64_t deadline)
@@ -38,7 +79,7 @@ static int connect_to(struct http_client *client, int64_t deadline)
 	const struct address *address = &client->addresses[client->at];
 	int64_t most = steady_ms() + CONNECT_MS;
 
-	return tls_connect(client->tls, address->host, address->port, most < deadline ? most : deadline);
+	return tls_connect(client->tls, address->host, address->port, address->name, most < deadline ? most : deadline);
 }
 
 static int send_request(struct http_client *client, const char *path, const void *body, size_t size, int64_t deadline)
@@ -86,7 +127,8 @@ static void explain(struct http_client *client, int error)
 		why = "its answer is too long";
 	else if (error == -ECONNRESET)
 		why = "it closed the connection before its answer was whole";
-	snprintf(client->error, sizeof(client->error), "control unit %s: %s", client->addresses[client->at].host, why);
+	snprintf(client->error, sizeof(client->error), "%s %s: %s",
+		 strcmp(client->addresses[client->at].name, CONTROL_NAME) == 0 ? "control unit" : "monitor", client->addresses[client->at].host, why);
 }
 
 int http_post(struct http_client *client, const char *path, const void *body, size_t size, int64_t deadline, struct http_answer *ret_answer)
@@ -111,11 +153,12 @@ int http_post(struct http_client *client, const char *path, const void *body, si
 			break;
 		fresh = true;
 	}
-	if (r == 0 && ret_answer->close)
-		tls_close(client->tls);
-	if (r < 0) {
+	if (r < 0)
 		explain(client, r);
+	/* A monitor that has no connection to the control unit says so; another way may have. */
+	if (r == 0 && (ret_answer->close || (ret_answer->status >= 400 && client->address_count > 1)))
+		tls_close(client->tls);
+	if (r < 0 || ret_answer->status >= 400)
 		client->at = (client->at + 1) % client->address_count;
-	}
 	return r;
 }

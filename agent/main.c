@@ -271,6 +271,28 @@ static void post_if_due(struct agent *agent)
 }
 
 /* ------------------------------------------------------------------ answers */
+/* From now on another one is asked first. */
+static void take_monitor(struct agent *agent, const char *line)
+{
+	struct buffer text = { 0 }, changed = { 0 };
+	char path[512];
+	int r = load_credential_file(agent, "addresses", &text);
+
+	snprintf(path, sizeof(path), "%s/addresses", agent->options.places.credential);
+	if (r == 0)
+		r = addresses_prefer(text.data != NULL ? (const char *)text.data : "", line, &changed);
+	if (r == 0)
+		r = file_store(path, changed.data, changed.size, 0600);
+	if (r < 0) {
+		log_error(r, "can't take the monitor that the control unit names");
+	} else {
+		log_info("the control unit is spoken with by way of the monitor at %.*s", (int)strcspn(line, " "), line);
+		transport_stop(&agent->transport);
+	}
+	buffer_release(&changed);
+	buffer_release(&text);
+}
+
 static void take_status_answer(struct agent *agent, const struct transport_reply *reply)
 {
 	struct control_answer *answer = malloc(sizeof(*answer));
@@ -289,6 +311,8 @@ static void take_status_answer(struct agent *agent, const struct transport_reply
 			log_info("connected to the control unit");
 		agent->complained = false;
 		channel_status_answered(&agent->channel, answer);
+		if (answer->monitor[0] != '\0')
+			take_monitor(agent, answer->monitor);
 		agent->post_at = steady_ms() + PAUSE_MS;
 	}
 	free(answer);

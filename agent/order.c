@@ -114,6 +114,8 @@ static int answer_parse(const json_t *json, struct control_answer *ret_answer, c
 	ret_answer->interval = (unsigned)interval;
 	if (orders != NULL && !json_is_array(orders))
 		return snprintf(ret_error, 160, "\"orders\" isn't a list"), -EINVAL;
+	if (!take_text(json, "monitor", ret_answer->monitor, sizeof(ret_answer->monitor)))
+		return snprintf(ret_error, 160, "\"monitor\" isn't a text of at most %u bytes", ANSWER_MONITOR_MOST), -EINVAL;
 	for (size_t i = 0; i < json_array_size(orders) && ret_answer->order_count < ORDERS_MOST; i++) {
 		if (order_parse(json_array_get(orders, i), &ret_answer->orders[ret_answer->order_count]) < 0)
 			return snprintf(ret_error, 160, "order %zu has no sound \"order\" and \"expires\"", i + 1), -EINVAL;

@@ -14,6 +14,7 @@
 #define ORDER_VALUE_MOST 128u
 #define BOOT_ID_SIZE 36u
 #define INTERVAL_MOST 300u
+#define ANSWER_MONITOR_MOST 391u
 
 enum order_action { ACTION_INVALID, ACTION_DRAIN, ACTION_UNDRAIN, ACTION_NOTICE, ACTION_LOGOUT, ACTION_REBOOT, ACTION_SHUTDOWN, ACTION_RUN, ACTION_LOG };
 
@@ -38,6 +39,7 @@ struct control_answer {
 	unsigned interval;                    /* seconds; 1 to INTERVAL_MOST */
 	struct order orders[ORDERS_MOST];
 	size_t order_count;
+	char monitor[ANSWER_MONITOR_MOST + 1]; /* a line of the file `addresses`, which is to be its first; "": as it is */
 };
 
 /* 0; -EINVAL with a sentence in `ret_error`. An order that isn't sound doesn't spoil the answer: its action is ACTION_INVALID. */

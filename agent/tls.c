@@ -239,37 +239,39 @@ static int connect_tcp(struct tls *tls, const char *host, const char *port)
 	return r;
 }
 
-static int explain_certificate(struct tls *tls)
+static int explain_certificate(struct tls *tls, const char *name)
 {
 	uint32_t flags = mbedtls_ssl_get_verify_result(&tls->ssl);
 	const char *why = "it isn't signed by this fleet's CA";
+	char other[140];
 
+	snprintf(other, sizeof(other), "it isn't for the name %.110s", name);
 	if (flags & MBEDTLS_X509_BADCERT_EXPIRED)
 		why = "it has expired, or this server's clock is wrong";
 	else if (flags & MBEDTLS_X509_BADCERT_FUTURE)
 		why = "it isn't valid yet, or this server's clock is wrong";
 	else if (flags & MBEDTLS_X509_BADCERT_CN_MISMATCH)
-		why = "it isn't for the name " CONTROL_NAME;
+		why = other;
 	else if (flags & (MBEDTLS_X509_BADCERT_KEY_USAGE | MBEDTLS_X509_BADCERT_EXT_KEY_USAGE))
 		why = "it isn't a server's";
 	snprintf(tls->error, sizeof(tls->error), "the certificate of the control unit doesn't count: %s", why);
 	return -EACCES;
 }
 
-static int shake_hands(struct tls *tls)
+static int shake_hands(struct tls *tls, const char *name)
 {
 	int code, r = 0;
 
-	if (mbedtls_ssl_setup(&tls->ssl, &tls->config) != 0 || mbedtls_ssl_set_hostname(&tls->ssl, CONTROL_NAME) != 0)
+	if (mbedtls_ssl_setup(&tls->ssl, &tls->config) != 0 || mbedtls_ssl_set_hostname(&tls->ssl, name) != 0)
 		return -ENOMEM;
 	mbedtls_ssl_set_bio(&tls->ssl, tls, give_bytes, take_bytes, NULL);
 	while (r == 0 && (code = mbedtls_ssl_handshake(&tls->ssl)) != 0)
-		r = code == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED || code == MBEDTLS_ERR_SSL_BAD_HS_CERTIFICATE ? explain_certificate(tls) :
+		r = code == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED || code == MBEDTLS_ERR_SSL_BAD_HS_CERTIFICATE ? explain_certificate(tls, name) :
 			again(tls, code, "TLS");
 	return r;
 }
 
-int tls_connect(struct tls *tls, const char *host, const char *port, int64_t deadline)
+int tls_connect(struct tls *tls, const char *host, const char *port, const char *name, int64_t deadline)
 {
 	int r;
 
@@ -277,7 +279,7 @@ int tls_connect(struct tls *tls, const char *host, const char *port, int64_t dea
 	tls->deadline = deadline;
 	r = connect_tcp(tls, host, port);
 	if (r == 0)
-		r = shake_hands(tls);
+		r = shake_hands(tls, name);
 	if (r < 0)
 		tls_close(tls);
 	return r;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* TLS 1.2 to the control unit: its certificate must be the fleet CA's for CONTROL_NAME, whatever address it has; ours is shown when it
- * asks. Over mbedTLS; every call ends by its deadline. */
+/* TLS 1.2 to the control unit, or to a monitor that stands between: its certificate must be the fleet CA's for the name that we were told,
+ * whatever address it has; ours is shown when it asks. Over mbedTLS; every call ends by its deadline. */
 #ifndef AGENT_TLS_H
 #define AGENT_TLS_H
 
@@ -27,8 +27,8 @@ int64_t steady_ms(void);
 struct tls *tls_new(const struct credential *credential, char ret_error[TLS_ERROR]);
 void tls_free(struct tls *tls);
 
-/* 0; -EACCES when one side doesn't take the other's certificate; else -errno. The sentence is tls_error. */
-int tls_connect(struct tls *tls, const char *host, const char *port, int64_t deadline);
+/* The other side must be `name`. 0; -EACCES when one side doesn't take the other's certificate; else -errno. The sentence is tls_error. */
+int tls_connect(struct tls *tls, const char *host, const char *port, const char *name, int64_t deadline);
 /* What there is, at most `size` bytes; 0 at the orderly end; -ETIMEDOUT; -EACCES: an alert; -EIO; or -errno. */
 ssize_t tls_read(struct tls *tls, void *ret_data, size_t size, int64_t deadline);
 /* All of it: 0 or as tls_read. */

@@ -13,6 +13,7 @@
 #include "control/lifecycle.h"
 #include "control/orders.h"
 #include "control/registry.h"
+#include "control/relays.h"
 
 static int64_t steady_ms(void)
 {
@@ -222,17 +223,23 @@ static int take(struct control *control, struct node *node, struct agent_status 
 	return 0;
 }
 
-static void reply(struct control *control, struct node *node, int64_t now, struct http_answer *answer)
+static void reply(struct control *control, struct node *node, const struct http_call *call, int64_t now, struct http_answer *answer)
 {
-	json_t *orders = orders_send(node, now);
+	const char *via = call->who->by ? call->who->by->name : "";
+	char line[MONITOR_LINE_MOST + 1];
 	struct live *live = node->live;
+	json_t *orders;
 
+	orders_tell_way(control, node, via, now);
+	orders = orders_send(node, now);
 	live->interval = (unsigned)control->settings.interval;
 	/* It had to wait for this: that was no silence of its own. */
 	if (live->heard_round_ms < control->round_ms - (int64_t)live->interval * 1000)
 		live->heard_round_ms = control->round_ms - (int64_t)live->interval * 1000;
 	answer->json = !orders ? NULL : json_pack("{si sI sI so}", "format", 1, "acknowledged", (json_int_t)node->channel.alarms, "interval",
 						   (json_int_t)control->settings.interval, "orders", orders);
+	if (answer->json && relays_tell(control, node, via, line))
+		json_object_set_new(answer->json, "monitor", json_string(line));
 	if (answer->json)
 		answer->status = 200;
 	else
@@ -249,12 +256,15 @@ static void hold_or_reply(struct control *control, struct node *node, const stru
 	if (live->held)
 		holds_wake(control->holds, live->held);
 	live->held = NULL;
+	strcpy(live->via, call->who->by ? call->who->by->name : "");
+	if (call->who->by)
+		relays_heard(control, call->who->by, NULL, now);
 	if (!orders_unsent(node, now))
 		held = holds_add(control->holds, call, node->id, (unsigned)control->settings.interval, orders_outstanding(node, now));
 	if (held)
 		live->held = held;
 	else
-		reply(control, node, now, answer);
+		reply(control, node, call, now, answer);
 }
 
 static void first_time(struct control *control, const char *id, const struct http_call *call, struct http_answer *answer)
@@ -305,7 +315,7 @@ static void again(struct control *control, const char *id, const struct http_cal
 	free(held);
 	if (registry_admits(control, id, CLIENT_AGENT, call, answer)) {
 		if (node->live)
-			reply(control, node, now, answer);
+			reply(control, node, call, now, answer);
 		else
 			http_answer_error(answer, 403, "the credential is of an earlier boot; the next one has a new one");
 	}

@@ -36,6 +36,15 @@ control-store += control/store-logs.c control/node-log.c
 control-core += control/operator-logs.c
 control-cli += control/cli-logs.c
 
+# Monitors
+control-store += control/store-relays.c
+control-core += control/relays.c control/relay-api.c control/operator-monitors.c
+control-cli += control/cli-monitor.c
+host-programs += repave-monitor
+repave-monitor-src := control/repave-monitor.c control/upstream.c control/notify.c control/listener.c $(control-http) \
+	control/meters.c control/route.c control/names.c $(common-core)
+repave-monitor-libs := -lmicrohttpd -lgnutls -lcurl -ljansson -lpthread
+
 # Installing
 control-cli += control/cli-backup.c control/backup.c control/restore.c control/unpack.c control/backup-format.c control/cli-netboot.c control/cli-complete.c control/complete.c
 control-core += control/operator-life.c control/probe-record.c control/prober.c control/meters.c control/metrics.c control/health.c
@@ -63,6 +72,8 @@ $(call cfg,FLEET_FOLDER)/ca.pem:
 	$(Q)echo "There is no fleet in $(@D): make one with 'repave init --state $(@D)', or choose another folder (make menuconfig)" >&2; exit 1
 endif
 
+script-tests += control/test/monitor-works
+test-unit-needs += $(B)/bin/repave-monitor
 script-tests += control/test/repaved-works control/test/watch-works control/test/identity-works control/test/agent-channel-works
 test-unit-needs += $(B)/target/agent $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
 script-tests += control/test/power-works control/test/balancer-works control/test/openapi-works control/test/metrics-works control/test/upgrade-works

@@ -150,6 +150,8 @@ static void print_agent(const json_t *agent)
 	printf("  agent        heard %.1f s ago%s, up %s, %lld user(s)%s\n", real_of(agent, "age"),
 	       json_is_true(json_object_get(agent, "fresh")) ? "" : " (STALE)", duration(real_of(agent, "uptime"), uptime),
 	       (long long)json_integer_value(json_object_get(agent, "users")), json_is_true(json_object_get(agent, "draining")) ? ", drains" : "");
+	printf("  heard by     %s%s\n", json_is_string(json_object_get(agent, "monitor")) ? "monitor " : "no monitor: directly",
+	       json_is_string(json_object_get(agent, "monitor")) ? cli_text(agent, "monitor") : "");
 	printf("  load         %.2f, CPU %.0f%%, memory %s of %s free\n", real_of(agent, "load"), real_of(agent, "busy") * 100,
 	       cli_size(agent, "memory_available", available), cli_size(agent, "memory_total", total));
 	printf("  application  %s", cli_text(agent, "health"));

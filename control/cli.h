@@ -101,6 +101,10 @@ int cli_node_clear(const struct cli *cli, int argc, char *argv[]);
 int cli_restart_list(const struct cli *cli, int argc, char *argv[]);
 int cli_restart_show(const struct cli *cli, int argc, char *argv[]);
 int cli_event_list(const struct cli *cli, int argc, char *argv[]);
+int cli_monitor_create(const struct cli *cli, int argc, char *argv[]);
+int cli_monitor_list(const struct cli *cli, int argc, char *argv[]);
+int cli_monitor_revoke(const struct cli *cli, int argc, char *argv[]);
+int cli_node_monitor(const struct cli *cli, int argc, char *argv[]);
 int cli_completion(const struct cli *cli, int argc, char *argv[]);
 int cli_netboot_config(const struct cli *cli, int argc, char *argv[]);
 

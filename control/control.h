@@ -39,6 +39,7 @@ struct refusals {
 struct power;
 struct dispatch;
 struct balancer;
+struct relay;
 
 struct control {
 	pthread_mutex_t lock; /* of fleet, store, settings and catalogue */
@@ -52,6 +53,7 @@ struct control {
 	struct throttle *throttle;
 	struct holds *holds;
 	struct monitor *monitor;
+	struct relay *relays; /* control/relays.h */
 	int64_t round_ms; /* the monitor's clock: control/monitor.h */
 	int64_t deaf_ms;  /* by that clock: when the control unit last couldn't listen to everybody; nobody was silent before */
 	int64_t latest_ms; /* the answer to a held status that was latest since the monitor looked */

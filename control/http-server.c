@@ -94,6 +94,11 @@ const char *http_argument(const struct http_call *call, const char *name)
 	return MHD_lookup_connection_value(call->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
+const char *http_header(const struct http_call *call, const char *name)
+{
+	return MHD_lookup_connection_value(call->connection, MHD_HEADER_KIND, name);
+}
+
 /* ------------------------------------------------------------------ who is there */
 
 static void look_at_socket(struct MHD_Connection *connection, struct http_peer *who)

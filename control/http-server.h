@@ -16,6 +16,7 @@ struct http_peer {
 	char name[65], unit[33];    /* CN and OU of its subject */
 	char key[65];               /* SHA-256 of its SubjectPublicKeyInfo, lower-case hexadecimal */
 	const char *refused;        /* static sentence; NULL when `name` counts */
+	const struct http_peer *by; /* the monitor that passes on what `name` says (control/relay-api.h); NULL: nobody */
 	/* Unix socket. */
 	bool local;
 	unsigned uid;
@@ -54,6 +55,9 @@ struct http_answer {
 
 /* The value of an argument behind the path's question mark, or NULL. */
 const char *http_argument(const struct http_call *call, const char *name);
+
+/* The value of a header of the request, or NULL. */
+const char *http_header(const struct http_call *call, const char *name);
 
 /* Makes the answer a text (taken over; NULL when there was no memory for it). */
 void http_answer_text(struct http_answer *answer, char *text);

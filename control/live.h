@@ -20,6 +20,8 @@ struct live {
 	unsigned unhealthy_in_row;
 	struct figures figures;
 	char *measures;             /* owned; JSON text: as objects they would take ten times the room */
+	char via[MONITOR_NAME_MOST + 1]; /* the monitor that its last status came by; "": none */
+	int64_t told_ms;            /* when it was last told of its monitor, by the monitor's clock; 0: never */
 	struct held *held;          /* the status that isn't answered yet, or NULL; borrowed */
 };
 

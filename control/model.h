@@ -109,6 +109,7 @@ struct node {
 	struct assignment assignment;             /* assignment.os is "" while nothing is assigned */
 	char group[GROUP_NAME_MOST + 1];          /* "" for none */
 	bool spare;                               /* kept free for what comes; then without a group */
+	char monitor[MONITOR_NAME_MOST + 1];      /* the one that its agent is to go by, and the only one that may speak for it; "": none */
 	char service_address[SERVICE_ADDRESS_MOST + 1]; /* where the balancer finds it, with or without a port; "": where it asked to boot from */
 	unsigned weight;                          /* its share of new users, 1 to WEIGHT_MOST */
 	enum balancer_want balancer_want;

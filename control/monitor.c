@@ -10,6 +10,7 @@
 #include "control/agent-api.h"
 #include "control/lifecycle.h"
 #include "control/orders.h"
+#include "control/relays.h"
 
 #define STEP_MOST_MS 1000
 
@@ -82,7 +83,7 @@ static void look_at_nodes(struct monitor *monitor, int64_t now)
 	for (size_t i = 0; i < count && changes < MONITOR_CHANGES_MOST; i++, monitor->next++) {
 		struct node *node = fleet_at(control->fleet, monitor->next % count);
 
-		changes += lifecycle_watch(control, node, held_back, now);
+		changes += lifecycle_watch(control, node, held_back || relays_excuse(control, node), now);
 		if (node->allowed.left_out)
 			agent_api_minute(control, node, now);
 		if (node->orders && orders_expire(control, node, now) < 0)
@@ -144,6 +145,7 @@ static void look(struct monitor *monitor)
 		tell_stall(monitor, still, now);
 	judge_itself(monitor, still, now);
 	monitor->last_ms = begun;
+	relays_watch(control, now);
 	look_at_nodes(monitor, now);
 	monitor->round_took_ms = steady_ms() - begun;
 	control_leave(control);

@@ -24,6 +24,11 @@ int refused(char ret_error[ERROR_TEXT], const char *format, ...)
 	return -EINVAL;
 }
 
+bool monitor_name_valid(const char *text)
+{
+	return text_of(text, LOWER DIGITS "-", MONITOR_NAME_MOST) && text[0] != '-' && text[strlen(text) - 1] != '-' && strcmp(text, "none") != 0;
+}
+
 bool text_of(const char *text, const char *allowed, size_t most)
 {
 	size_t size = strnlen(text, most + 1);

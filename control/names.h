@@ -10,6 +10,7 @@
 #define NODE_ID_SIZE 36u      /* characters of a DMI UUID */
 #define NONCE_SIZE 32u        /* hexadecimal digits */
 #define HOST_NAME_MOST 63u
+#define MONITOR_NAME_MOST 32u
 #define IMAGE_NAME_MOST 64u
 #define IMAGE_VERSION_MOST 64u
 #define IMAGE_SPEC_MOST (IMAGE_NAME_MOST + 1 + IMAGE_VERSION_MOST)
@@ -23,6 +24,8 @@ bool node_id_valid(const char *text);
 bool nonce_valid(const char *text);
 /* One label: letters, digits and inner hyphens, lower case. Not something that looks like a node id. */
 bool host_name_valid(const char *text);
+/* Of a repave-monitor: letters, digits and inner hyphens, lower case; not "none", which is the word for being without one. */
+bool monitor_name_valid(const char *text);
 /* Name of a configuration file of the application: [A-Za-z0-9._-]{1,64}, no leading dot. */
 bool config_file_name_valid(const char *text);
 /* Only `allowed` characters, 1 to `most` of them. */

@@ -13,9 +13,10 @@
 #include "control/lifecycle.h"
 #include "control/node-request.h"
 #include "control/registry.h"
+#include "control/relay-api.h"
 #include "control/route.h"
 
-enum operation { BOOT, REPORT, ENROL, AGENT, RENEW_AGENT, STATUS, LOG, AGENT_LOG };
+enum operation { BOOT, REPORT, ENROL, AGENT, RENEW_AGENT, STATUS, LOG, AGENT_LOG, HELLO, RELAYED_RENEWAL, RELAYED_STATUS, RELAYED_LOG };
 
 static const struct route routes[] = {
 	{ "POST", "/v1/nodes/{}/boot", BOOT },
@@ -26,6 +27,10 @@ static const struct route routes[] = {
 	{ "POST", "/v1/agents/{}/certificate", RENEW_AGENT },
 	{ "POST", "/v1/agents/{}/status", STATUS },
 	{ "POST", "/v1/agents/{}/log", AGENT_LOG },
+	{ "POST", "/v1/monitors/{}/hello", HELLO },
+	{ "POST", "/v1/relayed/{}/certificate", RELAYED_RENEWAL },
+	{ "POST", "/v1/relayed/{}/status", RELAYED_STATUS },
+	{ "POST", "/v1/relayed/{}/log", RELAYED_LOG },
 };
 
 static int find(const struct http_call *call, char ret_id[ROUTE_ARGUMENT_MOST + 1])
@@ -63,6 +68,15 @@ static void admit_certificate(struct control *control, const char *id, enum clie
 	control_leave(control);
 }
 
+/* What a monitor brings: whether it may is looked at like the agent's own certificate. */
+static void admit_relayed(struct control *control, const char *id, const struct http_call *call, struct http_answer *answer)
+{
+	struct relayed relayed;
+
+	if (relay_open(call, id, &relayed, answer))
+		admit_certificate(control, id, CLIENT_AGENT, &relayed.call, answer);
+}
+
 void node_api_admit(void *context, const struct http_call *call, struct http_answer *answer)
 {
 	char id[ROUTE_ARGUMENT_MOST + 1];
@@ -72,10 +86,14 @@ void node_api_admit(void *context, const struct http_call *call, struct http_ans
 		http_answer_error(answer, 405, "this address takes POST");
 	else if (operation < 0)
 		http_answer_error(answer, 404, "no such address");
+	else if (operation == HELLO) /* which has next to no body */
+		return;
 	else if (!node_id_valid(id))
 		http_answer_error(answer, 400, "a node's id is its DMI UUID in lower case");
 	else if (operation == ENROL)
 		admit_token(context, call, answer);
+	else if (operation >= RELAYED_RENEWAL)
+		admit_relayed(context, id, call, answer);
 	else
 		admit_certificate(context, id,
 				  operation == RENEW_AGENT || operation == STATUS || operation == AGENT_LOG ? CLIENT_AGENT : CLIENT_NODE, call,
@@ -259,11 +277,27 @@ static void agent(struct control *control, const char *id, enum client_kind asks
 	enrol_request_release(&request);
 }
 
+/* As if the agent had said it here. */
+static void relayed(struct control *control, const char *id, int operation, const struct http_call *call, struct http_answer *answer)
+{
+	struct relayed relayed;
+
+	if (!relay_open(call, id, &relayed, answer))
+		return;
+	if (operation == RELAYED_STATUS)
+		agent_api_status(control, id, &relayed.call, answer);
+	else if (operation == RELAYED_LOG)
+		node_log(control, id, CLIENT_AGENT, &relayed.call, answer);
+	else
+		agent(control, id, CLIENT_AGENT, &relayed.call, answer);
+}
+
 void node_api_answer(void *context, const struct http_call *call, struct http_answer *answer)
 {
 	char id[ROUTE_ARGUMENT_MOST + 1];
+	int operation = find(call, id);
 
-	switch (find(call, id)) {
+	switch (operation) {
 	case BOOT:
 		boot(context, id, call, answer);
 		break;
@@ -289,6 +323,16 @@ void node_api_answer(void *context, const struct http_call *call, struct http_an
 		agent_api_status(context, id, call, answer);
 		/* It may be held. */
 		return;
+	case HELLO:
+		relay_hello(context, id, call, answer);
+		break;
+	case RELAYED_RENEWAL:
+	case RELAYED_STATUS:
+	case RELAYED_LOG:
+		relayed(context, id, operation, call, answer);
+		if (operation == RELAYED_STATUS)
+			return;
+		break;
 	default:
 		http_answer_error(answer, 404, "no such address");
 	}

@@ -23,6 +23,7 @@
 #include "control/operator-orders.h"
 #include "control/operator-power.h"
 #include "control/operator-logs.h"
+#include "control/operator-monitors.h"
 #include "control/prober.h"
 #include "control/registry.h"
 #include "control/route.h"
@@ -37,6 +38,7 @@ enum operation {
 	EXPORT_FLEET, PLAN_FLEET, APPLY_FLEET, LIST_GROUPS, DENY_GROUP, SHOW_BALANCER, PRINT_BALANCER, BALANCE_NODE,
 	SHOW_METRICS,
 	LIST_LOGS, MOVE_LIFE,
+	LIST_MONITORS, MAKE_MONITOR, REVOKE_MONITOR, GIVE_TO_MONITOR,
 };
 
 static const struct route routes[] = {
@@ -87,6 +89,10 @@ static const struct route routes[] = {
 	{ "GET", "/metrics", SHOW_METRICS },
 	{ "GET", "/v1/nodes/{}/logs", LIST_LOGS },
 	{ "PUT", "/v1/nodes/{}/life", MOVE_LIFE },
+	{ "GET", "/v1/monitors", LIST_MONITORS },
+	{ "POST", "/v1/monitors", MAKE_MONITOR },
+	{ "DELETE", "/v1/monitors/{}", REVOKE_MONITOR },
+	{ "PUT", "/v1/nodes/{}/monitor", GIVE_TO_MONITOR },
 };
 
 /* Who may; and in words what a change is, for the audit log. Without words it changes nothing. */
@@ -142,6 +148,11 @@ static const struct right {
 	/* An application may say there what isn't for everybody. */
 	[LIST_LOGS] = { MAY_OPERATE | MAY_AUDIT, NULL },
 	[MOVE_LIFE] = { MAY_OPERATE, "set aside or clear node" },
+	[LIST_MONITORS] = { MAY_SEE, NULL },
+	/* A monitor speaks for the nodes that are given to it. */
+	[MAKE_MONITOR] = { MAY_ADMINISTER, "make a monitor" },
+	[REVOKE_MONITOR] = { MAY_ADMINISTER, "revoke monitor" },
+	[GIVE_TO_MONITOR] = { MAY_ADMINISTER, "set the monitor of node" },
 };
 
 static json_t *text_or_null(const char *text)
@@ -187,11 +198,12 @@ static json_t *summarize(const struct control *control, const struct node *node)
 				time_or_null(node->booted_once ? node->boot.started : 0), "last_seen", time_or_null(node->last_seen),
 				"address", text_or_null(node->address), "since", time_or_null(node->since), "boot_assignment",
 				(json_int_t)(node->booted_once ? node->boot.assignment : 0), "progress", describe_progress(node));
-	json_t *now = json_pack("{ss sI ss so so sb so so so}", "life", life_name(node->life.state), "life_since",
+	json_t *now = json_pack("{ss sI ss so so sb so so so so}", "life", life_name(node->life.state), "life_since",
 				(json_int_t)node->life_since, "life_reason", node->life_reason, "agent",
 				operator_describe_agent(node, steady_ms()), "group", text_or_null(node->group), "spare", (int)node->spare,
 				"service_address", text_or_null(node->service_address), "balancer",
-				operator_describe_balancing(control, node), "probe", prober_describe(node, steady_ms()));
+				operator_describe_balancing(control, node), "probe", prober_describe(node, steady_ms()),
+				"monitor", text_or_null(node->monitor));
 
 	json_object_update(all, now);
 	json_decref(now);
@@ -431,6 +443,7 @@ static void look(struct control *control, int operation, const char *argument, c
 	case LIST_AUDIT: operator_list_log(control, STORE_AUDIT, "audit", call, answer); break;
 	case SHOW_METRICS: http_answer_text(answer, metrics_format(control, now)); break;
 	case LIST_LOGS: operator_list_logs(control, argument, call, answer); break;
+	case LIST_MONITORS: operator_list_monitors(control, answer); break;
 	case LIST_EVENTS: operator_list_log(control, STORE_EVENTS, "events", call, answer); break;
 	case LIST_RESTARTS: operator_list_restarts(control, call, answer); break;
 	case SHOW_RESTART: operator_show_restart(control, argument, answer); break;
@@ -471,6 +484,9 @@ static void change(struct control *control, const struct caller *caller, int ope
 	case DENY_GROUP: operator_deny_group(control, argument, body, now, answer); break;
 	case BALANCE_NODE: operator_balance_node(control, argument, body, now, answer); break;
 	case MOVE_LIFE: operator_move_life(control, argument, body, caller->who, now, answer); break;
+	case MAKE_MONITOR: operator_make_monitor(control, body, now, answer); break;
+	case REVOKE_MONITOR: operator_revoke_monitor(control, argument, now, answer); break;
+	case GIVE_TO_MONITOR: operator_give_to_monitor(control, argument, body, answer); break;
 	}
 }
 
@@ -490,6 +506,7 @@ static void describe_change(const char *words, const char *argument, const json_
 	}
 	json_object_del(shown, "password");
 	json_object_del(shown, "ca");
+	json_object_del(shown, "csr");
 	text = shown ? json_dumps(shown, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) : NULL;
 	snprintf(ret_what, ERROR_TEXT, "%s%s%.64s%s%.250s", words, argument[0] ? " " : "", argument, text ? ": " : "", text ? text : "");
 	free(text);

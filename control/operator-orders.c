@@ -169,14 +169,15 @@ json_t *operator_describe_agent(const struct node *node, int64_t steady_ms)
 		return json_null();
 	f = &live->figures;
 	age = (double)(steady_ms - live->heard_ms) / 1000;
-	return json_pack("{ss sI sf sb sf si si sf sf sI sI ss so so so sb}", "boot_id", node->channel.boot_id, "heard", (json_int_t)live->heard, "age", age, "fresh",
+	return json_pack("{ss sI sf sb sf si si sf sf sI sI ss so so so sb so}", "boot_id", node->channel.boot_id, "heard", (json_int_t)live->heard, "age", age, "fresh",
 			 (int)(age <= FRESH_INTERVALS * (double)live->interval), "uptime", f->uptime + age, "interval", (int)live->interval,
 			 "users", (int)f->users, "load", f->load, "busy", f->busy, "memory_total", (json_int_t)f->memory_total,
 			 "memory_available", (json_int_t)f->memory_available, "health", agent_health_name(f->health), "health_milliseconds",
 			 f->health == AGENT_HEALTHY || f->health == AGENT_UNHEALTHY ? json_real(f->health_ms) : json_null(), "sessions",
 			 f->has_application ? json_integer((json_int_t)f->connections) : json_null(), "verity",
 			 json_pack("{so so}", "c", f->verity[0] ? json_stringn(&f->verity[0], 1) : json_null(), "d",
-				   f->verity[1] ? json_stringn(&f->verity[1], 1) : json_null()), "draining", (int)f->draining);
+				   f->verity[1] ? json_stringn(&f->verity[1], 1) : json_null()), "draining", (int)f->draining, "monitor",
+			 live->via[0] ? json_string(live->via) : json_null());
 }
 
 json_t *operator_describe_measures(const struct node *node)

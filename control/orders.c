@@ -207,6 +207,18 @@ static json_t *format(const struct order *order)
 	return json;
 }
 
+void orders_tell_way(struct control *control, const struct node *node, const char *via, int64_t now)
+{
+	if (!via[0])
+		return;
+	for (const struct order *order = node->orders; order; order = order->next)
+		if (!order->sent && order->expires > now)
+			control_event(control, now, node->id, SEVERITY_INFO, "order",
+				      json_pack("{sI ss ss}", "order", (json_int_t)order->number, "action", order->action, "monitor", via),
+				      "order %llu (%s): control unit -> monitor %s -> agent", (unsigned long long)order->number, order->action,
+				      via);
+}
+
 json_t *orders_send(struct node *node, int64_t now)
 {
 	json_t *list = json_array();

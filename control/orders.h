@@ -37,6 +37,8 @@ int orders_expire(struct control *control, struct node *node, int64_t now);
 /* Whether one wasn't sent yet; whether one isn't answered. */
 bool orders_unsent(const struct node *node, int64_t now);
 bool orders_outstanding(const struct node *node, int64_t now);
+/* By way of which monitor they go now, "" for none: an event for each that goes for the first time says so. */
+void orders_tell_way(struct control *control, const struct node *node, const char *via, int64_t now);
 /* What an answer to a status brings, now counted as sent: a new reference, NULL when out of memory. */
 json_t *orders_send(struct node *node, int64_t now);
 

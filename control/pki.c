@@ -10,6 +10,7 @@
 #include <mbedtls/oid.h>
 #include <mbedtls/pk.h>
 #include <mbedtls/x509_crt.h>
+#include <mbedtls/x509_csr.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,25 +114,26 @@ static int set_dns_name(mbedtls_x509write_cert *certificate, const char *host)
 						   MBEDTLS_OID_SIZE(MBEDTLS_OID_SUBJECT_ALT_NAME), 0, at, size);
 }
 
-/* extendedKeyUsage: SEQUENCE { serverAuth or clientAuth }. */
-static int set_extended_usage(mbedtls_x509write_cert *certificate, bool server)
+/* extendedKeyUsage: SEQUENCE { serverAuth, clientAuth, or both }. */
+static int set_extended_usage(mbedtls_x509write_cert *certificate, bool server, bool client)
 {
-	const char *oid = server ? MBEDTLS_OID_SERVER_AUTH : MBEDTLS_OID_CLIENT_AUTH;
-	size_t oid_size = server ? MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH) : MBEDTLS_OID_SIZE(MBEDTLS_OID_CLIENT_AUTH);
 	unsigned char room[32], *at = room + sizeof room;
 	size_t size = 0;
 	int ret;
 
-	MBEDTLS_ASN1_CHK_ADD(size, mbedtls_asn1_write_oid(&at, room, oid, oid_size));
+	if (client)
+		MBEDTLS_ASN1_CHK_ADD(size, mbedtls_asn1_write_oid(&at, room, MBEDTLS_OID_CLIENT_AUTH, MBEDTLS_OID_SIZE(MBEDTLS_OID_CLIENT_AUTH)));
+	if (server)
+		MBEDTLS_ASN1_CHK_ADD(size, mbedtls_asn1_write_oid(&at, room, MBEDTLS_OID_SERVER_AUTH, MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH)));
 	MBEDTLS_ASN1_CHK_ADD(size, mbedtls_asn1_write_len(&at, room, size));
 	MBEDTLS_ASN1_CHK_ADD(size, mbedtls_asn1_write_tag(&at, room, MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE));
 	return mbedtls_x509write_crt_set_extension(certificate, MBEDTLS_OID_EXTENDED_KEY_USAGE,
 						   MBEDTLS_OID_SIZE(MBEDTLS_OID_EXTENDED_KEY_USAGE), 0, at, size);
 }
 
-enum purpose { AUTHORITY, SERVER, CLIENT };
+enum purpose { AUTHORITY, SERVER, CLIENT, BOTH };
 
-/* `host` for a server only. */
+/* `host` for what is a server. */
 static int set_extensions(mbedtls_x509write_cert *certificate, enum purpose purpose, const char *host)
 {
 	bool authority = purpose == AUTHORITY;
@@ -144,10 +146,10 @@ static int set_extensions(mbedtls_x509write_cert *certificate, enum purpose purp
 		r = mbedtls_x509write_crt_set_subject_key_identifier(certificate);
 	if (!r)
 		r = mbedtls_x509write_crt_set_authority_key_identifier(certificate);
-	if (!r && purpose == SERVER)
+	if (!r && host)
 		r = set_dns_name(certificate, host);
 	if (!r && !authority)
-		r = set_extended_usage(certificate, purpose == SERVER);
+		r = set_extended_usage(certificate, purpose != CLIENT, purpose != SERVER);
 	return r;
 }
 
@@ -255,6 +257,7 @@ struct pki_signer {
 	mbedtls_ctr_drbg_context random;
 	mbedtls_pk_context key;
 	char name[256];
+	struct buffer certificate;
 };
 
 int pki_signer_new(const struct pki_identity *authority, struct pki_signer **ret_signer)
@@ -270,6 +273,8 @@ int pki_signer_new(const struct pki_identity *authority, struct pki_signer **ret
 	mbedtls_pk_init(&signer->key);
 	r = mbedtls_ctr_drbg_seed(&signer->random, mbedtls_entropy_func, &signer->entropy, NULL, 0);
 	r = r ? fail(r, "get random bytes") : read_authority(authority, &signer->key, signer->name);
+	if (!r)
+		r = buffer_add(&signer->certificate, authority->certificate.data, authority->certificate.size);
 	if (r < 0)
 		pki_signer_free(signer);
 	else
@@ -281,6 +286,7 @@ void pki_signer_free(struct pki_signer *signer)
 {
 	if (!signer)
 		return;
+	buffer_release(&signer->certificate);
 	mbedtls_pk_free(&signer->key);
 	mbedtls_ctr_drbg_free(&signer->random);
 	mbedtls_entropy_free(&signer->entropy);
@@ -290,17 +296,23 @@ void pki_signer_free(struct pki_signer *signer)
 
 const char *client_kind_name(enum client_kind kind)
 {
-	return kind == CLIENT_NODE ? "node" : "agent";
+	return kind == CLIENT_NODE ? "node" : kind == CLIENT_AGENT ? "agent" : "monitor";
 }
 
-static int sign(struct pki_signer *signer, struct maker *maker, struct buffer *ret_certificate)
+const char *pki_signer_certificate(const struct pki_signer *signer)
+{
+	return (const char *)signer->certificate.data;
+}
+
+/* `host` NULL: a client only. */
+static int sign(struct pki_signer *signer, struct maker *maker, const char *host, struct buffer *ret_certificate)
 {
 	unsigned char pem[PEM_MOST];
 	int r;
 
 	pthread_mutex_lock(&signer->lock);
 	mbedtls_x509write_crt_set_issuer_key(&maker->certificate, &signer->key);
-	r = set_extensions(&maker->certificate, CLIENT, NULL);
+	r = set_extensions(&maker->certificate, host ? BOTH : CLIENT, host);
 	if (!r)
 		r = mbedtls_x509write_crt_pem(&maker->certificate, pem, sizeof pem, mbedtls_ctr_drbg_random, &signer->random);
 	pthread_mutex_unlock(&signer->lock);
@@ -310,10 +322,11 @@ static int sign(struct pki_signer *signer, struct maker *maker, struct buffer *r
 int pki_issue(struct pki_signer *signer, const struct public_key *key, const char *node_id, enum client_kind kind, int64_t from,
 	      unsigned days, struct buffer *ret_certificate)
 {
-	char subject[128];
+	char subject[128], host[128];
 	struct maker maker;
 	int r;
 
+	snprintf(host, sizeof host, "%.64s" MONITOR_DOMAIN, node_id);
 	snprintf(subject, sizeof subject, "CN=%s,OU=%s", node_id, client_kind_name(kind));
 	maker_init(&maker);
 	r = mbedtls_ctr_drbg_seed(&maker.random, mbedtls_entropy_func, &maker.entropy, NULL, 0);
@@ -321,8 +334,39 @@ int pki_issue(struct pki_signer *signer, const struct public_key *key, const cha
 		r = mbedtls_pk_parse_public_key(&maker.key, key->der, sizeof key->der);
 	if (!r)
 		r = fill_in(&maker, signer->name, subject, from, days);
-	r = r ? fail(r, "fill in a certificate") : sign(signer, &maker, ret_certificate);
+	r = r ? fail(r, "fill in a certificate") : sign(signer, &maker, kind == CLIENT_MONITOR ? host : NULL, ret_certificate);
 	maker_release(&maker);
+	return r;
+}
+
+int pki_make_request(const char *name, struct buffer *ret_key, struct buffer *ret_request)
+{
+	unsigned char pem[PEM_MOST];
+	mbedtls_x509write_csr request;
+	char subject[128];
+	struct maker maker;
+	int r;
+
+	snprintf(subject, sizeof subject, "CN=%.100s", name);
+	mbedtls_x509write_csr_init(&request);
+	maker_init(&maker);
+	r = make_key(&maker);
+	if (r < 0)
+		goto out;
+	mbedtls_x509write_csr_set_key(&request, &maker.key);
+	mbedtls_x509write_csr_set_md_alg(&request, MBEDTLS_MD_SHA256);
+	r = mbedtls_x509write_csr_set_subject_name(&request, subject);
+	if (!r)
+		r = mbedtls_x509write_csr_pem(&request, pem, sizeof pem, mbedtls_ctr_drbg_random, &maker.random);
+	r = r ? fail(r, "make a request for a certificate") : buffer_add(ret_request, pem, strlen((const char *)pem));
+	if (!r && mbedtls_pk_write_key_pem(&maker.key, pem, sizeof pem))
+		r = log_error(-EIO, "can't write a key");
+	if (!r)
+		r = buffer_add(ret_key, pem, strlen((const char *)pem));
+	explicit_bzero(pem, sizeof pem);
+out:
+	maker_release(&maker);
+	mbedtls_x509write_csr_free(&request);
 	return r;
 }
 

@@ -8,6 +8,7 @@
 
 #include "common/json.h"
 #include "common/log.h"
+#include "control/relays.h"
 #include "control/secret.h"
 
 #define ENROL_SETTING "enrol"
@@ -458,8 +459,13 @@ bool registry_admits(struct control *control, const char *id, enum client_kind k
 {
 	const struct http_peer *who = call->who;
 	const struct node *node;
+	const char *why = NULL;
 
-	if (who->refused) {
+	if (who->by)
+		why = relays_refuse(control, who->by, id);
+	if (why) {
+		http_answer_error(answer, who->by->refused ? 401 : 403, why);
+	} else if (who->refused) {
 		http_answer_error(answer, 401, who->refused);
 	} else if (strcmp(who->unit, client_kind_name(kind))) {
 		http_answer_error(answer, 403, kind == CLIENT_NODE ? "this address is for stage 1, with the certificate of a node" :
@@ -473,7 +479,8 @@ bool registry_admits(struct control *control, const char *id, enum client_kind k
 		http_answer_error(answer, 403, kind == CLIENT_NODE ? "the certificate was replaced by a newer one; enrol again" :
 								     "the credential is of an earlier boot; the next one has a new one");
 	}
-	control_log_refused(control, "%s was refused at %s%s%s: %s", call->peer, call->path, who->name[0] ? ", it is " : "", who->name,
+	control_log_refused(control, "%s was refused at %s%s%s%s%s: %s", call->peer, call->path, who->name[0] ? ", it is " : "", who->name,
+			    who->by ? ", by way of monitor " : "", who->by ? who->by->name : "",
 			    json_get_string(answer->json, "error"));
 	return false;
 }

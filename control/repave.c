@@ -137,6 +137,18 @@ static const struct command {
 	  "From now on. Too late once its users are gone.\n", cli_node_urgency },
 	{ "node cancel", "NODE", "cancel a restart before its shutdown",
 	  "The node takes new users again, and isn't restarted.\n", cli_node_cancel },
+	{ "node monitor", "NODE... MONITOR|none", "say which monitor a node's agent goes by",
+	  "MONITOR is a name of `repave monitor list`, none the control unit itself. From the agent's next status on; where the monitor\n"
+	  "doesn't answer, agents speak with the control unit directly until it does.\n", cli_node_monitor },
+	{ "monitor create", "NAME --address HOST:PORT [--file FILE]", "make the credential of a monitor",
+	  "For a repave-monitor, on this or another machine, which stands between agents and the control unit. Makes a key, has the\n"
+	  "control unit sign it, writes both into FILE (mode 0600), and prints its path. Of one name only the newest credential counts.\n\n"
+	  "  --address HOST:PORT     where servers reach it\n"
+	  "  --file FILE             default: NAME.monitor.pem in this folder\n", cli_monitor_create },
+	{ "monitor list", "[--json]", "list the monitors", "Shows each with the servers that are given to it, and those that come by it now.\n",
+	  cli_monitor_list },
+	{ "monitor revoke", "NAME", "end a monitor", "Its credential counts no more, and its servers speak with the control unit directly.\n",
+	  cli_monitor_revoke },
 	{ "node quarantine", "NODE [--reason TEXT]", "take a node from its users at once, and keep it as it is",
 	  "The balancer closes its sessions and gives it nobody; it runs on, and its agent reports, for who examines it.\n\n"
 	  "  --reason TEXT           for the journal and the lists\n", cli_node_quarantine },

@@ -33,6 +33,7 @@
 #include "control/prober.h"
 #include "control/registry.h"
 #include "control/gate.h"
+#include "control/relays.h"
 #include "control/repository.h"
 #include "control/state.h"
 #include "control/trust.h"
@@ -127,6 +128,8 @@ static int load_store(struct daemon *daemon, const struct options *options)
 		r = registry_load_settings(&daemon->control);
 	if (!r)
 		r = orders_load(&daemon->control);
+	if (!r)
+		r = relays_load(&daemon->control);
 	if (!r)
 		r = balancer_new(&daemon->control, &daemon->control.balancer);
 	if (!r)
@@ -333,6 +336,7 @@ static void stop(struct daemon *daemon)
 	gate_free(daemon->gate);
 	catalogue_free(daemon->control.catalogue);
 	chores_stop(daemon->chores);
+	relays_free(daemon->control.relays);
 	fleet_free(daemon->control.fleet);
 	store_close(daemon->control.store);
 	pki_signer_free(daemon->control.signer);

@@ -87,13 +87,20 @@ static const char from_3_logs[] =
 	" kind TEXT NOT NULL, nonce TEXT NOT NULL, text TEXT NOT NULL);"
 	"CREATE INDEX logs_by_node ON logs (node, sequence);";
 
+/* control/relays.h */
+static const char from_3_monitors[] =
+	"CREATE TABLE monitors (name TEXT PRIMARY KEY, host TEXT NOT NULL, port INTEGER NOT NULL, key TEXT NOT NULL, issued INTEGER NOT NULL,"
+	" expires INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE monitored (node TEXT PRIMARY KEY REFERENCES nodes(id) ON DELETE CASCADE,"
+	" monitor TEXT NOT NULL REFERENCES monitors(name) ON DELETE CASCADE) WITHOUT ROWID;";
+
 /* In this order; each for the databases of those versions. */
 static const struct step {
 	int first, last;
 	const char *sql;
 } steps[] = {
 	{ 0, 0, schema_2 }, { 1, 1, from_1 }, { 0, 2, from_2 }, { 0, 3, from_3_channel }, { 0, 3, from_3_power },
-	{ 0, 3, from_3_balancer }, { 0, 3, from_3_restarts }, { 0, 3, from_3_logs },
+	{ 0, 3, from_3_balancer }, { 0, 3, from_3_restarts }, { 0, 3, from_3_logs }, { 0, 3, from_3_monitors },
 };
 
 static int read_version(struct store *store, int *ret_version)

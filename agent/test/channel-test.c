@@ -360,7 +360,7 @@ static void test_a_fleet_does_not_come_back_in_one_moment(void **state)
 
 static void test_addresses_that_are_none(void **state)
 {
-	static const char *const bad[] = { "", "\n", "10.0.0.1", "10.0.0.1 0", "10.0.0.1 65536", "10.0.0.1 8443 x", "a/b 1", "10.0.0.1 -1",
+	static const char *const bad[] = { "", "\n", "10.0.0.1", "10.0.0.1 0", "10.0.0.1 65536", "10.0.0.1 8443 x", "a/b 1", "a 12345.b.c", "a 1 b.c d", "a 1 B.C", "a 1 ", "10.0.0.1 -1",
 					   "a 1\na 1\na 1\na 1\na 1\na 1\na 1\na 1\na 1\n" };
 	struct address addresses[ADDRESSES_MOST];
 	size_t count;
@@ -372,6 +372,36 @@ static void test_addresses_that_are_none(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		if (addresses_parse(bad[i], addresses, &count) != -EINVAL)
 			fail_msg("%s", bad[i]);
+}
+
+static void test_a_monitor_goes_before_control_units_and_replaces_another(void **state)
+{
+	static const char *const bad[] = { "", "m 1\nn 2", "m 0 m2.monitor.repave.internal", "m 1 x y" };
+	const char *own = "10.0.0.1 8443\ncu2 8443\n";
+	struct address addresses[ADDRESSES_MOST];
+	struct buffer text = { 0 }, again = { 0 };
+	char full[ADDRESSES_MOST * 8 + 1] = "";
+	size_t count;
+
+	(void)state;
+	assert_int_equal(addresses_prefer(own, "10.0.0.9 8453 m1.monitor.repave.internal", &text), 0);
+	assert_string_equal((char *)text.data, "10.0.0.9 8453 m1.monitor.repave.internal\n10.0.0.1 8443\ncu2 8443\n");
+	assert_int_equal(addresses_parse((char *)text.data, addresses, &count), 0);
+	assert_int_equal(count, 3);
+	assert_string_equal(addresses[0].name, "m1.monitor.repave.internal");
+	assert_string_equal(addresses[1].name, CONTROL_NAME);
+	assert_int_equal(addresses_prefer((char *)text.data, "m 1 m2.monitor.repave.internal", &again), 0);
+	assert_string_equal((char *)again.data, "m 1 m2.monitor.repave.internal\n10.0.0.1 8443\ncu2 8443\n");
+	buffer_release(&again);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_int_equal(addresses_prefer(own, bad[i], &again), -EINVAL);
+	for (size_t i = 0; i < ADDRESSES_MOST; i++)
+		strcat(full, "a 1\n");
+	assert_int_equal(addresses_prefer(full, "m 1 m2.monitor.repave.internal", &again), 0);
+	assert_int_equal(addresses_parse((char *)again.data, addresses, &count), 0);
+	assert_int_equal(count, ADDRESSES_MOST);
+	buffer_release(&again);
+	buffer_release(&text);
 }
 
 static int feed(const char *text, struct http_answer *ret_answer)
@@ -473,6 +503,7 @@ int main(void)
 		cmocka_unit_test(test_arguments_that_nobody_declared),
 		cmocka_unit_test(test_a_fleet_does_not_come_back_in_one_moment),
 		cmocka_unit_test(test_addresses_that_are_none),
+		cmocka_unit_test(test_a_monitor_goes_before_control_units_and_replaces_another),
 		cmocka_unit_test(test_http_answers_byte_by_byte),
 		cmocka_unit_test(test_http_answers_that_smuggle),
 		cmocka_unit_test(test_http_head_without_end),
