@@ -33,8 +33,10 @@ int store_open(const char *path, bool create, struct store **ret_store)
 		goto out;
 	}
 	sqlite3_busy_timeout(store->db, 5000);
-	/* Checkpoints are for store_checkpoint; by itself it makes one only when nobody else did for long. */
-	r = sql_run(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=20000",
+	/* Checkpoints are for store_checkpoint, which goes by the size of the log: it must shrink again, or there is one each second, whose
+	 * syncs keep commits waiting. By itself SQLite makes one only when nobody else did for long. */
+	r = sql_run(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=20000;"
+		    " PRAGMA journal_size_limit=0",
 		    "be opened");
 	if (!r)
 		r = schema_prepare(store);

@@ -14,6 +14,7 @@
 
 #include "common/json.h"
 #include "control/lifecycle.h"
+#include "control/monitor.h"
 #include "control/orders.h"
 
 #define NODE "5e70a7e0-0000-4000-8000-000000000001"
@@ -318,6 +319,44 @@ static void test_status_that_waits_for_its_answer_is_no_silence(void **state)
 	f->node->live->held = NULL;
 }
 
+/* One round of the real monitor, whose clock stands nearly still meanwhile. */
+static void one_round(struct fixture *f)
+{
+	struct monitor *monitor = NULL;
+
+	assert_int_equal(monitor_start(&f->control, &monitor), 0);
+	usleep(100 * 1000);
+	monitor_stop(monitor);
+}
+
+static void test_nobody_is_silent_while_the_control_unit_is_too_slow_to_listen(void **state)
+{
+	struct fixture *f = *state;
+
+	lifecycle_asked(&f->control, f->node, NOW);
+	hear(f, AGENT_HEALTHY);
+	f->control.round_ms += 100 * 1000;
+	f->control.latest_ms = MONITOR_BUSY_MS; /* an answer was so late */
+	one_round(f);
+	check_life(f, LIFE_SERVING);
+	one_round(f); /* all is well again, and the node has its whole time */
+	pass(f, 14, false);
+	check_life(f, LIFE_SERVING);
+	pass(f, 1, false);
+	check_life(f, LIFE_SUSPECT);
+}
+
+static void test_silence_counts_when_the_control_unit_had_time(void **state)
+{
+	struct fixture *f = *state;
+
+	lifecycle_asked(&f->control, f->node, NOW);
+	hear(f, AGENT_HEALTHY);
+	f->control.round_ms += 100 * 1000;
+	one_round(f);
+	check_life(f, LIFE_FAILED);
+}
+
 static void test_boot_request_is_no_silence(void **state)
 {
 	struct fixture *f = *state;
@@ -456,6 +495,8 @@ int main(void)
 		TEST(test_silence_is_suspected_and_then_a_failure),
 		TEST(test_silence_of_many_fails_nobody),
 		TEST(test_status_that_waits_for_its_answer_is_no_silence),
+		TEST(test_nobody_is_silent_while_the_control_unit_is_too_slow_to_listen),
+		TEST(test_silence_counts_when_the_control_unit_had_time),
 		TEST(test_boot_request_is_no_silence),
 		TEST(test_long_boot_without_an_agent_is_told_once_and_no_failure),
 		TEST(test_agents_have_time_to_come_back_to_a_new_control_unit),
