@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What runs in the OS beside the application: measures, reports, obeys.
-agent-pure := $(addprefix agent/,measure.c tcp.c session.c sensors.c login.c order.c channel.c report.c http-answer.c)
-agent-io := $(addprefix agent/,tls.c http.c sandbox.c transport.c verity.c gather.c logs.c look.c actions.c prober.c options.c main.c) common/tail.c
+agent-pure := $(addprefix agent/,measure.c tcp.c session.c sensors.c login.c order.c channel.c report.c http-answer.c exposition.c)
+agent-io := $(addprefix agent/,tls.c http.c sandbox.c transport.c verity.c gather.c logs.c look.c actions.c prober.c exporter.c options.c main.c) common/tail.c
 
 musl-programs += agent
 agent-src := $(agent-pure) $(agent-io) common/probe.c $(common-core)
@@ -21,6 +21,13 @@ agent-sensors-test-libs := -ljansson
 agent-channel-test-src := agent/test/channel-test.c $(agent-pure) $(addprefix agent/,http.c tls.c) $(common-core)
 agent-channel-test-libs := -ljansson -lmbedtls -lmbedx509 -lmbedcrypto -lm
 
+unit-tests += agent-exposition-test
+agent-exposition-test-src := agent/test/exposition-test.c agent/exposition.c $(common-core)
+agent-exposition-test-libs := -ljansson
+fuzz-targets += agent-metrics-request
+agent-metrics-request-src := agent/fuzz/metrics-request.c agent/exposition.c $(common-core)
+agent-metrics-request-libs := -ljansson
+agent-metrics-request-corpus := agent/fuzz/corpus/metrics-request
 fuzz-targets += agent-http-answer agent-control-answer agent-machine-text
 agent-http-answer-src := agent/fuzz/http-answer.c agent/http-answer.c common/bytes.c
 agent-http-answer-corpus := agent/fuzz/corpus/http-answer

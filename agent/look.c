@@ -339,6 +339,8 @@ static void look_at_ports(struct look *look)
 	struct port_set declared;
 
 	load_ports(look->places, &declared);
+	if (look->own_port != 0 && declared.count < PORTS_MOST)
+		declared.ports[declared.count++] = look->own_port;
 	listeners.declared = &declared;
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
 		listeners.udp = files[i].udp;

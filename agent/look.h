@@ -19,6 +19,7 @@
 
 struct look {
 	const struct places *places;
+	uint16_t own_port;       /* where metrics are asked for, which is as it should be; 0: nowhere */
 	struct channel *channel; /* gets the alarms */
 	struct findings findings;
 	struct login_watch logins;

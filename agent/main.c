@@ -16,6 +16,7 @@
 
 #include "agent/actions.h"
 #include "agent/channel.h"
+#include "agent/exporter.h"
 #include "agent/gather.h"
 #include "agent/look.h"
 #include "agent/options.h"
@@ -48,6 +49,7 @@ struct agent {
 	struct prober prober;
 	struct action_job job;
 	struct transport transport;
+	struct exporter exporter;
 	enum transport_kind asked;
 	int64_t post_at;         /* when the next status goes */
 	char *log_body;          /* what an order asked for, to be sent; NULL: none */
@@ -126,6 +128,7 @@ static int agent_open(struct agent *agent)
 		free(boot_id);
 		return log_error(r, "can't start; see agent --help");
 	}
+	exporter_open(&agent->exporter, agent->options.places.metrics, NOBODY);
 	gather(&agent->gatherer, &agent->options.places, &agent->measures);
 	channel_init(&agent->channel, boot_id != NULL ? boot_id : "", agent->measures.uptime);
 	free(boot_id);
@@ -133,6 +136,7 @@ static int agent_open(struct agent *agent)
 	if (!again)
 		store_state(agent);
 	look_open(&agent->look, &agent->options.places, &agent->channel, again);
+	agent->look.own_port = agent->exporter.socket >= 0 ? agent->exporter.port : 0;
 	agent->transport.fd = -1;
 	return 0;
 }
@@ -251,6 +255,7 @@ static void post_if_due(struct agent *agent)
 	if (agent->job.process != 0 && steady_ms() < agent->post_at + NEWS_MS)
 		return;
 	gather(&agent->gatherer, &agent->options.places, &agent->measures);
+	exporter_publish(&agent->exporter, &agent->measures);
 	look_now(&agent->look, &agent->measures);
 	if (agent->transport.process == 0 && !open_transport(agent))
 		return;
@@ -521,6 +526,7 @@ static void run(struct agent *agent)
 		prober_run(&agent->prober, &agent->options.places, agent->channel.interval, &agent->measures.health);
 		look_logs(&agent->look);
 		receive(agent);
+		exporter_keep(&agent->exporter);
 		obey(agent);
 		post_if_due(agent);
 		wait_for_news(agent);
@@ -568,6 +574,7 @@ int main(int argc, char **argv)
 		return 1;
 	run(&agent);
 	transport_stop(&agent.transport);
+	exporter_close(&agent.exporter);
 	look_close(&agent.look);
 	return 0;
 }

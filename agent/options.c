@@ -26,6 +26,8 @@ const char usage_text[] =
 	"  --home FILE        what became of H: (default: /run/repave/h/state)\n"
 	"  --journal SOCKET   where journald sends its lines to\n"
 	"                     (default: /run/systemd/journal/syslog)\n"
+	"  --metrics FILE     ADDRESS:PORT where metrics are asked for; without it nowhere\n"
+	"                     (default: /run/repave/config/agent-metrics)\n"
 	"  --help             this text\n";
 
 int options_parse(int argc, char **argv, struct options *ret_options)
@@ -37,7 +39,7 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 		{ "lower", required_argument, NULL, 'l' },    { "actions", required_argument, NULL, 'A' },
 		{ "hooks", required_argument, NULL, 'H' },    { "drain", required_argument, NULL, 'd' },
 		{ "commands", required_argument, NULL, 'C' }, { "journal", required_argument, NULL, 'j' },
-		{ "home", required_argument, NULL, 'U' },
+		{ "home", required_argument, NULL, 'U' },    { "metrics", required_argument, NULL, 'm' },
 		{ "help", no_argument, NULL, 'h' },           { NULL, 0, NULL, 0 },
 	};
 	struct places *places = &ret_options->places;
@@ -60,6 +62,7 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 		case 'C': places->commands = optarg; break;
 		case 'j': places->journal = optarg; break;
 		case 'U': places->user_data = optarg; break;
+		case 'm': places->metrics = optarg; break;
 		default: return log_error(-EINVAL, "see agent --help"), -EINVAL;
 		}
 	}

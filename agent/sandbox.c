@@ -3,14 +3,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #define WORD(member) offsetof(struct seccomp_data, member)
 #define ARGUMENT(n) (WORD(args) + 8 * (n)) /* its lower half: all that are looked at are ints */
@@ -25,11 +29,14 @@
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##call, 0, 4), LOAD(ARGUMENT(n)),                                                          \
 		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_ACCMODE | O_CREAT | O_TRUNC, 1, 0), ANSWER(SECCOMP_RET_ALLOW), REFUSE
 
-int sandbox_enter(void)
+#define PROLOGUE                                                                                                                           \
+	LOAD(WORD(arch)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0), REFUSE, LOAD(WORD(nr))
+
+int sandbox_enter(enum sandbox sandbox)
 {
 #ifdef __x86_64__
-	static struct sock_filter filter[] = {
-		LOAD(WORD(arch)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0), REFUSE, LOAD(WORD(nr)),
+	static struct sock_filter client[] = {
+		PROLOGUE,
 		ALLOW(read), ALLOW(readv), ALLOW(write), ALLOW(writev), ALLOW(close), ALLOW(poll), ALLOW(ppoll), ALLOW(lseek), ALLOW(fstat),
 		ALLOW(newfstatat), ALLOW(stat), ALLOW(fcntl), ALLOW(connect), ALLOW(bind), ALLOW(sendto), ALLOW(recvfrom), ALLOW(sendmsg),
 		ALLOW(recvmsg), ALLOW(sendmmsg), ALLOW(getsockopt), ALLOW(setsockopt), ALLOW(getsockname), ALLOW(getpeername), ALLOW(brk),
@@ -42,10 +49,42 @@ int sandbox_enter(void)
 		UNLESS(AF_INET6), ANSWER(SECCOMP_RET_ALLOW),
 		REFUSE,
 	};
-	const struct sock_fprog program = { .len = sizeof(filter) / sizeof(*filter), .filter = filter };
+	static struct sock_filter listener[] = {
+		PROLOGUE,
+		ALLOW(accept4), ALLOW(poll), ALLOW(recvfrom), ALLOW(sendto), ALLOW(write), ALLOW(writev), ALLOW(close), ALLOW(clock_gettime),
+		ALLOW(nanosleep), ALLOW(clock_nanosleep), ALLOW(rt_sigreturn), ALLOW(restart_syscall), ALLOW(exit), ALLOW(exit_group),
+		ALLOW(sigaltstack), ALLOW(munmap), /* at the end, of a program that is built with sanitizers */
+		REFUSE,
+	};
+	const struct sock_fprog program = sandbox == SANDBOX_CLIENT ?
+		(struct sock_fprog){ .len = sizeof(client) / sizeof(*client), .filter = client } :
+		(struct sock_fprog){ .len = sizeof(listener) / sizeof(*listener), .filter = listener };
 
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0)
 		return -errno;
 #endif
+	(void)sandbox;
 	return 0;
+}
+
+int rights_give_up(uid_t user, enum sandbox sandbox)
+{
+	static const struct rlimit none = { 0, 0 }, few = { 8, 8 };
+	int r;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (geteuid() == 0) {
+		/* EINVAL: a number beyond what this kernel knows. */
+		for (int capability = 0; capability <= 63; capability++)
+			if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0 && errno != EINVAL)
+				return -errno;
+		if (setgroups(0, NULL) < 0 || setresgid(user, user, user) < 0 || setresuid(user, user, user) < 0)
+			return -errno;
+	}
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setrlimit(RLIMIT_FSIZE, &none) < 0 ||
+	    setrlimit(RLIMIT_CORE, &none) < 0 || setrlimit(RLIMIT_NOFILE, &few) < 0)
+		return -errno;
+	r = sandbox_enter(sandbox);
+	/* A kernel without seccomp: the rest must do. */
+	return r == -EINVAL ? 0 : r;
 }

@@ -3,14 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -28,29 +25,6 @@
 #define SPARE_MS 5000 /* what the main process waits beyond the process's own deadline */
 
 /* ------------------------------------------------------------------ the process without rights */
-/* After this it can speak on sockets, and nothing else that matters. */
-static int give_up_rights(uid_t user)
-{
-	static const struct rlimit none = { 0, 0 }, few = { 8, 8 };
-	int r;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (geteuid() == 0) {
-		/* EINVAL: a number beyond what this kernel knows. */
-		for (int capability = 0; capability <= 63; capability++)
-			if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0 && errno != EINVAL)
-				return -errno;
-		if (setgroups(0, NULL) < 0 || setresgid(user, user, user) < 0 || setresuid(user, user, user) < 0)
-			return -errno;
-	}
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setrlimit(RLIMIT_FSIZE, &none) < 0 ||
-	    setrlimit(RLIMIT_CORE, &none) < 0 || setrlimit(RLIMIT_NOFILE, &few) < 0)
-		return -errno;
-	r = sandbox_enter();
-	/* A kernel without seccomp: the rest must do. */
-	return r == -EINVAL ? 0 : r;
-}
-
 static int read_all(int fd, void *data, size_t size)
 {
 	while (size > 0) {
@@ -152,7 +126,7 @@ static int serve(int fd, struct http_client *client, const char *node)
 static void __attribute__((noreturn)) run(int fd, struct tls *tls, const struct transport_options *options)
 {
 	struct http_client client = { .tls = tls, .address_count = options->address_count };
-	int r = give_up_rights(options->user);
+	int r = rights_give_up(options->user, SANDBOX_CLIENT);
 
 	if (r < 0) {
 		log_error(r, "the network process can't give up its rights");

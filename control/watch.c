@@ -102,13 +102,13 @@ bool watch_goal_missed(const struct watch_goal *goal, const json_t *nodes)
 
 bool watch_same(const json_t *before, const json_t *node)
 {
+	static const char *const figures[] = { "last_seen", "agent", "balancer", "probe" }; /* these change each time */
 	json_t *a = json_copy(json_iterable(before)), *b = json_copy(json_iterable(node));
 	bool same;
 
-	/* Figures change each time. */
-	for (size_t i = 0; i < 2; i++) {
-		json_object_del(i ? a : b, "last_seen");
-		json_object_del(i ? a : b, "agent");
+	for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
+		json_object_del(a, figures[i]);
+		json_object_del(b, figures[i]);
 	}
 	same = a && b && json_equal(a, b);
 	json_decref(a);

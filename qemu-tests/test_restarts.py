@@ -4,15 +4,12 @@ ones, and the requests go on throughout."""
 import json
 import re
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 
-from fleet import CONTROL_UNIT, ROOT, Process, description_of, http_get, wait_until
-
-sys.path.append(str(ROOT / "control/test"))
-from bmc import Redfish  # noqa: E402
+from fleet import CONTROL_UNIT, Process, description_of, http_get, wait_until
+from power import give_power_control
 
 FRONT = 8000
 STEPS = ["replace", "drain", "release", "shutdown", "select", "boot", "healthy", "ready"]
@@ -73,37 +70,6 @@ class Load:
         self.thread.join()
         assert self.count > 100 and not self.failures, (self.count, self.failures[:20])
         print(f"{self.count} requests, none failed")
-
-
-class Machine:
-    """A server as its BMC sees it."""
-
-    def __init__(self, server):
-        self.server = server
-
-    def pid(self):
-        process = self.server.process
-        return process.child.pid if process and process.alive() else 0
-
-    def switch_on(self):
-        if not self.pid():
-            self.server.start()
-
-    def switch_off(self):
-        if self.pid():
-            self.server.power_cut()
-
-    def reset(self):
-        self.server.reset()
-
-
-def give_power_control(fleet, server):
-    bmc = Redfish(fleet.folder, f"bmc-{server.index}", Machine(server), "operator", "secret of the bmc")
-    password = fleet.folder / "bmc-password"
-    password.write_text("secret of the bmc\n")
-    fleet.control.repave("node", "power", "set", server.id, "--driver", "redfish", "--address", f"127.0.0.1:{bmc.port}", "--user",
-                         "operator", "--password-file", password, "--fingerprint", bmc.fingerprint)
-    return bmc
 
 
 def order(fleet, *words):

@@ -19,7 +19,7 @@
 #include "agent/sandbox.h"
 
 /* errno of a call in the sandbox, 0 when it worked. By syscall: not what a C library makes of it. */
-static int tried(long number, long a, long b, long c)
+static int tried_in(enum sandbox sandbox, long number, long a, long b, long c)
 {
 	pid_t child = fork();
 	int status;
@@ -27,7 +27,7 @@ static int tried(long number, long a, long b, long c)
 	if (child == 0) {
 		long r;
 
-		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || sandbox_enter() < 0)
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || sandbox_enter(sandbox) < 0)
 			_exit(255);
 		r = syscall(number, a, b, c, 0, 0, 0);
 		_exit(r < 0 ? errno : 0);
@@ -36,6 +36,25 @@ static int tried(long number, long a, long b, long c)
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));
 	return WEXITSTATUS(status);
+}
+
+static int tried(long number, long a, long b, long c)
+{
+	return tried_in(SANDBOX_CLIENT, number, a, b, c);
+}
+
+static void test_what_takes_connections_makes_none(void **state)
+{
+	static const char path[] = "/etc/hosts";
+
+	(void)state;
+	assert_int_equal(tried_in(SANDBOX_LISTENER, SYS_accept4, -1, 0, 0), EBADF);
+	assert_int_equal(tried_in(SANDBOX_LISTENER, SYS_socket, AF_INET, SOCK_STREAM, 0), EPERM);
+	assert_int_equal(tried_in(SANDBOX_LISTENER, SYS_connect, 0, 0, 0), EPERM);
+	assert_int_equal(tried_in(SANDBOX_LISTENER, SYS_openat, AT_FDCWD, (long)path, O_RDONLY), EPERM);
+	assert_int_equal(tried_in(SANDBOX_LISTENER, SYS_execve, (long)path, 0, 0), EPERM);
+	assert_int_equal(tried_in(SANDBOX_LISTENER, SYS_clone, SIGCHLD, 0, 0), EPERM);
+	assert_int_equal(tried_in(SANDBOX_LISTENER, SYS_mmap, 0, 4096, 7), EPERM);
 }
 
 static void test_programs_and_processes_are_refused(void **state)
@@ -84,6 +103,7 @@ static void test_other_sockets_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_takes_connections_makes_none),
 		cmocka_unit_test(test_programs_and_processes_are_refused),
 		cmocka_unit_test(test_files_can_be_read_only),
 		cmocka_unit_test(test_other_sockets_are_refused),
