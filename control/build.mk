@@ -130,7 +130,7 @@ control-restart-test-libs :=
 unit-tests += control-dispatch-test
 control-dispatch-test-src := control/test/dispatch-test.c $(control-core) $(control-power) $(control-state) common/seekable.c $(common-core) \
 	signing/folder.c $(signing-author) $(signing-verify)
-control-dispatch-test-libs = $(repaved-libs) -Wl,--wrap=catalogue_images
+control-dispatch-test-libs = $(repaved-libs) -Wl,--wrap=catalogue_images,--wrap=clock_gettime
 script-tests += control/test/backup-works control/test/restarts-works
 fuzz-targets += control-backup
 control-backup-src := control/fuzz/backup.c control/backup-format.c control/names.c $(common-core)

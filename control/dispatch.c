@@ -292,6 +292,7 @@ static int decide(struct control *control, struct restart_record *record, int64_
 /* Of a node that was forgotten, and its row with it. */
 static void forget(struct control *control, struct restart_record *record)
 {
+	size_t count = control->dispatch->count;
 	struct dispatch_saved saved = { 0 };
 	int r = store_begin(control->store);
 
@@ -305,6 +306,8 @@ static void forget(struct control *control, struct restart_record *record)
 	dispatch_end_saved(&saved, r < 0);
 	if (!r)
 		record->ended = dispatch_time();
+	else
+		forget_added(control->dispatch, count);
 }
 
 /* Steps as far as it goes now. */

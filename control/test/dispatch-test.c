@@ -42,6 +42,19 @@ const struct image_list *__wrap_catalogue_images(const struct catalogue *catalog
 	return &images;
 }
 
+static int64_t wall_jump; /* seconds */
+
+int __real_clock_gettime(clockid_t clock, struct timespec *ret_now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ret_now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ret_now)
+{
+	int r = __real_clock_gettime(clock, ret_now);
+
+	if (clock == CLOCK_REALTIME)
+		ret_now->tv_sec += wall_jump;
+	return r;
+}
+
 struct fixture {
 	char folder[40], path[64];
 	struct control control;
@@ -490,6 +503,32 @@ static void test_what_was_left_of_a_limit_is_left_in_the_next_run(void **state)
 	assert_int_equal(record.restart.since, 990000);
 }
 
+static void test_jump_of_the_wall_clock_throws_nobody_out(void **state)
+{
+	struct fixture *f = make(state, 2, 0, 1);
+	const struct restart_record *record = begin(f, 0, URGENCY_NOTIFY);
+	json_t *described;
+
+	rounds(f, 5);
+	assert_int_equal(record->restart.step, RESTART_AT_RELEASE);
+	assert_true(record->restart.noticed != 0);
+	wall_jump = 86400;
+	rounds(f, 5);
+	assert_int_equal(record->restart.acted, 0);
+	wall_jump = -86400;
+	rounds(f, 5);
+	assert_int_equal(record->restart.acted, 0);
+	described = restart_record_describe(record, dispatch_clock(), dispatch_time());
+	assert_true(json_number_value(json_object_get(described, "seconds")) < 60);
+	json_decref(described);
+	/* The control unit's own restart, with another time of day. */
+	restart_control(f);
+	hear(f, f->nodes[0]);
+	rounds(f, 5);
+	assert_int_equal(f->nodes[0]->restart->restart.acted, 0);
+	wall_jump = 0;
+}
+
 static void test_boot_that_fails_again_and_again_is_seen(void **state)
 {
 	struct fixture *f = make(state, 2, 0, 1);
@@ -590,6 +629,7 @@ int main(void)
 		TEST(test_cancel_that_isnt_stored_changes_nothing),
 		TEST(test_drain_is_repeated_after_a_restart_of_the_control_unit),
 		TEST(test_what_was_left_of_a_limit_is_left_in_the_next_run),
+		TEST(test_jump_of_the_wall_clock_throws_nobody_out),
 		TEST(test_boot_that_fails_again_and_again_is_seen),
 		TEST(test_five_hundred_restarts_at_once_leave_the_lock_to_others),
 	};
