@@ -150,11 +150,14 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void store_group(struct fixture *f, unsigned minimum)
+static void store_group(struct fixture *f, unsigned minimum, bool has_service)
 {
 	json_t *definition = json_pack("{ss ss si s{si}}", "os", "minimal", "app", "web", "minimum", (int)minimum, "service", "port", 80);
 	struct group group;
 	char why[ERROR_TEXT] = "";
+
+	if (!has_service)
+		json_object_del(definition, "service");
 
 	assert_int_equal(group_parse("web", definition, &group, why), 0);
 	assert_int_equal(store_put_group(f->control.store, &group), 0);
@@ -193,7 +196,7 @@ static struct fixture *make(void **state, unsigned members, unsigned spares, uns
 	struct fixture *f = *state;
 
 	assert_int_equal(store_begin(f->control.store), 0);
-	store_group(f, minimum);
+	store_group(f, minimum, true);
 	for (unsigned i = 1; i <= members + spares; i++)
 		store_node(f, i, i > members);
 	assert_int_equal(store_commit(f->control.store), 0);
@@ -292,6 +295,21 @@ static void test_two_servers_restarted_at_once_dont_exclude_each_other(void **st
 	rounds(f, 3);
 	assert_int_equal(step_of(f, 1), RESTART_AT_RELEASE);
 	assert_false(fleet_groups(f->control.fleet)->items[0].denied);
+}
+
+static void test_minimum_of_a_group_without_a_service_is_kept_too(void **state)
+{
+	struct fixture *f = make(state, 3, 0, 2);
+
+	store_group(f, 2, false);
+	restart_control(f);
+	for (size_t i = 0; i < f->count; i++)
+		hear(f, f->nodes[i]);
+	begin(f, 0, URGENCY_WAIT);
+	begin(f, 1, URGENCY_WAIT);
+	rounds(f, 5);
+	assert_int_equal(step_of(f, 0), RESTART_AT_SHUTDOWN);
+	assert_int_equal(step_of(f, 1), RESTART_AT_REPLACE);
 }
 
 static void test_evict_goes_below_the_minimum_and_says_so(void **state)
@@ -635,6 +653,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_two_servers_restarted_at_once_dont_exclude_each_other),
+		TEST(test_minimum_of_a_group_without_a_service_is_kept_too),
 		TEST(test_evict_goes_below_the_minimum_and_says_so),
 		TEST(test_fresh_control_unit_denies_nobody),
 		TEST(test_users_arent_gone_because_an_haproxy_is),
