@@ -28,7 +28,7 @@ control-cli += control/cli-apply.c control/cli-balancer.c control/fleet-file.c
 # Restarts
 control-store += control/store-restarts.c control/restart-record.c control/restart.c
 control-core += control/operator-restarts.c control/place.c control/dispatch.c control/dispatch-deeds.c \
-	control/dispatch-view.c control/dispatch-saved.c control/dispatch-people.c control/peers.c
+	control/dispatch-view.c control/dispatch-saved.c control/dispatch-people.c control/dispatch-advance.c control/peers.c
 control-cli += control/cli-restart.c
 # Logs
 control-store += control/store-logs.c control/node-log.c
