@@ -172,16 +172,18 @@ const char *dispatch_name(const struct control *control, const char *id)
 	return name ? name : id;
 }
 
-/* Says once what keeps it from beginning: somebody may have to do something about it. */
-static void tell_waits(struct control *control, struct restart_record *record, const char *waits)
+/* Says what keeps it from beginning: somebody may have to do something about it. Not each time when that changes to and fro. */
+static void tell_waits(struct control *control, struct restart_record *record, const char *waits, int64_t clock)
 {
 	bool is_new = strcmp(record->waits, waits) != 0;
 
 	snprintf(record->waits, sizeof record->waits, "%s", waits);
-	if (is_new && waits[0] && record->restart.step == RESTART_AT_REPLACE)
-		control_event(control, time(NULL), record->node, SEVERITY_NOTICE, "restart-waits",
-			      json_pack("{sI}", "restart", (json_int_t)record->id), "%s %s waits: %s", restart_kind_name(record->restart.kind),
-			      dispatch_name(control, record->node), waits);
+	if (!is_new || !waits[0] || record->restart.step != RESTART_AT_REPLACE ||
+	    (record->told_waits && clock - record->told_waits < PROGRESS_MILLISECONDS))
+		return;
+	record->told_waits = clock;
+	control_event(control, time(NULL), record->node, SEVERITY_NOTICE, "restart-waits", json_pack("{sI}", "restart", (json_int_t)record->id),
+		      "%s %s waits: %s", restart_kind_name(record->restart.kind), dispatch_name(control, record->node), waits);
 }
 
 /* Whether time passes towards a limit that would be lost with the control unit. */
@@ -207,7 +209,7 @@ static int decide(struct control *control, struct restart_record *record, int64_
 			break;
 	}
 	if (ret_after->step == before)
-		tell_waits(control, record, restart_waits(ret_after, &view));
+		tell_waits(control, record, restart_waits(ret_after, &view), clock);
 	else
 		record->waits[0] = 0;
 	return !*ret_deeds && !memcmp(ret_after, &record->restart, sizeof *ret_after);
