@@ -29,7 +29,7 @@ control-cli += control/cli-apply.c control/cli-balancer.c control/fleet-file.c
 # Restarts
 control-store += control/store-restarts.c control/restart-record.c control/restart.c
 control-core += control/operator-restarts.c control/handover.c control/place.c control/dispatch.c control/dispatch-deeds.c \
-	control/dispatch-view.c control/dispatch-saved.c control/dispatch-people.c control/peers.c
+	control/dispatch-view.c control/dispatch-saved.c control/dispatch-people.c control/dispatch-advance.c control/peers.c
 control-cli += control/cli-restart.c control/cli-life.c
 # Logs
 control-store += control/store-logs.c control/node-log.c
@@ -153,8 +153,8 @@ control-restart-test-libs :=
 unit-tests += control-dispatch-test
 control-dispatch-test-src := control/test/dispatch-test.c $(control-core) $(control-power) $(control-state) common/seekable.c $(common-core) \
 	signing/folder.c $(signing-author) $(signing-verify)
-control-dispatch-test-libs = $(repaved-libs) -Wl,--wrap=catalogue_images
-script-tests += control/test/backup-works
+control-dispatch-test-libs = $(repaved-libs) -Wl,--wrap=catalogue_images,--wrap=clock_gettime
+script-tests += control/test/backup-works control/test/restarts-works
 fuzz-targets += control-backup
 control-backup-src := control/fuzz/backup.c control/backup-format.c control/names.c $(common-core)
 control-backup-libs := -ljansson

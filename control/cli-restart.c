@@ -321,7 +321,7 @@ static void print_list(const json_t *restarts)
 	const json_t *restart;
 	size_t i;
 
-	cli_table_add(&table, (const char *[]){ "RESTART", "BEGAN", "NODE", "KIND", "URGENCY", "STEP", "TOOK", "" });
+	cli_table_add(&table, (const char *[]){ "RESTART", "BEGAN", "NODE", "KIND", "URGENCY", "STEP", "TOOK", "NOTE" });
 	json_array_foreach(restarts, i, restart) {
 		const char *waits = json_get_string(restart, "waits"), *error = json_get_string(restart, "error");
 		char id[24], when[32], took[24], note[256];

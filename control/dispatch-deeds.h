@@ -43,6 +43,8 @@ int dispatch_undo(struct control *control, struct restart_record *record, struct
 int dispatch_advance(struct control *control, struct restart_record *record, const struct restart *after, unsigned deeds, int64_t clock);
 /* One that was stored goes on from now on; takes its content over, also on error. 0 or -ENOMEM. */
 int dispatch_add(struct control *control, struct restart_record *record, struct restart_record **ret_added);
+/* Forgets those that were added since dispatch_count() was `count`: their transaction failed. */
+void dispatch_forget_added(struct control *control, size_t count);
 /* Lets the thread look at once. */
 void dispatch_wake(struct control *control);
 /* The host name of a node, or its id. */

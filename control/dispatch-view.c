@@ -32,7 +32,7 @@ static void see_others(struct control *control, const struct restart_record *rec
 	const struct group_peers *peers;
 
 	/* Who has no users needs nobody in his place. */
-	if (!group || !peers_takes_users(control, node)) {
+	if (!group || !(view->has_service || group->minimum) || !peers_takes_users(control, node)) {
 		view->alternatives = RESTART_ENOUGH;
 		return;
 	}
@@ -157,7 +157,7 @@ static void see_balancer(struct control *control, const struct restart_record *r
 {
 	const struct group *group = group_of(control->fleet, node);
 
-	view->has_service = group && group->service.offered && json_array_size(balancer_settings(control->balancer)->sockets) > 0;
+	view->has_service = peers_balanced(control, node);
 	view->balancer_gone = view->has_service && !balancer->complete;
 	/* What runs since isn't what the group's users want: nobody waits for the balancer. */
 	if (record->restart.step >= RESTART_AT_READY && group && !group_runs(group, node->boot.os_target, node->boot.app_target))
@@ -178,7 +178,7 @@ void dispatch_observe(struct control *control, struct restart_record *record, bo
 	if (!node || balancer_look(control, node->id, &balancer) < 0)
 		return;
 	see_balancer(control, record, node, &balancer, ret_view);
-	if (record->restart.step == RESTART_AT_REPLACE && ret_view->has_service)
+	if (record->restart.step == RESTART_AT_REPLACE)
 		see_others(control, record, node, fresh, now, ret_view);
 	ret_view->reporting = peers_heard(control, node) && (!record->boot_id[0] || !strcmp(node->channel.boot_id, record->boot_id));
 	ret_view->returning = peers_returning(control, node);

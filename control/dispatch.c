@@ -116,12 +116,13 @@ static struct node *node_of(const struct control *control, const struct restart_
 	return node && node->restart == record ? node : NULL;
 }
 
-/* Those that were added since there were so many: their transaction failed. */
-static void forget_added(struct dispatch *dispatch, size_t count)
+void dispatch_forget_added(struct control *control, size_t count)
 {
+	struct dispatch *dispatch = control->dispatch;
+
 	while (dispatch->count > count) {
 		struct restart_record *record = dispatch->active[--dispatch->count];
-		struct node *node = node_of(dispatch->control, record);
+		struct node *node = node_of(control, record);
 
 		if (node)
 			node->restart = NULL;
@@ -171,93 +172,18 @@ const char *dispatch_name(const struct control *control, const char *id)
 	return name ? name : id;
 }
 
-static int tell_step(struct control *control, const struct restart_record *record, enum restart_step before)
-{
-	const struct restart *restart = &record->restart;
-	enum severity severity = restart->step == RESTART_FAILED ? SEVERITY_ALARM : SEVERITY_INFO;
-	const json_t *last = json_array_get(record->steps, json_array_size(record->steps) - 1);
-	json_t *data = json_pack("{sI ss ss}", "restart", (json_int_t)record->id, "step", restart_step_name(restart->step), "before",
-				 restart_step_name(before));
-
-	return control_event(control, time(NULL), record->node, severity, "restart", data, "%s %s: %s%s%s (%s took %.1f s)",
-			     restart_kind_name(restart->kind), dispatch_name(control, record->node), restart_step_name(restart->step),
-			     restart->error[0] ? ": " : "", restart->error, restart_step_name(before),
-			     json_number_value(json_object_get(last, "seconds")));
-}
-
-/* Does the deeds, and stores the record, and with another step than before the event of it: within a transaction. `before` is what
- * record->restart was. 0 or -errno. */
-static int do_and_store(struct control *control, struct restart_record *record, const struct restart *after, unsigned deeds,
-			struct dispatch_saved *saved, int64_t clock)
-{
-	enum restart_step before = record->restart.step;
-	bool moves = after->step != before;
-	int r = dispatch_do(control, record, deeds, saved, clock);
-
-	if (!r && moves)
-		r = restart_record_note(record, clock, dispatch_time());
-	if (r < 0)
-		return r;
-	record->restart = *after;
-	record->clock = clock;
-	if (restart_has_ended(after))
-		record->ended = dispatch_time();
-	r = store_put_restart(control->store, record);
-	return r < 0 || !moves ? r : tell_step(control, record, before);
-}
-
-/* Memory as it was before the transaction that failed. `was` is a plain copy of the record. */
-static void take_back(struct restart_record *record, const struct restart_record *was, size_t steps)
-{
-	while (json_array_size(record->steps) > steps)
-		json_array_remove(record->steps, steps);
-	record->restart = was->restart;
-	record->ended = was->ended;
-	record->clock = was->clock;
-	record->order = was->order;
-	record->spare_restart = was->spare_restart;
-	strcpy(record->denied, was->denied);
-	strcpy(record->spare, was->spare);
-}
-
-int dispatch_advance(struct control *control, struct restart_record *record, const struct restart *after, unsigned deeds, int64_t clock)
-{
-	const struct restart_record was = *record;
-	size_t steps = json_array_size(record->steps), count = control->dispatch->count;
-	struct dispatch_saved saved = { 0 };
-	struct node *node;
-	int r;
-
-	dispatch_use_power(control, record, deeds, clock);
-	r = store_begin(control->store);
-	if (r < 0)
-		return r;
-	r = do_and_store(control, record, after, deeds, &saved, clock);
-	if (!r)
-		r = store_commit(control->store);
-	else
-		store_rollback(control->store);
-	dispatch_end_saved(&saved, r < 0);
-	if (r < 0) {
-		take_back(record, &was, steps);
-		forget_added(control->dispatch, count);
-	}
-	node = node_of(control, record);
-	if (record->ended && node)
-		node->restart = NULL;
-	return r;
-}
-
-/* Says once what keeps it from beginning: somebody may have to do something about it. */
-static void tell_waits(struct control *control, struct restart_record *record, const char *waits)
+/* Says what keeps it from beginning: somebody may have to do something about it. Not each time when that changes to and fro. */
+static void tell_waits(struct control *control, struct restart_record *record, const char *waits, int64_t clock)
 {
 	bool is_new = strcmp(record->waits, waits) != 0;
 
 	snprintf(record->waits, sizeof record->waits, "%s", waits);
-	if (is_new && waits[0] && record->restart.step == RESTART_AT_REPLACE)
-		control_event(control, time(NULL), record->node, SEVERITY_NOTICE, "restart-waits",
-			      json_pack("{sI}", "restart", (json_int_t)record->id), "%s %s waits: %s", restart_kind_name(record->restart.kind),
-			      dispatch_name(control, record->node), waits);
+	if (!is_new || !waits[0] || record->restart.step != RESTART_AT_REPLACE ||
+	    (record->told_waits && clock - record->told_waits < PROGRESS_MILLISECONDS))
+		return;
+	record->told_waits = clock;
+	control_event(control, time(NULL), record->node, SEVERITY_NOTICE, "restart-waits", json_pack("{sI}", "restart", (json_int_t)record->id),
+		      "%s %s waits: %s", restart_kind_name(record->restart.kind), dispatch_name(control, record->node), waits);
 }
 
 /* Whether time passes towards a limit that would be lost with the control unit. */
@@ -283,7 +209,7 @@ static int decide(struct control *control, struct restart_record *record, int64_
 			break;
 	}
 	if (ret_after->step == before)
-		tell_waits(control, record, restart_waits(ret_after, &view));
+		tell_waits(control, record, restart_waits(ret_after, &view), clock);
 	else
 		record->waits[0] = 0;
 	return !*ret_deeds && !memcmp(ret_after, &record->restart, sizeof *ret_after);
@@ -292,6 +218,7 @@ static int decide(struct control *control, struct restart_record *record, int64_
 /* Of a node that was forgotten, and its row with it. */
 static void forget(struct control *control, struct restart_record *record)
 {
+	size_t count = control->dispatch->count;
 	struct dispatch_saved saved = { 0 };
 	int r = store_begin(control->store);
 
@@ -305,6 +232,8 @@ static void forget(struct control *control, struct restart_record *record)
 	dispatch_end_saved(&saved, r < 0);
 	if (!r)
 		record->ended = dispatch_time();
+	else
+		dispatch_forget_added(control, count);
 }
 
 /* Steps as far as it goes now. */

@@ -26,13 +26,20 @@ static bool is_healthy(const struct control *control, const struct node *node)
 	return peers_heard(control, node) && (health == AGENT_HEALTHY || health == AGENT_HEALTH_NONE);
 }
 
+bool peers_balanced(const struct control *control, const struct node *node)
+{
+	const struct group *group = group_of(control->fleet, node);
+
+	return group && group->service.offered && json_array_size(balancer_settings(control->balancer)->sockets) > 0;
+}
+
 bool peers_ready(struct control *control, const struct node *node)
 {
 	struct balancer_view view;
 
 	if (node->life.state != LIFE_SERVING || node->balancer_want != BALANCER_READY || balancer_look(control, node->id, &view) < 0)
 		return false;
-	if (view.complete)
+	if (view.complete && peers_balanced(control, node))
 		return view.known && view.up && view.state == BALANCER_READY;
 	return is_healthy(control, node) && (!view.known || view.up);
 }
@@ -43,7 +50,7 @@ bool peers_takes_users(struct control *control, const struct node *node)
 
 	if (balancer_look(control, node->id, &view) < 0)
 		return false;
-	if (view.complete || view.known)
+	if ((view.complete && peers_balanced(control, node)) || view.known)
 		return view.known && view.up && view.state == BALANCER_READY;
 	return node->balancer_want == BALANCER_READY && (node->life.state == LIFE_SERVING || node->life.state == LIFE_SUSPECT);
 }

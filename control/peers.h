@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Who takes new users: the other servers of a group, and the spares that could join them. What the HAProxies say counts; while not all
- * of them answer, what the agents say. All within control_enter. */
+ * of them answer, and of groups without a service, what the agents say. All within control_enter. */
 #ifndef CONTROL_PEERS_H
 #define CONTROL_PEERS_H
 
@@ -10,6 +10,8 @@
 bool peers_heard(const struct control *control, const struct node *node);
 /* The control unit has just started, and its agent has still time to come back. */
 bool peers_returning(const struct control *control, const struct node *node);
+/* Its users come through the HAProxies. */
+bool peers_balanced(const struct control *control, const struct node *node);
 /* A member of a group that takes new users, and is to go on with it. */
 bool peers_ready(struct control *control, const struct node *node);
 /* New users may come to it, whether that is wanted or not. */

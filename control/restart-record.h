@@ -35,6 +35,7 @@ struct restart_record {
 	uint64_t ended_order;                /* of which `refused` is known; 0 for none */
 	bool refused;
 	char waits[RESTART_WAITS_MOST + 1];  /* what it waits for; "" for nothing */
+	int64_t told_waits;                  /* when that was told last; 0: never */
 	int64_t power_known;                 /* when `has_power` was asked; 0: not yet */
 	bool has_power;
 	uint64_t job;                        /* of the power control, under way; 0 for none */

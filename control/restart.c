@@ -89,7 +89,7 @@ static const char *waits_for_others(const struct restart *restart, const struct 
  * count on the same. */
 static bool is_replaced(const struct restart *restart, const struct restart_view *view)
 {
-	if (!view->has_service || view->alternatives >= wanted(view))
+	if (view->alternatives >= wanted(view))
 		return true;
 	return view->spare == SPARE_SERVING && (restart->urgency == URGENCY_EVICT || !(view->others_return || view->unsettled));
 }
@@ -101,7 +101,7 @@ static unsigned leave_group(struct restart *restart, const struct restart_view *
 	if (view->alternatives < view->minimum && view->spare != SPARE_SERVING)
 		deeds |= DO_TELL_SHORT;
 	/* Whoever is released by hand is meant to be. */
-	if (!view->alternatives && view->spare != SPARE_SERVING && restart->kind != RESTART_RELEASE) {
+	if (view->has_service && !view->alternatives && view->spare != SPARE_SERVING && restart->kind != RESTART_RELEASE) {
 		restart->denied = true;
 		deeds |= DO_DENY;
 	}

@@ -77,7 +77,7 @@ enum power_seen { POWER_SEEN_ABSENT, POWER_SEEN_UNKNOWN, POWER_SEEN_BUSY, POWER_
 struct restart_view {
 	int64_t now;
 	bool has_service;        /* it is of a group whose users come through a balancer */
-	unsigned alternatives;   /* other nodes of that group that take new users; RESTART_ENOUGH when it takes none itself */
+	unsigned alternatives;   /* other nodes of its group that take new users; RESTART_ENOUGH when it takes none itself, or nobody counts */
 	unsigned minimum;        /* of the group */
 	bool others_return;      /* another node of that group is on its own restart, and will take users again */
 	bool unsettled;          /* the control unit has just started: who takes users isn't known yet */

@@ -192,7 +192,7 @@ static void test_second_of_two_waits_until_the_first_is_back(void **state)
 	look_on(&w, 3600);
 	assert_int_equal(w.restart.step, RESTART_AT_REPLACE);
 	assert_int_equal(w.deeds, 0);
-	assert_non_null(strstr(restart_waits(&w.restart, &w.view), "another server"));
+	assert_non_null(strstr(restart_waits(&w.restart, &w.view), "is being restarted"));
 	w.view.others_return = false;
 	w.view.alternatives = 1;
 	assert_int_equal(look(&w), DO_DRAIN);
