@@ -73,18 +73,23 @@ def few_descriptors(bed):
     bed.unit.before = []
 
 
-def little_memory(bed):
-    """Big requests into little more memory than it starts with: some are refused, and it goes on."""
-    for megabytes in range(200, 2000, 20):
+def start_with_memory(bed, megabytes):
+    """The first limit from there on with which it starts."""
+    status = 1
+    while status is not None and megabytes < 4000:
         bed.unit.before = ["prlimit", f"--as={megabytes << 20}"]
         status, said = bed.unit.try_start()
-        if status is None:
-            break
-        check("a start without enough memory says so", status == 1 and "memory" in said, (status, said))
+        check("a start without enough memory says so", status is None or status == 1 and "memory" in said, (status, said))
+        megabytes += 20
+    return megabytes
+
+
+def little_memory(bed):
+    """Big requests into little more memory than it starts with: some are refused, and it goes on."""
+    least = start_with_memory(bed, 200)
     # What a start needs is at times more, at times less: threads take their share of addresses as it comes.
     bed.unit.stop()
-    bed.unit.before = ["prlimit", f"--as={megabytes + 200 << 20}"]
-    bed.unit.start()
+    start_with_memory(bed, least + 200)
     bed.wait_serving()
     statuses = {}
     files = {f"file-{i}": "x" * 4000 for i in range(20)}
