@@ -176,21 +176,49 @@ remove:
 	return r;
 }
 
+static bool format_stamp(int64_t when, char ret_stamp[STAMP_SIZE + 1])
+{
+	time_t seconds = (time_t)when;
+	struct tm tm;
+
+	return gmtime_r(&seconds, &tm) && strftime(ret_stamp, STAMP_SIZE + 1, "%Y%m%dT%H%M%SZ", &tm) == STAMP_SIZE;
+}
+
+/* Those with a name of the future were made while the clock was ahead. They become those of just now, in their order: else they would count as
+ * the newest, and each new one be the first to go. */
+static void correct_future(const char *folder, int64_t now)
+{
+	char stamp[STAMP_SIZE + 1], name[256];
+	struct dirent **entries;
+	int count = list(folder, &entries), fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	for (int i = 0; fd >= 0 && i < count; i++) {
+		const char *old = entries[i]->d_name;
+
+		if (!format_stamp(now, stamp) || strncmp(old + 7, stamp, STAMP_SIZE) <= 0 || !format_stamp(now - (count - i), stamp))
+			continue;
+		snprintf(name, sizeof name, "repave-%s%s", stamp, old + 7 + STAMP_SIZE);
+		renameat(fd, old, fd, name);
+	}
+	if (fd >= 0)
+		close(fd);
+	free_list(entries, count);
+}
+
 int store_backup(const char *path, const char *label, int64_t now)
 {
 	char *folder = folder_of(path), *temporary = NULL, *final = NULL;
 	char stamp[STAMP_SIZE + 1];
-	time_t seconds = (time_t)now;
 	mode_t before = umask(0077);
-	struct tm tm;
 	int r = -ENOMEM;
 
-	if (folder && gmtime_r(&seconds, &tm) && strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &tm) == STAMP_SIZE &&
-	    asprintf(&temporary, "%s/.unfinished", folder) >= 0 && asprintf(&final, "%s/repave-%s-%s.db", folder, stamp, label) >= 0)
+	if (folder && format_stamp(now, stamp) && asprintf(&temporary, "%s/.unfinished", folder) >= 0 && asprintf(&final, "%s/repave-%s-%s.db", folder, stamp, label) >= 0)
 		r = make(path, folder, temporary, final);
 	umask(before);
-	if (!r)
+	if (!r) {
+		correct_future(folder, now);
 		prune(folder);
+	}
 	free(final);
 	free(temporary);
 	free(folder);
@@ -211,8 +239,9 @@ int store_checkpoint(const char *path)
 	if (r < 0 || info.st_size < CHECKPOINT_BYTES)
 		return 0;
 	r = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
+	/* As a statement: the function does nothing on a connection that hasn't read the database yet, and says that it went well. */
 	if (r == SQLITE_OK)
-		r = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+		r = sqlite3_exec(db, "PRAGMA wal_checkpoint(PASSIVE)", NULL, NULL, NULL);
 	/* Busy: another one is under way. */
 	r = r == SQLITE_OK || r == SQLITE_BUSY ? 0 : log_error(-EIO, "the database's log can't be moved into it (%s)", sqlite3_errmsg(db));
 	sqlite3_close_v2(db);

@@ -375,7 +375,7 @@ int store_list(struct store *store, enum store_list which, const struct store_fi
 		r = newest_first ? json_array_insert_new(list, 0, object) : json_array_append_new(list, object);
 	}
 	if (r < 0)
-		r = store_damaged(store, "a record makes no sense");
+		r = log_error(-EIO, "there isn't enough memory for the list that was asked for");
 	else if (step != SQLITE_DONE)
 		r = sql_fail(store, "be read");
 	sqlite3_finalize(rows);

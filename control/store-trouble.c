@@ -12,6 +12,7 @@
 #include "control/store-sqlite.h"
 
 #define TELL_SECONDS 60
+#define PROBE_BYTES (1024 * 1024) /* more than any row has */
 
 static int64_t steady_seconds(void)
 {
@@ -143,8 +144,19 @@ int sql_fail(struct store *store, const char *what)
 	return -EIO;
 }
 
+/* What can't be read for want of memory isn't damaged. */
+static bool lacks_memory(const struct store *store)
+{
+	void *probe = sqlite3_errcode(store->db) == SQLITE_NOMEM ? NULL : malloc(PROBE_BYTES);
+
+	free(probe);
+	return !probe;
+}
+
 int store_damaged(struct store *store, const char *what)
 {
+	if (lacks_memory(store))
+		return log_error(-EIO, "there isn't enough memory to read the database");
 	if (must_tell(store, STORE_DAMAGED))
 		store_tell_damage(store->path, what);
 	return -EIO;

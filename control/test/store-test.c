@@ -456,6 +456,65 @@ static void test_events_are_bounded(void **state)
 	assert_int_equal(number_of(f->path, "SELECT MAX(sequence) FROM events"), EVENTS_KEPT + 5);
 }
 
+/* The log would take the disk otherwise. */
+static void test_checkpoint_moves_the_log_into_the_database(void **state)
+{
+	struct event event = { 1000, NODE_1, SEVERITY_ALARM, "clone", "a clone", NULL };
+	struct fixture *f = *state;
+	struct stat before, after;
+
+	assert_int_equal(store_open(f->path, true, &f->store), 0);
+	assert_int_equal(stat(f->path, &before), 0);
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(store_add_event(f->store, &event), 0);
+	assert_int_equal(store_checkpoint(f->path), 0);
+	assert_int_equal(stat(f->path, &after), 0);
+	assert_true(after.st_size > before.st_size);
+}
+
+static void test_empty_database_with_backups_is_damaged(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(store_open(f->path, true, &f->store), 0);
+	assert_int_equal(store_backup(f->path, "daily", 1000000000), 0);
+	store_close(f->store);
+	f->store = NULL;
+	assert_int_equal(truncate(f->path, 0), 0);
+	assert_int_equal(store_open(f->path, true, &f->store), -EBADMSG);
+	assert_null(f->store);
+}
+
+/* What no SQLite finds. */
+static void test_flipped_bit_in_a_text_is_damage(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(store_open(f->path, true, &f->store), 0);
+	assert_int_equal(store_check(f->store), 0);
+	assert_int_equal(store_trouble(f->store), STORE_SOUND);
+	run_sql(f->path, "INSERT INTO settings VALUES ('enrol', '{\"enrol\": \"tokenz')");
+	assert_int_equal(store_check(f->store), -EIO);
+	assert_int_equal(store_trouble(f->store), STORE_DAMAGED);
+	store_try(f->store);
+	assert_int_equal(store_trouble(f->store), STORE_DAMAGED);
+}
+
+/* A clock that was ahead must not push out the backups that were made since. */
+static void test_backups_of_the_future_are_put_before_new_ones(void **state)
+{
+	struct fixture *f = *state;
+	char last[384];
+
+	assert_int_equal(store_open(f->path, true, &f->store), 0);
+	for (int64_t i = 0; i < 7; i++)
+		assert_int_equal(store_backup(f->path, "daily", 1000000000 + i * 86400), 0);
+	assert_int_equal(store_backup(f->path, "daily", 2000000000), 0);
+	assert_int_equal(store_backup(f->path, "daily", 1000000000 + 7 * 86400), 0);
+	assert_int_equal(store_backup_time(f->path), 1000000000 + 7 * 86400);
+	assert_int_equal(count_backups(f, last), BACKUPS_KEPT);
+}
+
 static size_t count_list(struct fixture *f, int64_t after, unsigned most, const char *node, enum severity least, int64_t *first)
 {
 	struct store_filter filter = { after, most, node, least };
@@ -509,6 +568,10 @@ int main(void)
 		TEST(test_change_whose_audit_entry_fails_is_undone),
 		TEST(test_audit_log_cannot_be_changed),
 		TEST(test_events_are_bounded),
+		TEST(test_checkpoint_moves_the_log_into_the_database),
+		TEST(test_empty_database_with_backups_is_damaged),
+		TEST(test_flipped_bit_in_a_text_is_damage),
+		TEST(test_backups_of_the_future_are_put_before_new_ones),
 		TEST(test_follower_misses_nothing_in_a_burst),
 	};
 
