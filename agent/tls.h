@@ -10,7 +10,6 @@
 
 #include "common/bytes.h"
 
-#define CONTROL_NAME "control.repave.internal"
 #define TLS_ERROR 200u
 
 /* PEM texts. All zero is empty. */

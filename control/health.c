@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "control/relays.h"
 #include "control/store.h"
 
 #define DAY 86400
@@ -207,7 +208,7 @@ static void of_events(struct control *control, struct health *health, int64_t no
 }
 
 static void (*const pieces[])(struct control *control, struct health *health, int64_t now) = {
-	of_repository, of_nodes, of_enrolments, of_certificates, of_store, of_events,
+	of_repository, of_nodes, of_enrolments, of_certificates, of_store, of_events, relays_health,
 };
 
 static void take(json_t *all, const json_t *texts, const char *severity)

@@ -12,6 +12,7 @@
 #include "control/lifecycle.h"
 
 #define DAY 86400
+#define EXPIRY_WARN_DAYS 30
 #define LATE_MS (2 * RELAY_HELLO_SECONDS * 1000) /* a hello may be late without anything being wrong */
 
 struct relay *relays_find(const struct control *control, const char *name)
@@ -280,6 +281,20 @@ void relays_watch(struct control *control, int64_t now)
 		relay->silent = true;
 		control_event(control, now, "", SEVERITY_WARNING, "monitor", json_pack("{ss si}", "monitor", relay->record.name, "nodes", (int)given),
 			      "monitor %s is silent; its %u server(s) speak with the control unit directly", relay->record.name, given);
+	}
+}
+
+void relays_health(struct control *control, struct health *health, int64_t now)
+{
+	for (const struct relay *relay = control->relays; relay; relay = relay->next) {
+		int64_t left = (relay->record.expires - now) / DAY;
+
+		if (relay->silent)
+			health_add(health, SEVERITY_WARNING, "monitor %s is silent; look at repave-monitor on its machine, or `repave monitor revoke %s`",
+				   relay->record.name, relay->record.name);
+		if (left < EXPIRY_WARN_DAYS)
+			health_add(health, SEVERITY_WARNING, "the certificate of monitor %s ends in %lld day(s): `repave monitor create %s` makes another",
+				   relay->record.name, (long long)(left > 0 ? left : 0), relay->record.name);
 	}
 }
 

@@ -11,6 +11,7 @@
 
 #include "control/control.h"
 #include "control/csr.h"
+#include "control/health.h"
 #include "control/store-relays.h"
 
 #define MONITOR_CERTIFICATE_DAYS 365u
@@ -56,6 +57,8 @@ bool relays_excuse(const struct control *control, const struct node *node);
 
 /* Tells of those that fell silent. */
 void relays_watch(struct control *control, int64_t now);
+/* For `repave status`: those that are silent, and certificates that end soon. */
+void relays_health(struct control *control, struct health *health, int64_t now);
 /* A list for operators; a new reference. */
 json_t *relays_describe(const struct control *control);
 

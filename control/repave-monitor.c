@@ -159,7 +159,8 @@ static int load_credential(struct relay_daemon *d, const char *path)
 
 	if (r < 0)
 		return log_error(r, "can't read the credential %s; `repave monitor create` makes one", path);
-	if (info.st_mode & 077)
+	/* A service manager hands it over readable for the group of the service. */
+	if (info.st_mode & 037)
 		return log_error(0, "others may read %s, which holds a secret key: chmod 600 %s, or make a new one", path, path), -EACCES;
 	for (at = d->credential.data ? strstr((const char *)d->credential.data, PEM_BEGIN) : NULL; at; at = strstr(at + 1, PEM_BEGIN))
 		d->ca = at;

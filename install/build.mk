@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The programs of a control unit and of who publishes images, on a machine of their own.
 #   DESTDIR  PREFIX (/usr/local)  SYSCONFDIR (/etc)  INSTALL_STRIP (-s)
-install-programs := $(addprefix $(B)/bin/,repaved repave repave-sign repave-tuf wire image-patch)
+install-programs := $(addprefix $(B)/bin/,repaved repave-monitor repave repave-sign repave-tuf wire image-patch)
 install-environment = DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" SYSCONFDIR="$(SYSCONFDIR)" \
 	INSTALL_STRIP="$(if $(filter undefined,$(origin INSTALL_STRIP)),-s,$(INSTALL_STRIP))"
 

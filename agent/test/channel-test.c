@@ -376,7 +376,7 @@ static void test_addresses_that_are_none(void **state)
 
 static void test_a_monitor_goes_before_control_units_and_replaces_another(void **state)
 {
-	static const char *const bad[] = { "", "m 1\nn 2", "m 0 m2.monitor.repave.internal", "m 1 x y" };
+	static const char *const bad[] = { "", "m 1\nn 2", "10.0.0.9 8443", "10.0.0.9 8443 control.repave.internal", "m 0 m2.monitor.repave.internal", "m 1 x y" };
 	const char *own = "10.0.0.1 8443\ncu2 8443\n";
 	struct address addresses[ADDRESSES_MOST];
 	struct buffer text = { 0 }, again = { 0 };
