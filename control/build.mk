@@ -75,7 +75,7 @@ unit-tests += control-names-test control-fleet-test
 control-names-test-src := control/test/names-test.c control/names.c control/route.c control/repository.c \
 	control/http-server.c control/http-peer.c control/meters.c $(common-core)
 control-names-test-libs := -lmicrohttpd -lgnutls -ljansson
-control-fleet-test-src := control/test/fleet-test.c control/fleet.c $(control-store) $(control-api) $(common-core)
+control-fleet-test-src := control/test/fleet-test.c control/fleet.c control/handover.c $(control-store) $(control-api) $(common-core)
 control-fleet-test-libs := -lsqlite3 -ljansson
 unit-tests += control-starts-test
 control-starts-test-src := control/test/starts-test.c control/starts.c control/names.c $(common-core)
