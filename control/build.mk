@@ -22,12 +22,12 @@ control-store += control/store-groups.c
 control-haproxy := control/haproxy.c control/haproxy-config.c
 control-balancer := $(control-haproxy) control/haproxy-socket.c control/balancer.c control/fleet-plan.c \
 	control/operator-balancer.c
-control-core += $(control-balancer)
+control-core += $(control-balancer) control/handover.c
 control-cli += control/cli-apply.c control/cli-balancer.c control/fleet-file.c
 
 # Restarts
 control-store += control/store-restarts.c control/restart-record.c control/restart.c
-control-core += control/operator-restarts.c control/handover.c control/place.c control/dispatch.c control/dispatch-deeds.c
+control-core += control/operator-restarts.c control/place.c control/dispatch.c control/dispatch-deeds.c
 control-cli += control/cli-restart.c
 # Logs
 control-store += control/store-logs.c control/node-log.c

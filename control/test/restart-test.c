@@ -251,6 +251,28 @@ static void test_raised_to_evict_throws_out_at_the_next_look(void **state)
 	assert_int_equal(w.restart.step, RESTART_AT_SHUTDOWN); /* somebody who doesn't go has no say */
 }
 
+static void test_handed_over_only_to_somebody(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w, RESTART_REBOOT, URGENCY_HANDOVER);
+	reach_release(&w, 3);
+	assert_int_equal(look(&w), DO_EVICT);
+	w.view.now += 2000;
+	assert_int_equal(look(&w), 0);
+	w.view.users = 0;
+	look(&w);
+	assert_int_equal(w.restart.step, RESTART_AT_SHUTDOWN);
+	/* Nobody came: then they are waited for. */
+	begin(&w, RESTART_REBOOT, URGENCY_HANDOVER);
+	w.restart.denied = true;
+	reach_release(&w, 3);
+	look_on(&w, 3600);
+	assert_int_equal(w.restart.step, RESTART_AT_RELEASE);
+	assert_false(w.deeds & DO_EVICT);
+}
+
 static void test_grace_given_with_wait_counts_from_the_drain(void **state)
 {
 	struct restart_limits limits = restart_limits_default;
@@ -510,28 +532,6 @@ static void test_any_world(void **state)
 		live_through(seed);
 }
 
-static void test_handed_over_only_to_somebody(void **state)
-{
-	struct world w;
-
-	(void)state;
-	begin(&w, RESTART_REBOOT, URGENCY_HANDOVER);
-	reach_release(&w, 3);
-	assert_int_equal(look(&w), DO_EVICT);
-	w.view.now += 2000;
-	assert_int_equal(look(&w), 0);
-	w.view.users = 0;
-	look(&w);
-	assert_int_equal(w.restart.step, RESTART_AT_SHUTDOWN);
-	/* Nobody came: then they are waited for. */
-	begin(&w, RESTART_REBOOT, URGENCY_HANDOVER);
-	w.restart.denied = true;
-	reach_release(&w, 3);
-	look_on(&w, 3600);
-	assert_int_equal(w.restart.step, RESTART_AT_RELEASE);
-	assert_false(w.deeds & DO_EVICT);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -544,6 +544,7 @@ int main(void)
 		cmocka_unit_test(test_stale_figures_arent_an_empty_server),
 		cmocka_unit_test(test_grace_of_ten_minutes_is_honoured),
 		cmocka_unit_test(test_raised_to_evict_throws_out_at_the_next_look),
+		cmocka_unit_test(test_handed_over_only_to_somebody),
 		cmocka_unit_test(test_grace_given_with_wait_counts_from_the_drain),
 		cmocka_unit_test(test_stopped_agent_is_powered_off),
 		cmocka_unit_test(test_silent_server_is_powered_off_at_once),
@@ -556,7 +557,6 @@ int main(void)
 		cmocka_unit_test(test_too_late_to_cancel_is_said),
 		cmocka_unit_test(test_server_that_crashes_on_the_way_is_taken_from_there),
 		cmocka_unit_test(test_release_makes_a_spare_without_a_restart),
-		cmocka_unit_test(test_handed_over_only_to_somebody),
 		cmocka_unit_test(test_any_world),
 	};
 
