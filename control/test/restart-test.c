@@ -262,7 +262,18 @@ static void test_handed_over_only_to_somebody(void **state)
 	w.view.now += 2000;
 	assert_int_equal(look(&w), 0);
 	w.view.users = 0;
+	assert_int_equal(look(&w), 0);
+	assert_int_equal(w.restart.step, RESTART_AT_RELEASE);
+	w.view.now += 2000;
 	look(&w);
+	assert_int_equal(w.restart.step, RESTART_AT_SHUTDOWN);
+	/* Sessions without a request under way are handed over, too. */
+	begin(&w, RESTART_REBOOT, URGENCY_HANDOVER);
+	reach_release(&w, 0);
+	assert_int_equal(look(&w), DO_EVICT);
+	look_on(&w, 3);
+	assert_int_equal(w.restart.step, RESTART_AT_RELEASE);
+	look_on(&w, 2);
 	assert_int_equal(w.restart.step, RESTART_AT_SHUTDOWN);
 	/* Nobody came: then they are waited for. */
 	begin(&w, RESTART_REBOOT, URGENCY_HANDOVER);
