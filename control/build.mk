@@ -23,12 +23,12 @@ control-store += control/store-groups.c
 control-haproxy := control/haproxy.c control/haproxy-config.c control/haproxy-notice.c
 control-balancer := $(control-haproxy) control/haproxy-socket.c control/balancer.c control/fleet-plan.c \
 	control/operator-balancer.c
-control-core += $(control-balancer)
+control-core += $(control-balancer) control/handover.c
 control-cli += control/cli-apply.c control/cli-balancer.c control/fleet-file.c
 
 # Restarts
 control-store += control/store-restarts.c control/restart-record.c control/restart.c
-control-core += control/operator-restarts.c control/handover.c control/place.c control/dispatch.c control/dispatch-deeds.c \
+control-core += control/operator-restarts.c control/place.c control/dispatch.c control/dispatch-deeds.c \
 	control/dispatch-view.c control/dispatch-saved.c control/dispatch-people.c control/dispatch-advance.c control/peers.c
 control-cli += control/cli-restart.c control/cli-life.c
 # Logs
@@ -99,7 +99,7 @@ unit-tests += control-names-test control-fleet-test
 control-names-test-src := control/test/names-test.c control/names.c control/route.c control/repository.c \
 	$(control-http) control/meters.c $(common-core)
 control-names-test-libs := -lmicrohttpd -lgnutls -ljansson
-control-fleet-test-src := control/test/fleet-test.c control/fleet.c $(control-store) $(control-api) $(common-core)
+control-fleet-test-src := control/test/fleet-test.c control/fleet.c control/handover.c $(control-store) $(control-api) $(common-core)
 control-fleet-test-libs := -lsqlite3 -ljansson
 unit-tests += control-starts-test
 control-starts-test-src := control/test/starts-test.c control/starts.c control/names.c $(common-core)

@@ -9,6 +9,7 @@
 #define SECONDS(n) ((n) * INT64_C(1000))
 #define POWER_TRIES 3u
 #define FAILING_MOST SECONDS(120) /* stage 1 tries again by itself: what lasts so long is a failure */
+#define HANDOVER_LEAST SECONDS(3) /* for every HAProxy to obey */
 
 const struct restart_limits restart_limits_default = {
 	.grace = SECONDS(600), .notice = SECONDS(60), .spare = SECONDS(600), .drain = SECONDS(15), .evict = SECONDS(10), .stop = SECONDS(60),
@@ -150,9 +151,15 @@ static unsigned after_release(struct restart *restart, int64_t now)
 	return move(restart, RESTART_AT_SHUTDOWN, now, 0);
 }
 
+/* Who has a session and no request under way is counted by nobody: first the balancer sends him elsewhere, then the server may go. */
+static bool hands_over(const struct restart *restart, int64_t now)
+{
+	return restart->urgency == URGENCY_HANDOVER && !restart->denied && (!restart->acted || now - restart->acted < HANDOVER_LEAST);
+}
+
 static unsigned look_release(struct restart *restart, const struct restart_view *view)
 {
-	if (view->users_known && view->users == 0)
+	if (view->users_known && view->users == 0 && !hands_over(restart, view->now))
 		return after_release(restart, view->now);
 	if (must_go(restart, view->now)) {
 		if (!restart->acted) {

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Users who log in to a server: what they see, and what they try."""
 import json
+import socket
 import subprocess
 
 import pytest
 
-from fleet import BUILD, CONTROL_UNIT, PORT, http_get, run, wait_until
+from fleet import BUILD, CONTROL_UNIT, PORT, description_of, http_get, run, wait_until
 
 ANNA, BERT = 20001, 20002
 # What a system needs to run programs; all but C, D and H are links into C, or this session's alone.
@@ -157,6 +158,12 @@ def fetch_images(fleet, server):
     assert not fleet.ssh(server, "find / -xdev -name token -o -xdev -name join-token -o -xdev -name sealed; ls -d /repave 2>/dev/null; true").split()
 
 
+def told(fleet, server):
+    """(log-ins, connections to the application, who is logged in) as the agent last said."""
+    node = json.loads(fleet.control.repave("node", "show", server.id, "--json"))
+    return node["agent"]["users"], node["agent"]["sessions"], [user["name"] for user in node["measures"]["users"]]
+
+
 def test_user_sees_his_drives_and_never_gets_out(fleet):
     keys = Keys(fleet)
     fleet.control.start()
@@ -172,14 +179,16 @@ def test_user_sees_his_drives_and_never_gets_out(fleet):
     try_everything(fleet, keys, server)
     copy_files(fleet, keys, server, "-O")
     fetch_images(fleet, server)
-    # A terminal, too; and the agent counts who is there.
+    # A terminal, too; and the agent counts who is there: persons, and machines that use the application.
+    wait_until("nobody is there", 30, lambda: told(fleet, server) == (0, 0, []))
     with open(fleet.folder / "terminal", "wb") as out:
         words = ["ssh", "-tt", *keys.ssh_options("anna"), f"anna@{server.address}"]
         terminal = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=out, stderr=out)
     terminal.stdin.write(b"echo I-am-$(id -un); ls / | tr '\\n' ' '; jobs; sleep 1000\n")
     terminal.stdin.flush()
     wait_until("a shell", 30, lambda: "I-am-anna" in (fleet.folder / "terminal").read_text(errors="replace"))
-    wait_until("the agent to see her", 30, lambda: '"anna"' in fleet.control.repave("node", "show", server.id, "--json"))
+    with socket.create_connection((server.address, description_of("app-web-minimal")["app"]["ports"][0])):
+        wait_until("the agent to see both", 30, lambda: told(fleet, server) == (1, 1, ["anna"]))
     terminal.kill()
     terminal.wait()
     # Where the view can't be built there is no log-in, and never another view.

@@ -16,6 +16,7 @@
 
 #include "common/json.h"
 #include "control/fleet.h"
+#include "control/handover.h"
 
 #define NODE_1 "5e70a7e0-0000-4000-8000-000000000001"
 #define NODE_2 "5e70a7e1-0000-4000-8000-000000000002"
@@ -752,6 +753,38 @@ static void test_users_of_node_and_group_come_with_the_answer(void **state)
 	json_decref(answer);
 }
 
+static void test_users_are_handed_over_to_somebody_who_can_go_on(void **state)
+{
+	struct fixture *f = *state;
+	struct control control = { .fleet = f->fleet };
+	struct group_list groups;
+	char error[ERROR_TEXT] = "";
+	json_t *definition = json_loads("{\"own\": {\"os\": \"debian\", \"service\": {\"port\": 80}},"
+					" \"web\": {\"os\": \"debian\", \"service\": {\"port\": 81, \"sessions\": \"shared\"}}}", 0, NULL);
+	struct node *node = make_known(f, NODE_1), *other = make_known(f, NODE_2);
+
+	assert_int_equal(group_list_parse(definition, &groups, error), 0);
+	json_decref(definition);
+	fleet_drafts_adopt(f->fleet, NULL, 0, &groups);
+	assert_int_equal(handover_check(&control, "5e70a7e9", error), -ENOENT);
+	assert_int_equal(handover_check(&control, NODE_1, error), -EINVAL);
+	assert_non_null(strstr(error, "in no group"));
+	strcpy(node->group, "own");
+	assert_int_equal(handover_check(&control, NODE_1, error), -EINVAL);
+	assert_non_null(strstr(error, "sessions: shared"));
+	strcpy(node->group, "web");
+	assert_int_equal(handover_check(&control, NODE_1, error), -EINVAL);
+	assert_non_null(strstr(error, "nobody to hand its users over to"));
+	strcpy(other->group, "web");
+	other->life.state = LIFE_SERVING;
+	assert_int_equal(handover_check(&control, NODE_1, error), 0);
+	other->balancer_want = BALANCER_DRAIN;
+	assert_int_equal(handover_check(&control, NODE_1, error), -EINVAL);
+	other->group[0] = 0;
+	other->spare = true;
+	assert_int_equal(handover_check(&control, NODE_1, error), 0);
+}
+
 static void test_server_that_runs_is_told_from_one_in_stage_1(void **state)
 {
 	struct fixture *f = *state;
@@ -812,6 +845,7 @@ int main(void)
 		TEST(test_file_that_is_no_database_is_refused),
 		TEST(test_database_is_closed_to_others),
 		cmocka_unit_test_setup_teardown(test_users_of_node_and_group_come_with_the_answer, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_users_are_handed_over_to_somebody_who_can_go_on, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_server_that_runs_is_told_from_one_in_stage_1, set_up, tear_down),
 	};
 

@@ -382,6 +382,39 @@ static void test_raised_to_evict_throws_out_at_the_next_look(void **state)
 	assert_int_equal(w.restart.step, RESTART_AT_SHUTDOWN); /* somebody who doesn't go has no say */
 }
 
+static void test_handed_over_only_to_somebody(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w, RESTART_REBOOT, URGENCY_HANDOVER);
+	reach_release(&w, 3);
+	assert_int_equal(look(&w), DO_EVICT);
+	w.view.now += 2000;
+	assert_int_equal(look(&w), 0);
+	w.view.users = 0;
+	assert_int_equal(look(&w), 0);
+	assert_int_equal(w.restart.step, RESTART_AT_RELEASE);
+	w.view.now += 2000;
+	look(&w);
+	assert_int_equal(w.restart.step, RESTART_AT_SHUTDOWN);
+	/* Sessions without a request under way are handed over, too. */
+	begin(&w, RESTART_REBOOT, URGENCY_HANDOVER);
+	reach_release(&w, 0);
+	assert_int_equal(look(&w), DO_EVICT);
+	look_on(&w, 3);
+	assert_int_equal(w.restart.step, RESTART_AT_RELEASE);
+	look_on(&w, 2);
+	assert_int_equal(w.restart.step, RESTART_AT_SHUTDOWN);
+	/* Nobody came: then they are waited for. */
+	begin(&w, RESTART_REBOOT, URGENCY_HANDOVER);
+	w.restart.denied = true;
+	reach_release(&w, 3);
+	look_on(&w, 3600);
+	assert_int_equal(w.restart.step, RESTART_AT_RELEASE);
+	assert_false(w.deeds & DO_EVICT);
+}
+
 static void test_grace_given_with_wait_counts_from_the_drain(void **state)
 {
 	struct restart_limits limits = restart_limits_default;
@@ -707,28 +740,6 @@ static void test_any_world(void **state)
 		live_through(seed);
 }
 
-static void test_handed_over_only_to_somebody(void **state)
-{
-	struct world w;
-
-	(void)state;
-	begin(&w, RESTART_REBOOT, URGENCY_HANDOVER);
-	reach_release(&w, 3);
-	assert_int_equal(look(&w), DO_EVICT);
-	w.view.now += 2000;
-	assert_int_equal(look(&w), 0);
-	w.view.users = 0;
-	look(&w);
-	assert_int_equal(w.restart.step, RESTART_AT_SHUTDOWN);
-	/* Nobody came: then they are waited for. */
-	begin(&w, RESTART_REBOOT, URGENCY_HANDOVER);
-	w.restart.denied = true;
-	reach_release(&w, 3);
-	look_on(&w, 3600);
-	assert_int_equal(w.restart.step, RESTART_AT_RELEASE);
-	assert_false(w.deeds & DO_EVICT);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -741,6 +752,7 @@ int main(void)
 		cmocka_unit_test(test_stale_figures_arent_an_empty_server),
 		cmocka_unit_test(test_grace_of_ten_minutes_is_honoured),
 		cmocka_unit_test(test_raised_to_evict_throws_out_at_the_next_look),
+		cmocka_unit_test(test_handed_over_only_to_somebody),
 		cmocka_unit_test(test_grace_given_with_wait_counts_from_the_drain),
 		cmocka_unit_test(test_stopped_agent_is_powered_off),
 		cmocka_unit_test(test_silent_server_is_powered_off_at_once),
@@ -763,7 +775,6 @@ int main(void)
 		cmocka_unit_test(test_haproxy_that_is_gone_doesnt_end_the_wait_for_users),
 		cmocka_unit_test(test_boot_that_fails_again_and_again_is_told),
 		cmocka_unit_test(test_healthy_server_isnt_called_failed_for_an_haproxy_that_is_gone),
-		cmocka_unit_test(test_handed_over_only_to_somebody),
 		cmocka_unit_test(test_any_world),
 	};
 

@@ -580,13 +580,17 @@ static int parse(const char *text, struct assignment *assignment)
 #define HEAD "{\"format\":1,\"nonce\":\"" NONCE "\","
 #define RUN HEAD "\"assignment\":17,\"os\":{\"target\":\"os/debian/12.1.img.zst\"},\"app\":null,"
 
+#define USER_KEY "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+
 static void test_assignment_is_understood(void **state)
 {
 	struct assignment a;
 
 	(void)state;
 	assert_int_equal(parse(RUN "\"wipe\":true,\"config\":{\"hostname\":\"web1\",\"ssh_authorized_keys\":[\"ssh-ed25519 A\"],"
+				   "\"users\":[{\"name\":\"anna\",\"uid\":20001,\"keys\":[\"" USER_KEY "\"]}],"
 				   "\"files\":{\"index.html\":\"text\"}}}", &a), 0);
+	assert_int_equal(json_array_size(a.users), 1);
 	assert_false(a.wait);
 	assert_int_equal(a.number, 17);
 	assert_string_equal(a.os_target, "os/debian/12.1.img.zst");
@@ -688,6 +692,10 @@ static void test_unsound_assignments_are_refused(void **state)
 		RUN "\"config\":{\"hostname\":\"a b\"}}",
 		RUN "\"config\":{\"hostname\":\"-a\"}}",
 		RUN "\"config\":{\"ssh_authorized_keys\":[\"a\\nb\"]}}",
+		RUN "\"config\":{\"users\":{}}}",
+		RUN "\"config\":{\"users\":[{\"name\":\"root\",\"uid\":20001,\"keys\":[\"" USER_KEY "\"]}]}}",
+		RUN "\"config\":{\"users\":[{\"name\":\"anna\",\"uid\":0,\"keys\":[\"" USER_KEY "\"]}]}}",
+		RUN "\"config\":{\"users\":[{\"name\":\"anna\",\"uid\":20001,\"keys\":[\"command=\\\"sh\\\" " USER_KEY "\"]}]}}",
 		RUN "\"config\":{\"files\":{\"../x\":\"\"}}}",
 		RUN "\"config\":{\"files\":{\".x\":\"\"}}}",
 		RUN "\"config\":{\"files\":{\"x\":1}}}",
