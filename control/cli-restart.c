@@ -34,10 +34,8 @@ static void print_aside(const json_t *restart, const char *step)
 		printf("  %s", cli_text(restart, "error"));
 	else if (!strcmp(step, "cancelled"))
 		printf("  the node takes users as before");
-	else if (!strcmp(step, "release"))
-		printf("  urgency %s", cli_text(restart, "urgency"));
 	if (waits)
-		printf("%s  waits: %s", strcmp(step, "release") ? "" : ",", waits);
+		printf("  waits: %s", waits);
 }
 
 /* What somebody may do about it. */
@@ -52,7 +50,7 @@ static void print_next(const json_t *restart)
 			printf("      the spare %s serves in its place; once it is back, `repave node release %s`\n", cli_text(restart, "spare"),
 			       cli_text(restart, "spare"));
 	} else if (!strcmp(step, "replace") || !strcmp(step, "drain") || !strcmp(step, "release")) {
-		printf("next: it goes on by itself; `repave node urgency %s notify` or `evict` hurries it, `repave node cancel %s` ends it\n", node, node);
+		printf("next: it goes on when that is over; `repave node urgency %s notify` or `evict` hurries it, `repave node cancel %s` ends it\n", node, node);
 	}
 }
 
@@ -78,8 +76,7 @@ static void print_now(const json_t *restart)
 
 	printf("  %s  %-9s", cli_time(restart, "since", when), cli_text(restart, "step"));
 	print_aside(restart, cli_text(restart, "step"));
-	if (has_ended(restart))
-		printf("  (%.1f s in all)", json_number_value(json_object_get(restart, "seconds")));
+	printf("  (%.1f s %s)", json_number_value(json_object_get(restart, "seconds")), has_ended(restart) ? "in all" : "so far");
 	putchar('\n');
 	print_next(restart);
 }
