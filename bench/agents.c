@@ -16,6 +16,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -624,6 +625,8 @@ int main(int argc, char *argv[])
 	double begun, cpu;
 
 	parse(argc, argv);
+	/* A server that closes a connection is a failure to count. */
+	signal(SIGPIPE, SIG_IGN);
 	load();
 	prepare_tls();
 	sim.epoll = epoll_create1(EPOLL_CLOEXEC);

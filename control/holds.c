@@ -12,6 +12,7 @@
 #define SOON_MS 1000
 #define SLOTS (HOLD_SECONDS_MOST * 1000 / HOLD_TICK_MS + 2)
 #define EARLY_TICKS_MOST 25
+#define LEAD_TICKS 2 /* the HTTP library may be in the middle of a round, whose end an answer waits for */
 
 /* Those of one tick. */
 struct hold_queue {
@@ -93,12 +94,15 @@ static void resume_all_due(struct holds *holds)
 /* The one with the fewest of those that aren't later, nor too early. */
 static struct hold_queue *choose(struct holds *holds, int64_t due_ms, int64_t wait_ms)
 {
-	int64_t due = due_ms / HOLD_TICK_MS, early = wait_ms / 10 / HOLD_TICK_MS;
-	struct hold_queue *best = &holds->slots[due % SLOTS];
+	int64_t due = due_ms / HOLD_TICK_MS, early = wait_ms / 10 / HOLD_TICK_MS, first = due;
+	struct hold_queue *best;
 
 	if (early > EARLY_TICKS_MOST)
 		early = EARLY_TICKS_MOST;
-	for (int64_t tick = due - 1; tick > holds->tick && tick >= due - early; tick--)
+	first -= early;
+	due -= early < LEAD_TICKS ? early : LEAD_TICKS;
+	best = &holds->slots[due % SLOTS];
+	for (int64_t tick = due - 1; tick > holds->tick && tick >= first; tick--)
 		if (holds->slots[tick % SLOTS].count < best->count)
 			best = &holds->slots[tick % SLOTS];
 	/* The thread was there already: the next round. */
