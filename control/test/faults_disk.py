@@ -36,14 +36,16 @@ class Disk:
         subprocess.run(["mount", "-o", f"remount,{options}", self.place], check=False, stderr=subprocess.DEVNULL)
 
     def unmount(self):
-        subprocess.run(["umount", self.place], check=True)
+        end = time.monotonic() + 10
+        while subprocess.run(["umount", self.place], check=False, stderr=subprocess.DEVNULL).returncode and time.monotonic() < end:
+            time.sleep(0.2)
 
     def repair(self):
         done = subprocess.run(["e2fsck", "-fy", self.image], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         check("the file system can be repaired", done.returncode in (0, 1), done.stdout)
 
     def fill(self):
-        with open(self.place / f"ballast-{random.randrange(1 << 30)}", "wb", buffering=0) as ballast:
+        with contextlib.suppress(OSError), open(self.place / f"ballast-{random.randrange(1 << 30)}", "wb", buffering=0) as ballast:
             for size in (1 << 20, 1 << 16, 1 << 12, 512, 1):
                 with contextlib.suppress(OSError):
                     while ballast.write(b"x" * size):
@@ -131,7 +133,7 @@ def full(folder, count):
             bed.unit.start()
             check("nothing that was acknowledged is lost", not [x for w in workers for x in w.verify()], [x for w in workers for x in w.verify()][:3])
             orders = workers[1]
-            wait("every order that was taken is done", lambda o=orders: set(o.given) <= {t for a in bed.agents for t in o.done_by(a)})
+            wait("every order that was taken is done", lambda o=orders: set(o.given) <= {t for a in bed.agents for t in o.done_by(a)}, 75)
             check("no order that was refused is done", {t for a in bed.agents for t in orders.done_by(a)} <= set(orders.given) | orders.unanswered)
         events = bed.check_events("after full disks")
         check("each alarm is an event, once", len([e for e in events if "in hard times" in e["text"]]) == count)
@@ -195,7 +197,7 @@ def read_only(folder, count):
             wrong = [x for w in workers for x in w.verify()]
             check("after a repair nothing that was acknowledged is lost", not wrong, wrong[:3])
             orders = workers[1]
-            wait("every order that was taken is done", lambda o=orders: set(o.given) <= {t for a in bed.agents for t in o.done_by(a)})
+            wait("every order that was taken is done", lambda o=orders: set(o.given) <= {t for a in bed.agents for t in o.done_by(a)}, 75)
             check("no order that was refused is done", {t for a in bed.agents for t in orders.done_by(a)} <= set(orders.given) | orders.unanswered)
         check("no server was taken for dead", not [e for e in bed.check_events("after read-only disks") if e["kind"] == "life" and
                                                    e["data"]["to"] in ("failed", "suspect")])
@@ -290,7 +292,8 @@ class Store:
             old.unlink()
         self.unit.start()
         wait("a backup is made by itself", lambda: list((self.state / "backup").glob("*.db")))
-        self.unit.must_call("POST", "/v1/tokens", {"note": "after the backup"})
+        self.unit.must_call("POST", "/v1/tokens", {"note": f"after the backup, {in_log}"})
+        self.note_made = f"after the backup, {in_log}"
         self.unit.stop(signal.SIGKILL if in_log else signal.SIGTERM)
         shutil.rmtree(self.kept, ignore_errors=True)
         shutil.copytree(self.state, self.kept, ignore=lambda _, names: [n for n in names if "sock" in n or n == "lock"])
@@ -328,7 +331,7 @@ class Store:
             self.restore(kind, said)
             return
         tokens = self.unit.call("GET", "/v1/tokens")
-        kept = tokens[0] == 200 and any(t["note"] == "after the backup" for t in tokens[1]["tokens"])
+        kept = tokens[0] == 200 and any(t["note"] == self.note_made for t in tokens[1]["tokens"])
         self.note(kind, "harmless" if kept else "lost what was newest, unnoticed")
         self.unit.stop(signal.SIGKILL)
 

@@ -30,7 +30,7 @@ class Timed(Orders):
 def check_others(bed, orders, what):
     orders.ending = True
     orders.join(30)
-    wait("every order is done", lambda: set(orders.given) <= {t for a in bed.agents for t in orders.done_by(a)})
+    wait("every order is done", lambda: set(orders.given) <= {t for a in bed.agents for t in orders.done_by(a)}, 75)
     check(f"{what}: nobody else waits for it", orders.slowest < 2, orders.slowest)
     check(f"{what}: orders go on, none twice", orders.count > 10 and not orders.verify() and not orders.odd, (orders.count, orders.odd[:2]))
     check(f"{what}: agents are answered", not any(a.failures for a in bed.agents), [a.failures for a in bed.agents])
