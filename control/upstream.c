@@ -17,7 +17,8 @@
 #include "control/relay-api.h"
 #include "control/relays.h"
 
-#define CONNECT_MS 5000
+#define CONNECT_MS 10000      /* with its handshake */
+#define CONNECTING_MOST 32u    /* at once: a thousand take each other's time until none is done in time */
 #define SPARE_SECONDS 5       /* an answer that is held for the interval may take twice that, and this */
 #define DEAD_PEER_MS 15000    /* bytes that nobody acknowledges for so long: the connection is gone */
 #define TICK_MS 1000
@@ -34,7 +35,7 @@ struct upstream {
 	bool is_ending;
 	/* Of the thread: */
 	struct exchange *active;
-	unsigned at, interval;
+	unsigned at, interval, connecting;
 	int64_t hello_ms;
 	bool hello_under_way, told_lost, was_heard;
 };
@@ -77,6 +78,24 @@ static int set_socket(void *context, curl_socket_t fd, curlsocktype purpose)
 	(void)purpose;
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead, sizeof dead);
 	return CURL_SOCKOPT_OK;
+}
+
+static void note_connected(struct exchange *exchange)
+{
+	if (exchange->connecting)
+		--*exchange->connecting;
+	exchange->connecting = NULL;
+}
+
+/* Its connection is there, be it a new one or not. */
+static int connected(void *context, char *to, char *from, int to_port, int from_port)
+{
+	(void)to;
+	(void)from;
+	(void)to_port;
+	(void)from_port;
+	note_connected(context);
+	return CURL_PREREQFUNC_OK;
 }
 
 static int add_header(struct exchange *exchange, const char *name, const char *value)
@@ -138,11 +157,15 @@ static int begin(struct upstream *upstream, struct exchange *exchange)
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, exchange);
 	curl_easy_setopt(curl, CURLOPT_PRIVATE, exchange);
+	curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, connected);
+	curl_easy_setopt(curl, CURLOPT_PREREQDATA, exchange);
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
 			 (long)(exchange->connection ? 2 * upstream->interval + SPARE_SECONDS : 2 * RELAY_HELLO_SECONDS) * 1000);
 	if (curl_multi_add_handle(upstream->multi, curl) != CURLM_OK)
 		goto fail;
 	exchange->curl = curl;
+	exchange->connecting = &upstream->connecting;
+	upstream->connecting++;
 	exchange->previous = NULL;
 	exchange->next = upstream->active;
 	if (upstream->active)
@@ -156,6 +179,7 @@ fail:
 
 static void take_out(struct upstream *upstream, struct exchange *exchange)
 {
+	note_connected(exchange);
 	if (exchange->previous)
 		exchange->previous->next = exchange->next;
 	else
@@ -243,22 +267,34 @@ static void finish(struct upstream *upstream, CURL *curl, CURLcode code)
 
 /* ------------------------------------------------------------------ the thread */
 
-static void begin_queued(struct upstream *upstream)
+/* The first that waits to be begun; NULL when there is none. */
+static struct exchange *take_queued(struct upstream *upstream)
 {
-	struct exchange *first, *next;
+	struct exchange *first;
 
 	pthread_mutex_lock(&upstream->mutex);
 	first = upstream->queue;
-	upstream->queue = NULL;
-	upstream->queue_end = &upstream->queue;
+	if (first)
+		upstream->queue = first->next;
+	if (!upstream->queue)
+		upstream->queue_end = &upstream->queue;
 	pthread_mutex_unlock(&upstream->mutex);
-	for (; first; first = next) {
-		next = first->next;
-		if (begin(upstream, first) < 0) {
-			snprintf(first->error, sizeof first->error, "the monitor is out of memory");
-			end_exchange(upstream, first);
-		}
-	}
+	return first;
+}
+
+static void fail(struct upstream *upstream, struct exchange *exchange, const char *why)
+{
+	snprintf(exchange->error, sizeof exchange->error, "%s", why);
+	end_exchange(upstream, exchange);
+}
+
+static void begin_queued(struct upstream *upstream)
+{
+	struct exchange *exchange;
+
+	while (upstream->connecting < CONNECTING_MOST && (exchange = take_queued(upstream)))
+		if (begin(upstream, exchange) < 0)
+			fail(upstream, exchange, "the monitor is out of memory");
 }
 
 static void say_hello(struct upstream *upstream)
@@ -291,17 +327,18 @@ static bool is_ending(struct upstream *upstream)
 /* What is under way is the thread's alone: it ends without an answer. */
 static void end_all(struct upstream *upstream)
 {
-	begin_queued(upstream);
+	struct exchange *exchange;
+
+	while ((exchange = take_queued(upstream)))
+		fail(upstream, exchange, "the monitor stops");
 	while (upstream->active) {
-		struct exchange *exchange = upstream->active;
+		exchange = upstream->active;
 
 		take_out(upstream, exchange);
 		curl_multi_remove_handle(upstream->multi, exchange->curl);
 		curl_easy_cleanup(exchange->curl);
-		exchange->status = 0;
-		snprintf(exchange->error, sizeof exchange->error, "the monitor stops");
 		if (exchange->connection)
-			end_exchange(upstream, exchange);
+			fail(upstream, exchange, "the monitor stops");
 		else
 			exchange_free(exchange);
 	}
@@ -317,6 +354,8 @@ static void *run(void *context)
 		say_hello(upstream);
 		begin_queued(upstream);
 		curl_multi_perform(upstream->multi, &running);
+		/* Those that had waited for others' handshakes. */
+		begin_queued(upstream);
 		while ((message = curl_multi_info_read(upstream->multi, &left)))
 			if (message->msg == CURLMSG_DONE)
 				finish(upstream, message->easy_handle, message->data.result);

@@ -30,6 +30,7 @@ struct exchange {
 	void *connection;             /* the agent's; NULL: the monitor's own */
 	struct curl_slist *headers;
 	void *curl;                   /* while it is under way */
+	unsigned *connecting;         /* not NULL: it is counted there, as one that has no connection yet */
 	struct exchange *previous, *next;
 };
 void exchange_free(struct exchange *exchange);

@@ -220,6 +220,18 @@ static void test_role_name_is_cut_between_characters(void **state)
 	assert_string_equal(shown, "");
 }
 
+static void test_monitor_names_that_would_leave_their_certificate_or_path(void **state)
+{
+	static const char *const good[] = { "m", "m1", "rack-7", "abcdefghijklmnopqrstuvwxyz012345" };
+	static const char *const bad[] = { "", "none", "-m", "m-", "M1", "m.1", "m/1", "m 1", "m,OU=node", "abcdefghijklmnopqrstuvwxyz0123456", "m\n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+		assert_true(monitor_name_valid(good[i]));
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		assert_false(monitor_name_valid(bad[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +247,7 @@ int main(void)
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_only_immutable_names_are_cached_for_ever),
 		cmocka_unit_test(test_role_name_is_cut_between_characters),
+		cmocka_unit_test(test_monitor_names_that_would_leave_their_certificate_or_path),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
