@@ -159,6 +159,8 @@ static int copy_database(struct backup *backup)
 	    asprintf(&to, "%s/.backup-%ld", backup->state, (long)getpid()) >= 0) {
 		unlink(to);
 		r = store_copy(from, to);
+		if (r == -EBADMSG)
+			store_tell_damage(from, "no backup can be made of it");
 	}
 	if (!r) {
 		backup->database = open(to, O_RDONLY | O_CLOEXEC);

@@ -131,9 +131,13 @@ int store_copy(const char *path, const char *to)
 	}
 	if (r == SQLITE_OK) {
 		sqlite3_bind_text(vacuum, 1, to, -1, SQLITE_STATIC);
-		r = sqlite3_step(vacuum) == SQLITE_DONE ? SQLITE_OK : SQLITE_ERROR;
+		r = sqlite3_step(vacuum) == SQLITE_DONE ? SQLITE_OK : sqlite3_errcode(db);
 	}
-	r = r == SQLITE_OK ? 0 : log_error(-EIO, "%s can't be copied to %s (%s)", path, to, sqlite3_errmsg(db));
+	/* It reads every page, and may be the first to meet damage. */
+	if (r == SQLITE_CORRUPT || r == SQLITE_NOTADB)
+		r = -EBADMSG;
+	else if (r != SQLITE_OK)
+		r = log_error(-EIO, "%s can't be copied to %s (%s)", path, to, sqlite3_errmsg(db));
 	sqlite3_finalize(vacuum);
 	sqlite3_close_v2(db);
 	umask(before);
@@ -161,6 +165,8 @@ static int make(const char *path, const char *folder, const char *temporary, con
 	/* Left by one that was interrupted. */
 	unlink(temporary);
 	r = store_copy(path, temporary);
+	if (r == -EBADMSG)
+		store_tell_damage(path, "a backup can't be made of it");
 	if (r < 0)
 		goto remove;
 	r = sync_path(temporary, O_RDWR);

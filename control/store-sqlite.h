@@ -41,8 +41,6 @@ int schema_prepare(struct store *store);
 /* Writes the version, which makes a page anew even where it stays the same; within a transaction. 0 or -EIO. */
 int schema_touch(struct store *store);
 
-/* Logs that the store is damaged, `why`, and which backup to put in its place. */
-void store_tell_damage(const char *path, const char *why);
 /* The folder of the store at `path`, malloc'd, or NULL; and its newest backup, NULL without one. */
 char *store_folder(const char *path);
 char *store_newest_backup(const char *path);

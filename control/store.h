@@ -40,8 +40,10 @@ void store_try(struct store *store);
  * thread, with or without the store open. `label` is part of the file's name. 0 or -errno; logs the cause. */
 #define BACKUPS_KEPT 7u
 int store_backup(const char *path, const char *label, int64_t now);
-/* Copies the store at `path` as it is now to the file `to`, which must not exist. 0 or -EIO; logs the cause. */
+/* Copies the store at `path` as it is now to the file `to`, which must not exist. 0, -EIO with the cause logged, or -EBADMSG (damaged), which the caller tells. */
 int store_copy(const char *path, const char *to);
+/* Logs that the store is damaged, `why`, and which backup to put in its place. */
+void store_tell_damage(const char *path, const char *why);
 /* The paths of its backups, newest first, each malloc'd and the list too. 0 or -ENOMEM. */
 int store_backups(const char *path, char ***ret_paths, size_t *ret_count);
 /* When the newest backup was made, in seconds since 1970; 0 without one. */

@@ -72,7 +72,8 @@ def reload(haproxy):
     before = set(workers_of(haproxy))
     haproxy.reload()
     # One that is stopped while it hands its socket over loses it, which no control unit can mend.
-    wait("HAProxy has reloaded", lambda: workers_of(haproxy) and not before & set(workers_of(haproxy)))
+    wait("HAProxy has reloaded", lambda: set(workers_of(haproxy)) - before)
+    time.sleep(2)
 
 
 FAULTS = {"killed": die, "worker killed": lose_worker, "reloaded": reload, "hung": hang}

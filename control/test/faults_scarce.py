@@ -99,7 +99,7 @@ def little_memory(bed):
             statuses[status] = statuses.get(status, 0) + 1
             bed.unit.call("GET", "/v1/audit?after=0&most=1000")
     check("little memory: it lives, and most is done", bed.unit.process.poll() is None and statuses.get(200, 0) > 30, (statuses, answer))
-    check("and nothing was called damaged", "damaged" not in bed.unit.log.read_text())
+    check("and nothing was called damaged", "is damaged" not in bed.unit.log.read_text())
     bed.wait_serving()
     bed.unit.stop()
     bed.unit.before = []
