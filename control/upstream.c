@@ -19,9 +19,10 @@
 
 #define CONNECT_MS 10000      /* with its handshake */
 #define CONNECTING_MOST 32u    /* at once: a thousand take each other's time until none is done in time */
+#define OPENED_MOST 60u        /* connections in a second, and up to CONNECTING_MOST more: control units bound what comes from one address */
 #define SPARE_SECONDS 5       /* an answer that is held for the interval may take twice that, and this */
 #define DEAD_PEER_MS 15000    /* bytes that nobody acknowledges for so long: the connection is gone */
-#define TICK_MS 1000
+#define TICK_MS 250
 
 struct upstream {
 	const struct upstream_options *options;
@@ -35,7 +36,8 @@ struct upstream {
 	bool is_ending;
 	/* Of the thread: */
 	struct exchange *active;
-	unsigned at, interval, connecting;
+	unsigned at, interval, connecting, opened; /* opened: in `second`, by the steady clock */
+	int64_t second;
 	int64_t hello_ms;
 	bool hello_under_way, told_lost, was_heard;
 };
@@ -72,10 +74,11 @@ static size_t receive(char *data, size_t size, size_t count, void *context)
 /* A machine that vanished is noticed before an agent gives up. */
 static int set_socket(void *context, curl_socket_t fd, curlsocktype purpose)
 {
+	struct upstream *upstream = context;
 	const int dead = DEAD_PEER_MS;
 
-	(void)context;
 	(void)purpose;
+	upstream->opened++;
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead, sizeof dead);
 	return CURL_SOCKOPT_OK;
 }
@@ -122,7 +125,7 @@ static int add_headers(struct exchange *exchange)
 	return r;
 }
 
-static void set_way(const struct upstream *upstream, CURL *curl)
+static void set_way(struct upstream *upstream, CURL *curl)
 {
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
 	curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -136,6 +139,7 @@ static void set_way(const struct upstream *upstream, CURL *curl)
 	curl_easy_setopt(curl, CURLOPT_SSLCERT, upstream->options->credential);
 	curl_easy_setopt(curl, CURLOPT_SSLKEY, upstream->options->credential);
 	curl_easy_setopt(curl, CURLOPT_SOCKOPTFUNCTION, set_socket);
+	curl_easy_setopt(curl, CURLOPT_SOCKOPTDATA, upstream);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
 }
 
@@ -292,7 +296,11 @@ static void begin_queued(struct upstream *upstream)
 {
 	struct exchange *exchange;
 
-	while (upstream->connecting < CONNECTING_MOST && (exchange = take_queued(upstream)))
+	if (upstream->second != steady_ms() / 1000) {
+		upstream->second = steady_ms() / 1000;
+		upstream->opened = 0;
+	}
+	while (upstream->connecting < CONNECTING_MOST && upstream->opened < OPENED_MOST && (exchange = take_queued(upstream)))
 		if (begin(upstream, exchange) < 0)
 			fail(upstream, exchange, "the monitor is out of memory");
 }
