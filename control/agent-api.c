@@ -112,6 +112,7 @@ static int store_news(struct control *control, struct node *node, const struct a
 static int take_news(struct control *control, struct node *node, const struct agent_status *status, int64_t now)
 {
 	bool other_boot = strcmp(node->channel.boot_id, status->boot_id) != 0;
+	const struct allowed allowed = node->allowed;
 	struct channel next = node->channel;
 	int r;
 
@@ -125,6 +126,8 @@ static int take_news(struct control *control, struct node *node, const struct ag
 	r = store_news(control, node, status, &next, now);
 	if (!r)
 		node->channel = next;
+	else /* what wasn't taken comes again */
+		node->allowed = allowed;
 	return r;
 }
 
@@ -192,6 +195,7 @@ static int take_together(struct control *control, struct node *node, const struc
 		r = store_commit(control->store);
 	if (r < 0) {
 		node->channel = before.channel;
+		node->allowed = before.allowed;
 		node->life = before.life;
 		node->life_since = before.life_since;
 		memcpy(node->life_reason, before.life_reason, sizeof node->life_reason);

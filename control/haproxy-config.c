@@ -296,7 +296,9 @@ static void print_backend(const struct haproxy_config *config, const struct grou
 		fprintf(text, "    mode tcp\n    timeout server 1h\n    stick-table type ipv6 size 200k expire 30m\n    stick on src\n");
 	else
 		fprintf(text, "    cookie REPAVE-%s insert indirect nocache httponly dynamic\n    dynamic-cookie-key %s\n"
-			"    http-request del-header " HOLD_HEADER "\n", group->name,
+			"    http-request del-header " HOLD_HEADER "\n"
+			/* Who comes back by his cookie at the moment in which his server goes: what may be asked again is, of another one. */
+			"    retry-on conn-failure empty-response\n    http-request disable-l7-retry unless { method GET HEAD OPTIONS }\n", group->name,
 			      config->key);
 	if (s->mode == SERVICE_HTTP)
 		print_notice(text);

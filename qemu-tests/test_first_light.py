@@ -10,7 +10,8 @@ import pytest
 
 import fleet as fleet_module
 
-PAIRS = [("debian", "web"), ("debian", "cache"), ("minimal", "web"), ("minimal", "cache")]
+# Each OS and each application in `make test`.
+PAIRS = [("debian", "web"), pytest.param("debian", "cache", marks=pytest.mark.long), ("minimal", "web"), ("minimal", "cache")]
 EXPECTED = {"web": "<html", "cache": "PONG"}
 PROGRAM = {"web": "nginx", "cache": "redis-server"}
 

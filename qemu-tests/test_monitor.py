@@ -4,6 +4,8 @@ import json
 import os
 import re
 
+import pytest
+
 from fleet import BUILD, Process, run, wait_until
 
 HOST, PORT = "10.0.2.50", 8453
@@ -35,6 +37,8 @@ def agent_of(fleet, server):
     return fleet.control.node(server.id)["agent"] or {}
 
 
+# control/test/monitor-works has the real agent and another host in `make test`; here it is a whole server.
+@pytest.mark.long
 def test_server_is_restarted_by_way_of_a_monitor_on_another_host(fleet):
     server = fleet.server(1, medium="direct")
     fleet.control.start()
