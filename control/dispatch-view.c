@@ -111,21 +111,23 @@ static bool is_outstanding(const struct node *node, uint64_t number)
 	return false;
 }
 
-/* The store is asked once: what ended stays so. */
-static bool was_refused(struct control *control, struct restart_record *record, const struct node *node)
+/* What became of the order to its agent. The store is asked once: what ended stays so. */
+static void see_order(struct control *control, struct restart_record *record, const struct node *node, struct restart_view *view)
 {
 	char text[ERROR_TEXT];
 	enum order_state state;
 
 	if (!record->order || record->restart.step != RESTART_AT_SHUTDOWN || !record->restart.acted)
-		return false;
+		return;
 	if (record->ended_order != record->order) {
 		if (is_outstanding(node, record->order) || orders_state(control, record->node, record->order, &state, text) < 0)
-			return false;
+			return;
 		record->ended_order = record->order;
-		record->refused = state == ORDER_FAILED || state == ORDER_REFUSED || state == ORDER_EXPIRED;
+		record->refused = state == ORDER_FAILED || state == ORDER_REFUSED;
+		record->expired = state == ORDER_EXPIRED;
 	}
-	return record->refused;
+	view->refused = record->refused;
+	view->expired = record->expired;
 }
 
 static enum power_seen see_power(struct control *control, struct restart_record *record, int64_t now)
@@ -184,7 +186,7 @@ void dispatch_observe(struct control *control, struct restart_record *record, bo
 	ret_view->returning = peers_returning(control, node);
 	see_users(control, node, &balancer, ret_view);
 	see_boot(control, record, node, ret_view);
-	ret_view->refused = was_refused(control, record, node);
+	see_order(control, record, node, ret_view);
 	if (record->restart.step >= RESTART_AT_SHUTDOWN)
 		ret_view->power = see_power(control, record, now);
 }

@@ -327,7 +327,7 @@ int prober_start(struct control *control, struct prober **ret_prober)
 	r = pthread_create(&prober->thread, NULL, run, prober);
 	if (r) {
 		free(prober);
-		return log_error(-r, "can't start a thread");
+		return log_error(-r, "can't start a thread; are its limits of threads and memory too small?");
 	}
 	*ret_prober = prober;
 	return 0;

@@ -32,8 +32,8 @@ struct restart_record {
 	bool asked;                          /* stage 1 asks right now, in another boot */
 	char asks[NONCE_SIZE + 1];           /* the first boot since it ended, or the last that started its system; "" before */
 	bool no_spare;                       /* one couldn't be taken */
-	uint64_t ended_order;                /* of which `refused` is known; 0 for none */
-	bool refused;
+	uint64_t ended_order;                /* of which the next two are known; 0 for none */
+	bool refused, expired;
 	char waits[RESTART_WAITS_MOST + 1];  /* what it waits for; "" for nothing */
 	int64_t told_waits;                  /* when that was told last; 0: never */
 	int64_t power_known;                 /* when `has_power` was asked; 0: not yet */

@@ -227,6 +227,14 @@ static unsigned shutdown_with_power(struct restart *restart, const struct restar
 	return DO_POWER_OFF;
 }
 
+static unsigned look_shutdown(struct restart *restart, const struct restart_view *view)
+{
+	/* By a jump of the clock, or it was told late: once more while there is time. */
+	if (view->expired && restart->tries == 0 && !lasted(restart, view->now, restart->limits.stop))
+		restart->acted = 0;
+	return view->power == POWER_SEEN_ABSENT ? shutdown_by_agent(restart, view) : shutdown_with_power(restart, view);
+}
+
 /* Whether its boots fail for so long that they won't succeed. */
 static bool keeps_failing(struct restart *restart, const struct restart_view *view)
 {
@@ -302,7 +310,7 @@ unsigned restart_look(struct restart *restart, const struct restart_view *view)
 	case RESTART_AT_RELEASE:
 		return look_release(restart, view);
 	case RESTART_AT_SHUTDOWN:
-		return view->power == POWER_SEEN_ABSENT ? shutdown_by_agent(restart, view) : shutdown_with_power(restart, view);
+		return look_shutdown(restart, view);
 	case RESTART_AT_SELECT:
 		return move(restart, RESTART_AT_BOOT, view->now, 0);
 	case RESTART_AT_BOOT:

@@ -90,6 +90,7 @@ struct restart_view {
 	bool users_known;        /* the next figure is fresh, or nobody is left who could tell it */
 	uint64_t users;          /* sessions and log-ins */
 	bool refused;            /* the agent refused the order, or failed */
+	bool expired;            /* the order expired before the agent said anything */
 	bool asked;              /* stage 1 asked what to boot since the restart began */
 	bool started;            /* and has started the system since */
 	bool failing;            /* its last try to boot failed, or it asks again without having started, or has to wait */

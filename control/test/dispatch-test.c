@@ -547,6 +547,26 @@ static void test_jump_of_the_wall_clock_throws_nobody_out(void **state)
 	wall_jump = 0;
 }
 
+static void test_order_that_expired_by_a_jump_is_given_again(void **state)
+{
+	struct fixture *f = make(state, 2, 0, 1);
+	const struct restart_record *record = begin(f, 0, URGENCY_EVICT);
+	uint64_t first;
+
+	f->nodes[0]->restart->restart.limits.evict = 0; /* nor who has left */
+	for (int i = 0; i < 20 && !(record->restart.step == RESTART_AT_SHUTDOWN && record->restart.acted); i++) {
+		hear(f, f->nodes[0]);
+		rounds(f, 1);
+	}
+	first = record->order;
+	assert_int_not_equal(first, 0);
+	assert_int_equal(record->restart.step, RESTART_AT_SHUTDOWN);
+	assert_int_equal(orders_expire(&f->control, f->nodes[0], time(NULL) + 86400), 0);
+	rounds(f, 3);
+	assert_int_equal(record->restart.step, RESTART_AT_SHUTDOWN);
+	assert_true(record->order > first);
+}
+
 static void boot_on(struct fixture *f, unsigned boot, enum boot_event event, bool fails)
 {
 	struct node *node = f->nodes[0];
@@ -666,6 +686,7 @@ int main(void)
 		TEST(test_drain_is_repeated_after_a_restart_of_the_control_unit),
 		TEST(test_what_was_left_of_a_limit_is_left_in_the_next_run),
 		TEST(test_jump_of_the_wall_clock_throws_nobody_out),
+		TEST(test_order_that_expired_by_a_jump_is_given_again),
 		TEST(test_boot_that_failed_is_seen),
 		TEST(test_server_that_asks_again_without_having_started_is_seen),
 		TEST(test_five_hundred_restarts_at_once_leave_the_lock_to_others),

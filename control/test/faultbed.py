@@ -208,7 +208,7 @@ class Agent(threading.Thread):
                     self.say()
                 self.reboots += 1
                 self.boot_until_done()
-            time.sleep(0.02)
+            time.sleep(0.2)  # as the real one: who asks more often than ten times a second is refused
         self.disconnect()
 
     def alarm(self, text):

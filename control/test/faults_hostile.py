@@ -78,8 +78,10 @@ def forged(folder, count):
         bed.unit.must_call("POST", f"/v1/nodes/{taken.id}/restart", {"kind": "reboot", "urgency": "evict"})
         wait("the taken server starts anew", lambda: taken.reboots == 1)
         bed.wait_serving()
-        bed.unit.must_call("PUT", "/v1/settings", {"interval": 300})
         forger = Forger(bed, victim, taken, old)
+        bed.unit.must_call("PUT", "/v1/settings", {"interval": 300})
+        told = victim.statuses
+        wait("the victim knows how long it may be silent", lambda: victim.statuses > told)
         victim.deaf = True
         time.sleep(1.5)
         events = len(bed.check_events("before"))
