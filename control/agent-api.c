@@ -263,8 +263,9 @@ static void hold_or_reply(struct control *control, struct node *node, const stru
 	strcpy(live->via, call->who->by ? call->who->by->name : "");
 	if (call->who->by)
 		relays_heard(control, call->who->by, NULL, now);
+	/* As long as the agent was told: it doesn't wait for a longer interval before it knows of that. */
 	if (!orders_unsent(node, now))
-		held = holds_add(control->holds, call, node->id, (unsigned)control->settings.interval, orders_outstanding(node, now));
+		held = holds_add(control->holds, call, node->id, live->interval, orders_outstanding(node, now));
 	if (held)
 		live->held = held;
 	else

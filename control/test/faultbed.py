@@ -119,7 +119,7 @@ class Agent(threading.Thread):
         self.ending, self.deaf, self.connection = False, False, None
         self.done, self.answers, self.executed, self.reboots = {}, [], [], 0
         self.statuses, self.failures, self.late = 0, {}, 0.0
-        self.alarms, self.acknowledged = [], 0
+        self.alarms, self.acknowledged, self.interval = [], 0, 0
         self.boot()
 
     # Stage 1
@@ -177,7 +177,7 @@ class Agent(threading.Thread):
             raise OSError(f"status: {answer.status} {data}")
         self.statuses += 1
         self.answers = [a for a in self.answers if a not in answers]
-        self.acknowledged = data["acknowledged"]
+        self.acknowledged, self.interval = data["acknowledged"], data["interval"]
         self.alarms = [a for a in self.alarms if a["sequence"] > data["acknowledged"]]
         return data["orders"]
 

@@ -80,8 +80,7 @@ def forged(folder, count):
         bed.wait_serving()
         forger = Forger(bed, victim, taken, old)
         bed.unit.must_call("PUT", "/v1/settings", {"interval": 300})
-        told = victim.statuses
-        wait("the victim knows how long it may be silent", lambda: victim.statuses > told)
+        wait("the victim knows how long it may be silent", lambda: victim.interval == 300)
         victim.deaf = True
         time.sleep(1.5)
         events = len(bed.check_events("before"))
