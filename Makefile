@@ -84,6 +84,7 @@ CFLAGS-fuzz := $(common-flags) -Wno-unused-command-line-argument -O1 -g $(saniti
 LDFLAGS-fuzz := $(sanitize) -fsanitize=fuzzer
 
 toolchains := host musl test fuzz
+# `cflags-own`, for an object alone: what its own library needs. Asked for when it is compiled: before, it may not be installed.
 
 # ------------------------------------------------------------------ what the folders add
 folders := common signing packages rootfs images initramfs provisioner agent control install qemu-tests bench docs
@@ -100,6 +101,7 @@ shell-scripts :=    # scripts that shellcheck reads, besides *.sh
 -include $(wildcard $(addsuffix /build.mk,$(folders)))
 
 # ------------------------------------------------------------------ rules from those lists
+$(foreach t,$(toolchains),$(B)/obj/$(t)/control/calendar.o): cflags-own = $(shell pkg-config --cflags glib-2.0)
 define toolchain-rules
 $(B)/obj/$(1).flags: FORCE
 	$(Q)mkdir -p $$(@D)
@@ -108,7 +110,7 @@ $(B)/obj/$(1).flags: FORCE
 $(B)/obj/$(1)/%.o: %.c $(B)/obj/$(1).flags | $(B)/deps.stamp $(if $(filter musl,$(1)),$(musl-lib-stamps))
 	$$(call say,CC,$$< ($(1)))
 	$(Q)mkdir -p $$(@D)
-	$(Q)$$(CC-$(1)) $$(CFLAGS-$(1)) -MMD -MP -c -o $$@ $$<
+	$(Q)$$(CC-$(1)) $$(CFLAGS-$(1)) $$(cflags-own) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach t,$(toolchains),$(eval $(call toolchain-rules,$(t))))
 

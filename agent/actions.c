@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +24,11 @@
 #define LEAVE_TENTHS 30 /* from SIGHUP to SIGKILL */
 #define STOP_TENTHS 200
 #define STATUS_NOT_RUN 126
+
+void action_evidence_path(const struct places *places, char ret_path[512])
+{
+	snprintf(ret_path, 512, "%s/evidence.tar", places->state);
+}
 
 /* ------------------------------------------------------------------ programs */
 /* A program that somebody else can write isn't one of the image. 0 or -errno. */
@@ -210,6 +216,33 @@ static void __attribute__((noreturn)) run_named(const char *path, const struct o
 	execute(path, arguments);
 }
 
+/* Into a file, not a pipe: it is sent in pieces, and as much as there is when its time is over. */
+static void __attribute__((noreturn)) gather_evidence(const struct places *places, const struct order *order, const char *program)
+{
+	struct rlimit most = { order->bytes, order->bytes };
+	char path[512], bytes[16], *arguments[] = { strdup(program), bytes, NULL };
+	int fd;
+
+	snprintf(bytes, sizeof(bytes), "%u", order->bytes);
+	action_evidence_path(places, path);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || setrlimit(RLIMIT_FSIZE, &most) < 0) {
+		dprintf(STDERR_FILENO, "%s: %s\n", path, strerror(errno));
+		_exit(1);
+	}
+	signal(SIGXFSZ, SIG_IGN);
+	execute(program, arguments);
+}
+
+/* Whoever has this system may have changed the program, too; nothing here can help that. */
+static void __attribute__((noreturn)) reset(const struct places *places)
+{
+	char path[512], force[] = "-ff", *arguments[] = { path, force, NULL };
+
+	snprintf(path, sizeof(path), "%s/reboot", places->commands);
+	execute(path, arguments);
+}
+
 static void __attribute__((noreturn)) carry_out(const struct places *places, const struct order *order, const char *program)
 {
 	setsid();
@@ -225,6 +258,10 @@ static void __attribute__((noreturn)) carry_out(const struct places *places, con
 		run_named(program, order);
 	case ACTION_LOG:
 		execute(program, (char *const[]){ strdup(program), strdup(order->name), NULL });
+	case ACTION_RESET:
+		reset(places);
+	case ACTION_EVIDENCE:
+		gather_evidence(places, order, program);
 	case ACTION_INVALID:
 	case ACTION_REBOOT:
 	case ACTION_SHUTDOWN:
@@ -280,7 +317,11 @@ static int start_process(struct action_job *job, const struct places *places, co
 
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -errno;
-	*job = (struct action_job){ .order = order->number, .output = ends[0], .deadline = steady_ms() + ACTION_SECONDS * 1000 };
+	*job = (struct action_job){ .order = order->number, .output = ends[0], .deadline = steady_ms() + ACTION_SECONDS * 1000,
+				    .is_evidence = order->action == ACTION_EVIDENCE };
+	/* Half of its time is for sending it. */
+	if (job->is_evidence)
+		job->deadline = steady_ms() + order->seconds * 500;
 	job->process = fork();
 	if (job->process == 0) {
 		null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -307,8 +348,8 @@ enum order_result action_start(struct action_job *job, const struct places *plac
 	int r;
 
 	*ret_started = false;
-	if (order->action == ACTION_LOG) {
-		snprintf(program, sizeof(program), "%s/log", places->hooks);
+	if (order->action == ACTION_LOG || order->action == ACTION_EVIDENCE) {
+		snprintf(program, sizeof(program), "%s/%s", places->hooks, order->action == ACTION_LOG ? "log" : "evidence");
 		if (check_program(program) < 0) {
 			refuse(ret_text, "this OS image has no %s that only root can write", program);
 			return RESULT_REFUSED;
@@ -376,7 +417,7 @@ bool action_ended(struct action_job *job, enum order_result *ret_result)
 	close(job->output);
 	*ret_result = pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? RESULT_DONE : RESULT_FAILED;
 	if (late)
-		snprintf(job->text, sizeof(job->text), "it was ended after %d s", ACTION_SECONDS);
+		snprintf(job->text, sizeof(job->text), "it was ended when its time was over");
 	else if (*ret_result == RESULT_FAILED && job->size == 0)
 		snprintf(job->text, sizeof(job->text), "it ended with %s %d", pid > 0 && WIFSIGNALED(status) ? "signal" : "status",
 			 pid > 0 && WIFSIGNALED(status) ? WTERMSIG(status) : pid > 0 ? WEXITSTATUS(status) : -1);

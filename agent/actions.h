@@ -25,6 +25,7 @@ struct action_job {
 	bool line_ended;
 	struct tail log; /* of a log: what it wrote, beside; data NULL for other orders. The caller frees it */
 	char log_kind[8];
+	bool is_evidence; /* what it wrote is in a file */
 };
 
 /* Starts what `order` says; not for reboot and shutdown, whose answer must get through first (action_stop). 0; or RESULT_… of an order
@@ -33,6 +34,9 @@ enum order_result action_start(struct action_job *job, const struct places *plac
 			       char ret_text[RESULT_TEXT_MOST + 1]);
 /* When its output is readable, or from time to time. True when it has ended: `ret_result`, and the sentence in job->text. */
 bool action_ended(struct action_job *job, enum order_result *ret_result);
+
+/* Where what an order for evidence gathered is. */
+void action_evidence_path(const struct places *places, char ret_path[512]);
 
 /* Starts the orderly stop of the OS by its own init (`reboot` or `poweroff`). 0 or -errno with a sentence. */
 int action_stop(const struct places *places, enum order_action action, char ret_text[RESULT_TEXT_MOST + 1]);

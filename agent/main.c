@@ -22,6 +22,7 @@
 #include "agent/options.h"
 #include "agent/prober.h"
 #include "agent/report.h"
+#include "agent/request.h"
 #include "agent/transport.h"
 #include "common/file.h"
 #include "common/json.h"
@@ -36,6 +37,7 @@
 #define RENEW_AGAIN_SECONDS 300
 #define LOG_MS 60000           /* as long an order's log is kept for the control unit */
 #define LOG_BODY_MOST 64000u
+#define EVIDENCE_PIECE (40u * 1024)
 
 static volatile sig_atomic_t ended;
 
@@ -50,11 +52,16 @@ struct agent {
 	struct action_job job;
 	struct transport transport;
 	struct exporter exporter;
+	struct user_asks asks;
 	enum transport_kind asked;
 	int64_t post_at;         /* when the next status goes */
 	char *log_body;          /* what an order asked for, to be sent; NULL: none */
 	uint64_t log_order;
 	int64_t log_until;       /* nobody waits for it any longer */
+	int evidence;            /* the file that is sent piece by piece, as log_body; -1: none */
+	uint64_t evidence_sent, evidence_size;
+	size_t evidence_piece;
+	unsigned evidence_seconds;
 	bool complained;         /* the log has the reason why there is no connection */
 	enum order_action stop;  /* to be done when its answer has got through: ACTION_REBOOT, ACTION_SHUTDOWN; else ACTION_INVALID */
 	uint64_t stop_order;
@@ -226,7 +233,8 @@ static void post_status(struct agent *agent)
 	int r;
 
 	agent->measures.draining = access(agent->options.places.drain, F_OK) == 0;
-	text = status_format(&agent->channel, alarms, &agent->measures);
+	text = status_format(&agent->channel, alarms, &agent->measures, agent->asks.complete ? agent->asks.user : NULL, agent->asks.os);
+	agent->asks.sent = agent->asks.complete;
 	r = text != NULL ? transport_send(&agent->transport, TRANSPORT_STATUS, text, strlen(text),
 					  2 * agent->channel.interval * 1000 + ANSWER_SPARE_MS) : -ENOMEM;
 	free(text);
@@ -240,8 +248,8 @@ static void post_status(struct agent *agent)
 /* Between two statuses, on the same connection. */
 static void post_log(struct agent *agent)
 {
-	agent->asked = TRANSPORT_LOG;
-	if (transport_send(&agent->transport, TRANSPORT_LOG, agent->log_body, strlen(agent->log_body), ANSWER_SPARE_MS) == 0)
+	agent->asked = agent->evidence >= 0 ? TRANSPORT_EVIDENCE : TRANSPORT_LOG;
+	if (transport_send(&agent->transport, agent->asked, agent->log_body, strlen(agent->log_body), ANSWER_SPARE_MS) == 0)
 		return;
 	transport_stop(&agent->transport);
 	connection_failed(agent, "the network process is gone");
@@ -251,6 +259,11 @@ static void post_if_due(struct agent *agent)
 {
 	if (agent->transport.busy || steady_ms() < agent->post_at)
 		return;
+	/* Its time is short, and the system's too. */
+	if (agent->evidence >= 0 && agent->log_body != NULL && agent->transport.process != 0) {
+		post_log(agent);
+		return;
+	}
 	/* An order that ends in a moment brings its answer along. */
 	if (agent->job.process != 0 && steady_ms() < agent->post_at + NEWS_MS)
 		return;
@@ -319,7 +332,10 @@ static void take_status_answer(struct agent *agent, const struct transport_reply
 		if (answer->monitor[0] != '\0')
 			take_monitor(agent, answer->monitor);
 		agent->post_at = steady_ms() + PAUSE_MS;
+		if (answer->has_verdict && agent->asks.sent)
+			user_asks_answer(&agent->asks, answer->request_taken, answer->request_text);
 	}
+	agent->asks.sent = false;
 	free(answer);
 }
 
@@ -365,9 +381,88 @@ static void end_order(struct agent *agent, uint64_t number, enum order_result re
 
 static void end_log(struct agent *agent, enum order_result result, const char *text)
 {
+	char path[512];
+
 	free(agent->log_body);
 	agent->log_body = NULL;
+	if (agent->evidence >= 0) {
+		close(agent->evidence);
+		action_evidence_path(&agent->options.places, path);
+		unlink(path);
+		agent->evidence = -1;
+	}
 	end_order(agent, agent->log_order, result, text);
+}
+
+/* NULL when it can't be read. */
+static char *evidence_body(struct agent *agent)
+{
+	struct buffer encoded = { 0 };
+	char piece[EVIDENCE_PIECE], *body = NULL;
+	ssize_t size = pread(agent->evidence, piece, sizeof(piece), (off_t)agent->evidence_sent);
+	json_t *json;
+
+	if (size >= 0 && base64_format(piece, (size_t)size, &encoded) == 0) {
+		bool last = size == 0 || agent->evidence_sent + (uint64_t)size >= agent->evidence_size;
+
+		agent->evidence_piece = (size_t)size;
+		json = json_pack("{s:i,s:I,s:I,s:b,s:s}", "format", 1, "order", (json_int_t)agent->log_order, "offset", (json_int_t)agent->evidence_sent,
+				 "last", (int)last, "data", size > 0 ? (const char *)encoded.data : "");
+		body = json != NULL ? json_format(json) : NULL;
+		json_decref(json);
+	}
+	buffer_release(&encoded);
+	return body;
+}
+
+static void send_evidence(struct agent *agent)
+{
+	free(agent->log_body);
+	agent->log_body = evidence_body(agent);
+	agent->post_at = steady_ms();
+	if (agent->log_body == NULL)
+		end_log(agent, RESULT_FAILED, "what was gathered can't be read");
+}
+
+static void take_evidence_answer(struct agent *agent, const struct transport_reply *reply)
+{
+	char text[RESULT_TEXT_MOST + 1];
+
+	agent->post_at = steady_ms();
+	if (reply->status != 200) {
+		snprintf(text, sizeof(text), "the control unit answers with status %u: %.100s", reply->status, reply->text);
+		end_log(agent, RESULT_FAILED, text);
+		return;
+	}
+	agent->evidence_sent += agent->evidence_piece;
+	if (agent->evidence_sent < agent->evidence_size) {
+		send_evidence(agent);
+		return;
+	}
+	snprintf(text, sizeof(text), "sent %llu bytes", (unsigned long long)agent->evidence_sent);
+	end_log(agent, RESULT_DONE, text);
+}
+
+/* Also of one that was ended: what it has written so far is more than nothing. */
+static bool begin_evidence(struct agent *agent)
+{
+	char path[512];
+	struct stat st;
+
+	action_evidence_path(&agent->options.places, path);
+	agent->evidence = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (agent->evidence < 0 || fstat(agent->evidence, &st) < 0 || st.st_size == 0) {
+		if (agent->evidence >= 0)
+			close(agent->evidence);
+		agent->evidence = -1;
+		return false;
+	}
+	agent->evidence_size = (uint64_t)st.st_size;
+	agent->evidence_sent = 0;
+	agent->log_order = agent->job.order;
+	agent->log_until = steady_ms() + agent->evidence_seconds * 1000;
+	send_evidence(agent);
+	return true;
 }
 
 static void take_log_answer(struct agent *agent, const struct transport_reply *reply)
@@ -396,6 +491,8 @@ static void receive(struct agent *agent)
 		connection_failed(agent, reply.text);
 	} else if (agent->asked == TRANSPORT_RENEW) {
 		take_certificate(agent, &reply);
+	} else if (agent->asked == TRANSPORT_EVIDENCE) {
+		take_evidence_answer(agent, &reply);
 	} else if (agent->asked == TRANSPORT_LOG) {
 		take_log_answer(agent, &reply);
 	} else {
@@ -426,6 +523,7 @@ static void begin_order(struct agent *agent, const struct order *order)
 		end_order(agent, order->number, RESULT_DONE, order->action == ACTION_REBOOT ? "restarting" : "shutting down");
 		return;
 	}
+	agent->evidence_seconds = order->seconds;
 	result = action_start(&agent->job, &agent->options.places, order, &started, text);
 	if (!started)
 		end_order(agent, order->number, result, text);
@@ -473,6 +571,8 @@ static void end_job(struct agent *agent, enum order_result result)
 
 	free(job->log.data);
 	job->log.data = NULL;
+	if (job->is_evidence && begin_evidence(agent))
+		return;
 	if (body == NULL) {
 		end_order(agent, job->order, result, is_log && result == RESULT_DONE ? "there is nothing in it" : job->text);
 		return;
@@ -490,7 +590,7 @@ static void obey(struct agent *agent)
 
 	if (agent->job.process != 0 && action_ended(&agent->job, &result))
 		end_job(agent, result);
-	if (agent->log_body != NULL && !(agent->transport.busy && agent->asked == TRANSPORT_LOG) && steady_ms() > agent->log_until)
+	if (agent->log_body != NULL && !(agent->transport.busy && agent->asked == (agent->evidence >= 0 ? TRANSPORT_EVIDENCE : TRANSPORT_LOG)) && steady_ms() > agent->log_until)
 		end_log(agent, RESULT_FAILED, "the control unit couldn't be reached with it");
 	stop_if_told(agent);
 	order = agent->job.process == 0 && agent->log_body == NULL && agent->stop == ACTION_INVALID ? malloc(sizeof(*order)) : NULL;
@@ -507,6 +607,7 @@ static void wait_for_news(struct agent *agent)
 		{ .fd = agent->transport.busy ? agent->transport.fd : -1, .events = POLLIN },
 		{ .fd = agent->job.process != 0 ? agent->job.output : -1, .events = POLLIN },
 		{ .fd = agent->look.logs.socket, .events = POLLIN },
+		{ .fd = agent->asks.complete ? -1 : agent->asks.connection >= 0 ? agent->asks.connection : agent->asks.listener, .events = POLLIN },
 	};
 	bool quick = agent->job.process != 0 || agent->prober.process != 0;
 	int64_t wait = agent->transport.busy ? 1000 : agent->post_at - steady_ms();
@@ -516,7 +617,7 @@ static void wait_for_news(struct agent *agent)
 	if (wait > 1000)
 		wait = 1000;
 	/* The end of an order's output comes before its process is gone. */
-	if (poll(files, 3, wait > 0 ? (int)wait : 0) > 0 && (files[1].revents & POLLHUP) != 0)
+	if (poll(files, 4, wait > 0 ? (int)wait : 0) > 0 && (files[1].revents & POLLHUP) != 0)
 		usleep(5000);
 }
 
@@ -527,6 +628,8 @@ static void run(struct agent *agent)
 		look_logs(&agent->look);
 		receive(agent);
 		exporter_keep(&agent->exporter);
+		if (user_asks_read(&agent->asks))
+			agent->post_at = steady_ms();
 		obey(agent);
 		post_if_due(agent);
 		wait_for_news(agent);
@@ -557,9 +660,16 @@ static int print_measures(struct agent *agent)
 int main(int argc, char **argv)
 {
 	static struct agent agent;
+	const char *slash = strrchr(argv[0], '/'), *program = slash != NULL ? slash + 1 : argv[0];
+	/* Who asks elsewhere fools himself. */
+	const char *asked_at = secure_getenv("REPAVE_REQUESTS");
 	struct sigaction action = { .sa_handler = end };
 
+	if (strcmp(program, "repave-request-os") == 0)
+		return request_os_main(argc, argv, asked_at != NULL ? asked_at : REQUEST_SOCKET);
 	log_program("agent");
+	/* Not by an initializer, which would make a file of 190 KB of zeros of it. */
+	agent.evidence = -1;
 	if (options_parse(argc, argv, &agent.options) < 0)
 		return 2;
 	if (agent.options.help)
@@ -572,7 +682,9 @@ int main(int argc, char **argv)
 	sigaction(SIGINT, &action, NULL);
 	if (agent_open(&agent) < 0)
 		return 1;
+	user_asks_open(&agent.asks, agent.options.places.requests);
 	run(&agent);
+	user_asks_close(&agent.asks);
 	transport_stop(&agent.transport);
 	exporter_close(&agent.exporter);
 	look_close(&agent.look);

@@ -28,6 +28,7 @@ const char usage_text[] =
 	"                     (default: /run/systemd/journal/syslog)\n"
 	"  --metrics FILE     ADDRESS:PORT where metrics are asked for; without it nowhere\n"
 	"                     (default: /run/repave/config/agent-metrics)\n"
+	"  --requests NAME    abstract socket at which users ask (default: repave-request)\n"
 	"  --help             this text\n";
 
 int options_parse(int argc, char **argv, struct options *ret_options)
@@ -40,7 +41,8 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 		{ "hooks", required_argument, NULL, 'H' },    { "drain", required_argument, NULL, 'd' },
 		{ "commands", required_argument, NULL, 'C' }, { "journal", required_argument, NULL, 'j' },
 		{ "home", required_argument, NULL, 'U' },    { "metrics", required_argument, NULL, 'm' },
-		{ "help", no_argument, NULL, 'h' },           { NULL, 0, NULL, 0 },
+		{ "requests", required_argument, NULL, 'r' }, { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	struct places *places = &ret_options->places;
 	int option;
@@ -63,6 +65,7 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 		case 'j': places->journal = optarg; break;
 		case 'U': places->user_data = optarg; break;
 		case 'm': places->metrics = optarg; break;
+		case 'r': places->requests = optarg; break;
 		default: return log_error(-EINVAL, "see agent --help"), -EINVAL;
 		}
 	}

@@ -9,7 +9,8 @@
 
 static const char *const action_names[] = { [ACTION_DRAIN] = "drain", [ACTION_UNDRAIN] = "undrain", [ACTION_NOTICE] = "notice",
 					    [ACTION_LOGOUT] = "logout", [ACTION_REBOOT] = "reboot", [ACTION_SHUTDOWN] = "shutdown",
-					    [ACTION_RUN] = "run", [ACTION_LOG] = "log" };
+					    [ACTION_RUN] = "run", [ACTION_LOG] = "log",
+					    [ACTION_RESET] = "reset", [ACTION_EVIDENCE] = "evidence" };
 
 int action_name_check(const char *name)
 {
@@ -59,6 +60,16 @@ static bool take_values(const json_t *values, struct order *order)
 	return true;
 }
 
+static bool take_number(const json_t *arguments, const char *key, unsigned most, unsigned *ret_number)
+{
+	uint64_t number;
+
+	if (json_get_u64(arguments, key, &number) < 0 || number < 1 || number > most)
+		return false;
+	*ret_number = (unsigned)number;
+	return true;
+}
+
 static void take_arguments(const json_t *arguments, struct order *order)
 {
 	bool sound = arguments == NULL || json_is_object(arguments);
@@ -73,6 +84,9 @@ static void take_arguments(const json_t *arguments, struct order *order)
 	else if (sound && order->action == ACTION_LOG)
 		sound = take_text(arguments, "kind", order->name, sizeof(order->name)) &&
 			(strcmp(order->name, "app") == 0 || strcmp(order->name, "system") == 0);
+	else if (sound && order->action == ACTION_EVIDENCE)
+		sound = take_number(arguments, "bytes", EVIDENCE_BYTES_MOST, &order->bytes) &&
+			take_number(arguments, "seconds", EVIDENCE_SECONDS_MOST, &order->seconds);
 	if (!sound)
 		invalid(order, "its arguments aren't sound");
 }
@@ -102,7 +116,7 @@ static int order_parse(const json_t *json, struct order *ret_order)
 
 static int answer_parse(const json_t *json, struct control_answer *ret_answer, char ret_error[160])
 {
-	const json_t *orders = json_object_get(json, "orders");
+	const json_t *orders = json_object_get(json, "orders"), *request = json_object_get(json, "request");
 	uint64_t format, interval;
 
 	if (json_get_u64(json, "format", &format) < 0 || format != 1)
@@ -116,6 +130,12 @@ static int answer_parse(const json_t *json, struct control_answer *ret_answer, c
 		return snprintf(ret_error, 160, "\"orders\" isn't a list"), -EINVAL;
 	if (!take_text(json, "monitor", ret_answer->monitor, sizeof(ret_answer->monitor)))
 		return snprintf(ret_error, 160, "\"monitor\" isn't a text of at most %u bytes", ANSWER_MONITOR_MOST), -EINVAL;
+	if (request != NULL) {
+		ret_answer->has_verdict = true;
+		ret_answer->request_taken = json_is_true(json_object_get(request, "taken"));
+		if (!json_is_object(request) || !take_text(request, "text", ret_answer->request_text, sizeof(ret_answer->request_text)))
+			return snprintf(ret_error, 160, "\"request\" has no \"text\" of at most %u bytes", ANSWER_TEXT_MOST), -EINVAL;
+	}
 	for (size_t i = 0; i < json_array_size(orders) && ret_answer->order_count < ORDERS_MOST; i++) {
 		if (order_parse(json_array_get(orders, i), &ret_answer->orders[ret_answer->order_count]) < 0)
 			return snprintf(ret_error, 160, "order %zu has no sound \"order\" and \"expires\"", i + 1), -EINVAL;

@@ -12,11 +12,14 @@
 #define ORDER_TEXT_MOST 1000u
 #define ORDER_ARGUMENTS_MOST 8u
 #define ORDER_VALUE_MOST 128u
+#define EVIDENCE_BYTES_MOST (256u << 20)
+#define EVIDENCE_SECONDS_MOST 120u
 #define BOOT_ID_SIZE 36u
 #define INTERVAL_MOST 300u
 #define ANSWER_MONITOR_MOST 391u
 
-enum order_action { ACTION_INVALID, ACTION_DRAIN, ACTION_UNDRAIN, ACTION_NOTICE, ACTION_LOGOUT, ACTION_REBOOT, ACTION_SHUTDOWN, ACTION_RUN, ACTION_LOG };
+enum order_action { ACTION_INVALID, ACTION_DRAIN, ACTION_UNDRAIN, ACTION_NOTICE, ACTION_LOGOUT, ACTION_REBOOT, ACTION_SHUTDOWN, ACTION_RUN, ACTION_LOG,
+		    ACTION_RESET, ACTION_EVIDENCE };
 
 struct order_argument {
 	char name[33];
@@ -32,13 +35,18 @@ struct order {
 	char name[33];                        /* run: which action; log: app or system */
 	struct order_argument arguments[ORDER_ARGUMENTS_MOST]; /* of run */
 	size_t argument_count;
+	unsigned bytes, seconds;              /* evidence: at most */
 };
+
+#define ANSWER_TEXT_MOST 400u
 
 struct control_answer {
 	uint64_t acknowledged;                /* alarms up to this sequence number */
 	unsigned interval;                    /* seconds; 1 to INTERVAL_MOST */
 	struct order orders[ORDERS_MOST];
 	size_t order_count;
+	bool has_verdict, request_taken;      /* on what a user of this server asked for */
+	char request_text[ANSWER_TEXT_MOST + 1];
 	char monitor[ANSWER_MONITOR_MOST + 1]; /* a line of the file `addresses`, which is to be its first; "": as it is */
 };
 

@@ -15,6 +15,7 @@ struct places {
 	const char *commands;   /* folder: reboot, poweroff */
 	const char *user_data;  /* file: what became of H:, as docs/protocol.md has it */
 	const char *metrics;    /* file: the address where metrics are asked for */
+	const char *requests;   /* abstract socket at which users ask */
 	const char *journal;    /* the socket where systemd-journald sends lines to */
 };
 
@@ -24,7 +25,7 @@ struct places {
 		.upper = "/run/repave/overlay/upper", .lower = "/run/repave/c", .actions = "/usr/lib/repave/actions",                      \
 		.hooks = "/usr/lib/repave/hooks", .drain = "/run/repave/drain", .commands = "/sbin",                                       \
 		.user_data = "/run/repave/h/state", .journal = "/run/systemd/journal/syslog",                                              \
-		.metrics = "/run/repave/config/agent-metrics",                                                                             \
+		.metrics = "/run/repave/config/agent-metrics", .requests = "repave-request",                                               \
 	}
 
 #endif

@@ -158,7 +158,7 @@ static json_t *answers_json(const struct channel *channel)
 	return list;
 }
 
-char *status_format(const struct channel *channel, size_t alarms, const struct measures *measures)
+char *status_format(const struct channel *channel, size_t alarms, const struct measures *measures, const char *user, const char *os)
 {
 	json_t *json = json_pack("{s:i,s:s,s:I,s:o,s:o,s:o,s:o}", "format", 1, "boot_id", channel->boot_id, "sequence",
 				 (json_int_t)channel->sequence, "uptime", real(measures->uptime), "measures", measures_json(measures), "alarms",
@@ -167,6 +167,8 @@ char *status_format(const struct channel *channel, size_t alarms, const struct m
 
 	if (json != NULL && channel->alarms_lost > 0)
 		json_object_set_new(json, "alarms_lost", json_integer((json_int_t)channel->alarms_lost));
+	if (json != NULL && user != NULL)
+		json_object_set_new(json, "request", json_pack("{s:s,s:s}", "user", user, "os", os));
 	text = json != NULL ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
 	json_decref(json);
 	return text;

@@ -66,6 +66,7 @@ struct measures {
 /* A new reference, or NULL when out of memory. */
 json_t *measures_json(const struct measures *measures);
 /* The whole status, malloc'd; NULL when out of memory. `alarms`: as channel_status_begin returned. */
-char *status_format(const struct channel *channel, size_t alarms, const struct measures *measures);
+/* `user` (or NULL) asks for the OS `os`. */
+char *status_format(const struct channel *channel, size_t alarms, const struct measures *measures, const char *user, const char *os);
 
 #endif

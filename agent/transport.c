@@ -79,7 +79,7 @@ static int exchange(struct http_client *client, const char *node, enum transport
 	char path[80];
 
 	snprintf(path, sizeof(path), "/v1/agents/%s/%s", node,
-		 kind == TRANSPORT_RENEW ? "certificate" : kind == TRANSPORT_LOG ? "log" : "status");
+		 kind == TRANSPORT_RENEW ? "certificate" : kind == TRANSPORT_LOG ? "log" : kind == TRANSPORT_EVIDENCE ? "evidence" : "status");
 	if (kind == TRANSPORT_RENEW && renewal_body(client->tls, body) < 0)
 		return snprintf(client->error, sizeof(client->error), "can't make a request for a new certificate"), -EIO;
 	return http_post(client, path, body->data, body->size, deadline, ret_answer);

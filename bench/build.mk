@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # IMAGE: which image to measure with, such as IMAGE=os-debian.img.
 IMAGE ?=
-# BENCH=control: that one alone.
+# BENCH=control, BENCH=fleet: that one alone.
 BENCH ?=
-ifeq ($(BENCH),control)
-bench: bench-control
+ifneq ($(BENCH),)
+bench: bench-$(BENCH)
 else
 bench: all $(B)/test/install-slot $(B)/bin/image-patch
 	$(Q)bench/machine begin
@@ -15,6 +15,7 @@ bench: all $(B)/test/install-slot $(B)/bin/image-patch
 	$(Q)$(qemu-environment) $(PYTHON) bench/live
 	$(Q)$(MAKE) bench-signing
 	$(Q)$(MAKE) bench-control
+	$(Q)$(MAKE) bench-fleet
 	$(Q)bench/machine end
 endif
 shell-scripts += bench/debian-before bench/live-medium bench/machine
@@ -51,4 +52,24 @@ objects += $(B)/obj/host/bench/agents.o
 bench-control: $(B)/bench/agents $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign
 	$(Q)bench/machine begin
 	$(Q)B=$(abspath $(B)) $(PYTHON) bench/control
+	$(Q)bench/machine end
+
+# A day of a fleet without machines, and how long a round of decisions takes. CHART=: no chart is written.
+CHART ?= docs/fleet-day.svg
+fleet-objects := $(addprefix $(B)/obj/host/,$(patsubst %.c,%.o,bench/fleet.c bench/fleet-model.c bench/fleet-decisions.c control/trend.c \
+	$(decide-alone) $(common-core)))
+decide-times-objects := $(addprefix $(B)/obj/host/,$(patsubst %.c,%.o,bench/decide-times.c $(decide-alone) $(common-core)))
+objects += $(fleet-objects) $(decide-times-objects)
+
+$(B)/bench/fleet: $(fleet-objects) $(B)/obj/host.flags
+$(B)/bench/decide-times: $(decide-times-objects) $(B)/obj/host.flags
+$(B)/bench/fleet $(B)/bench/decide-times:
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC-host) $(LDFLAGS-host) -o $@ $(filter %.o,$^) -ljansson $(control-rules-libs)
+
+.PHONY: bench-fleet
+bench-fleet: $(B)/bench/fleet $(B)/bench/decide-times
+	$(Q)bench/machine begin
+	$(Q)B=$(abspath $(B)) $(PYTHON) bench/fleet $(CHART)
 	$(Q)bench/machine end

@@ -37,11 +37,14 @@ static int check_keys(const char *name, const json_t *keys, char ret_error[USER_
 static int check_user(const json_t *user, size_t at, char ret_error[USER_ERROR])
 {
 	const char *name = json_get_string(user, "name");
+	const json_t *privileged = json_object_get(user, "privileged");
 	uint64_t uid = 0;
 
-	if (!json_is_object(user) || json_object_size(user) != 3 || name == NULL || json_object_get(user, "uid") == NULL ||
+	if (!json_is_object(user) || json_object_size(user) != (privileged != NULL ? 4 : 3) || name == NULL || json_object_get(user, "uid") == NULL ||
 	    json_object_get(user, "keys") == NULL)
-		return refuse(ret_error, "user %zu must have name, uid and keys, and nothing else", at);
+		return refuse(ret_error, "user %zu must have name, uid and keys, perhaps privileged, and nothing else", at);
+	if (privileged != NULL && !json_is_boolean(privileged))
+		return refuse(ret_error, "user %s: privileged must be true or false", name);
 	if (strlen(name) != json_string_length(json_object_get(user, "name")) || !user_name_ok(name))
 		return refuse(ret_error, "user %zu: a name is a lower-case letter and up to %u letters, digits, - and _, and none of the system's own",
 			      at, USER_NAME_MOST - 1);

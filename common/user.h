@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Users of a server: accounts without rights of their own, that log in by ssh and see C:, D: and their part of H: only. Pure.
  *
- * An assignment has them as {"name": "anna", "uid": 20001, "keys": ["ssh-ed25519 AAAA… anna@desk"]}. Stage 1 hands them over as lines:
+ * An assignment has them as {"name": "anna", "uid": 20001, "keys": ["ssh-ed25519 AAAA… anna@desk"]}. One with `"privileged": true` may
+ * ask for another OS; that is the control unit's to know, and isn't handed over. Stage 1 hands the rest over as lines:
  *
  *   user anna 20001
  *   key ssh-ed25519 AAAA… anna@desk

@@ -9,11 +9,13 @@
 
 #include "common/json.h"
 #include "common/log.h"
+#include "control/alarm.h"
 #include "control/holds.h"
 #include "control/lifecycle.h"
 #include "control/orders.h"
 #include "control/registry.h"
 #include "control/relays.h"
+#include "control/user-request.h"
 
 static int64_t steady_ms(void)
 {
@@ -71,8 +73,10 @@ static int tell_alarm(struct control *control, struct node *node, const struct a
 		      int64_t now)
 {
 	json_t *data;
-	int r = takes_alarm(control, node, now);
+	int r = alarm_raise(control, node, status->boot_id, alarm->kind, alarm->text, now);
 
+	if (!r)
+		r = takes_alarm(control, node, now);
 	if (r <= 0)
 		return r;
 	data = json_pack("{ss sI sI}", "boot_id", status->boot_id, "sequence", (json_int_t)alarm->sequence, "time",
@@ -227,7 +231,9 @@ static int take(struct control *control, struct node *node, struct agent_status 
 	return 0;
 }
 
-static void reply(struct control *control, struct node *node, const struct http_call *call, int64_t now, struct http_answer *answer)
+/* `verdict` on a user's request; NULL: there was none. */
+static void reply(struct control *control, struct node *node, const struct http_call *call, const struct user_verdict *verdict, int64_t now,
+		  struct http_answer *answer)
 {
 	const char *via = call->who->by ? call->who->by->name : "";
 	char line[MONITOR_LINE_MOST + 1];
@@ -244,6 +250,8 @@ static void reply(struct control *control, struct node *node, const struct http_
 						   (json_int_t)control->settings.interval, "orders", orders);
 	if (answer->json && relays_tell(control, node, via, line))
 		json_object_set_new(answer->json, "monitor", json_string(line));
+	if (answer->json && verdict)
+		json_object_set_new(answer->json, "request", json_pack("{sb ss}", "taken", (int)verdict->taken, "text", verdict->text));
 	if (answer->json)
 		answer->status = 200;
 	else
@@ -269,7 +277,17 @@ static void hold_or_reply(struct control *control, struct node *node, const stru
 	if (held)
 		live->held = held;
 	else
-		reply(control, node, call, now, answer);
+		reply(control, node, call, NULL, now, answer);
+}
+
+/* A user waits for it, so it isn't held. */
+static void reply_to_user(struct control *control, struct node *node, const struct agent_status *status, const struct http_call *call, int64_t now,
+			  struct http_answer *answer)
+{
+	struct user_verdict verdict;
+
+	user_request_take(control, node, status->request_user, status->request_os, now, &verdict);
+	reply(control, node, call, &verdict, now, answer);
 }
 
 static void first_time(struct control *control, const char *id, const struct http_call *call, struct http_answer *answer)
@@ -296,6 +314,8 @@ static void first_time(struct control *control, const char *id, const struct htt
 		}
 		if (take(control, node, &status, now) < 0)
 			http_answer_error(answer, 500, "out of memory");
+		else if (status.request_user[0])
+			reply_to_user(control, node, &status, call, now, answer);
 		else
 			hold_or_reply(control, node, call, now, answer);
 	}
@@ -320,7 +340,7 @@ static void again(struct control *control, const char *id, const struct http_cal
 	free(held);
 	if (registry_admits(control, id, CLIENT_AGENT, call, answer)) {
 		if (node->live)
-			reply(control, node, call, now, answer);
+			reply(control, node, call, NULL, now, answer);
 		else
 			http_answer_error(answer, 403, "the credential is of an earlier boot; the next one has a new one");
 	}

@@ -282,6 +282,20 @@ static int take_lists(const json_t *from, struct agent_status *status, char ret_
 	return r;
 }
 
+/* {"user", "os"}, which the agent read from a socket of the server's users. */
+static int take_request(const json_t *from, struct agent_status *status, char ret_error[ERROR_TEXT])
+{
+	const char *name = json_get_string(from, "user"), *os = json_get_string(from, "os");
+
+	if (!from)
+		return 0;
+	if (!name || !user_name_ok(name) || !os || strlen(os) > IMAGE_SPEC_MOST || !text_printable(os, strlen(os)))
+		return refused(ret_error, "\"request\" must have \"user\", a user of the server, and \"os\"");
+	strcpy(status->request_user, name);
+	strcpy(status->request_os, os);
+	return 0;
+}
+
 /* ------------------------------------------------------------------ the whole */
 
 static int take(json_t *from, struct agent_status *status, char ret_error[ERROR_TEXT])
@@ -307,6 +321,8 @@ static int take(json_t *from, struct agent_status *status, char ret_error[ERROR_
 		r = take_figures(all, &status->figures, ret_error);
 	if (!r)
 		r = take_lists(from, status, ret_error);
+	if (!r)
+		r = take_request(json_object_get(from, "request"), status, ret_error);
 	if (r < 0)
 		return r;
 	status->figures.uptime = json_number_value(uptime);
@@ -326,6 +342,7 @@ int agent_status_parse(const void *body, size_t size, struct agent_status *ret_s
 	status->figures = (struct figures){ 0 };
 	status->alarm_count = status->answer_count = 0;
 	status->alarms_lost = 0;
+	status->request_user[0] = status->request_os[0] = 0;
 	if (!from)
 		return refused(ret_error, "the body can't be read: %s", why);
 	r = take(from, status, ret_error);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/user.h"
 #include "control/names.h"
 
 #define BOOT_ID_SIZE 36u
@@ -59,6 +60,8 @@ struct agent_status {
 	uint64_t alarms_lost;
 	struct order_answer answers[STATUS_ANSWERS_MOST];
 	size_t answer_count;
+	char request_user[USER_NAME_MOST + 1];   /* who asks for another OS; "": nobody */
+	char request_os[IMAGE_SPEC_MOST + 1];
 };
 
 /* 0; -EINVAL with a sentence in `ret_error`; -ENOMEM. The caller releases. Members that aren't known are left out: a newer agent may

@@ -2,6 +2,7 @@
 #include "control/balancer.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "common/bytes.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "control/cutter.h"
 #include "control/dispatch.h"
 #include "control/haproxy-notice.h"
 #include "control/haproxy-socket.h"
@@ -46,6 +48,8 @@ struct balancer {
 	pthread_mutex_t mutex;      /* of the two flags; may be taken within the control lock, never the other way round */
 	pthread_cond_t wake;
 	bool is_ending, is_poked;
+	atomic_uint cuts;           /* a round that began before the last one says no more: it might bring the node back */
+	struct cutter *cutter;
 	bool started;
 	pthread_t thread;
 };
@@ -57,6 +61,8 @@ struct task {
 	char (*backends)[HAPROXY_NAME_MOST + 1];
 	size_t backend_count;
 	struct haproxy_notices notices;
+	atomic_uint *cuts;          /* borrowed */
+	unsigned cuts_then;
 };
 
 /* What came of it at one HAProxy. */
@@ -82,9 +88,17 @@ bool balancer_may_use(const struct node *node, const struct group *group)
 	       node->life.state == LIFE_QUARANTINED || node->life.state == LIFE_MAINTENANCE;
 }
 
+/* Until what runs there is what stage 1 has checked. */
+static bool is_cut(const struct node *node)
+{
+	const struct restart *restart = node->restart ? &node->restart->restart : NULL;
+
+	return restart && restart->kind == RESTART_CUT && restart->step < RESTART_AT_READY;
+}
+
 enum balancer_want balancer_wanted(const struct node *node)
 {
-	if (node->life.state == LIFE_QUARANTINED)
+	if (node->life.state == LIFE_QUARANTINED || is_cut(node))
 		return BALANCER_MAINT;
 	if (node->life.state == LIFE_MAINTENANCE && node->balancer_want == BALANCER_READY)
 		return BALANCER_DRAIN;
@@ -130,19 +144,21 @@ static int want_member(struct task *task, const struct node *node, const struct 
 	return 0;
 }
 
-/* A node that left a group and still runs what that group's users want keeps those whom it has, until it boots something else. */
+/* A node that left a group and still runs what that group's users want keeps those whom it has, until it boots something else. One that
+ * is cut off loses them at once, which a server that isn't wanted wouldn't. */
 static int want_leaver(struct task *task, const struct fleet *fleet, const struct haproxy_server *seen)
 {
 	const struct group *group = group_list_find(fleet_groups(fleet), seen->backend);
 	const struct node *node = node_id_valid(seen->name) ? fleet_get((struct fleet *)(uintptr_t)fleet, seen->name) : NULL;
 	struct haproxy_server *s;
 
-	if (!group || !node || !strcmp(node->group, seen->backend) || !balancer_may_use(node, group))
+	if (!group || !node || (!is_cut(node) && (!strcmp(node->group, seen->backend) || !balancer_may_use(node, group))))
 		return 0;
 	s = add_server(task);
 	if (!s)
 		return -ENOMEM;
 	*s = *seen;
+	s->shared = false;
 	if (balancer_wanted(node) == BALANCER_MAINT)
 		s->state = BALANCER_MAINT;
 	else if (s->state == BALANCER_READY)
@@ -196,7 +212,8 @@ static int make_task(const struct balancer *balancer, struct task *ret_task)
 	struct task *task = ret_task;
 	int r = 0;
 
-	*task = (struct task){ .backends = calloc(groups->count + 1, sizeof *task->backends) };
+	*task = (struct task){ .backends = calloc(groups->count + 1, sizeof *task->backends), .cuts = (atomic_uint *)(uintptr_t)&balancer->cuts,
+			       .cuts_then = atomic_load(&balancer->cuts) };
 	if (!task->backends)
 		return -ENOMEM;
 	for (size_t i = 0; i < groups->count; i++)
@@ -206,7 +223,7 @@ static int make_task(const struct balancer *balancer, struct task *ret_task)
 		const struct node *node = fleet_node(fleet, i);
 		const struct group *group = group_of(fleet, node);
 
-		if (group && group->service.offered && balancer_may_use(node, group))
+		if (group && group->service.offered && !is_cut(node) && balancer_may_use(node, group))
 			r = want_member(task, node, group);
 		if (!r && dispatch_count(balancer->control))
 			r = want_notice(task, balancer->control, node);
@@ -244,14 +261,19 @@ static int look(struct outcome *o)
 	return r;
 }
 
+static bool is_overtaken(const struct task *task)
+{
+	return atomic_load(task->cuts) != task->cuts_then;
+}
+
 /* Says each line. One that isn't obeyed doesn't keep the others from being said. */
-static int say(struct outcome *o)
+static int say(const struct task *task, struct outcome *o)
 {
 	char *rest = (char *)o->orders.lines.data, *line;
 	int64_t until = haproxy_clock() + SAY_MS;
 	int r = 0;
 
-	while (!r && rest && (line = strsep(&rest, "\n")) && *line) {
+	while (!r && !is_overtaken(task) && rest && (line = strsep(&rest, "\n")) && *line) {
 		struct buffer answer = { 0 };
 		char why[ERROR_TEXT];
 
@@ -274,7 +296,7 @@ static void attend(const struct task *task, struct outcome *o)
 	if (!o->error)
 		o->error = haproxy_notices_reconcile(&task->notices, &o->notices, &o->orders.lines);
 	if (!o->error && o->orders.lines.size)
-		o->error = say(o);
+		o->error = say(task, o);
 }
 
 /* ------------------------------------------------------------------ what came of it, within the lock */
@@ -342,7 +364,7 @@ static void hand_over(struct balancer *balancer, struct outcome *o)
 	for (size_t i = 0; i < balancer->count; i++) {
 		struct proxy *proxy = &balancer->proxies[i];
 
-		if (strcmp(proxy->socket, o->socket))
+		if (o->error == -ECANCELED || strcmp(proxy->socket, o->socket))
 			continue;
 		if (o->error)
 			note_failure(balancer, proxy, o);
@@ -389,8 +411,12 @@ static bool make_round(struct balancer *balancer)
 	size_t count = begin_round(balancer, &task, outcomes);
 	bool changed = false;
 
-	for (size_t i = 0; i < count; i++)
-		attend(&task, &outcomes[i]);
+	for (size_t i = 0; i < count; i++) {
+		if (is_overtaken(&task))
+			outcomes[i].error = -ECANCELED;
+		else
+			attend(&task, &outcomes[i]);
+	}
 	control_lock(balancer->control);
 	for (size_t i = 0; i < count; i++) {
 		changed |= outcomes[i].orders.lines.size && !outcomes[i].error && !outcomes[i].refused[0];
@@ -550,7 +576,7 @@ int balancer_start(struct balancer *balancer)
 	if (r)
 		return log_error(-r, "can't start a thread; are its limits of threads and memory too small?");
 	balancer->started = true;
-	return 0;
+	return cutter_new(&balancer->cutter);
 }
 
 void balancer_free(struct balancer *balancer)
@@ -564,6 +590,7 @@ void balancer_free(struct balancer *balancer)
 		pthread_mutex_unlock(&balancer->mutex);
 		pthread_join(balancer->thread, NULL);
 	}
+	cutter_free(balancer->cutter);
 	for (size_t i = 0; i < balancer->count; i++)
 		release_proxy(&balancer->proxies[i]);
 	balancer_settings_release(&balancer->settings);
@@ -583,6 +610,37 @@ int balancer_want(struct control *control, const char *id, enum balancer_want wa
 		r = fleet_want(control->fleet, node, want);
 	if (!r)
 		poke(control->balancer);
+	return r;
+}
+
+static int cut_at(struct balancer *balancer, const struct proxy *proxy, const struct node *node)
+{
+	char line[4 * HAPROXY_NAME_MOST + 64];
+	int r = 0;
+
+	for (size_t i = 0; !r && i < proxy->seen.count; i++) {
+		const struct haproxy_server *s = &proxy->seen.servers[i];
+
+		if (strcmp(s->name, node->id))
+			continue;
+		snprintf(line, sizeof line, "set server %s/%s state maint; shutdown sessions server %s/%s", s->backend, s->name, s->backend, s->name);
+		r = cutter_say(balancer->cutter, proxy->socket, line);
+	}
+	return r;
+}
+
+int balancer_cut(struct control *control, const struct node *node)
+{
+	struct balancer *balancer = control->balancer;
+	int r = 0;
+
+	/* Without its thread it is a test's. */
+	if (!balancer->cutter)
+		return 0;
+	atomic_fetch_add(&balancer->cuts, 1);
+	for (size_t i = 0; !r && i < balancer->count; i++)
+		r = cut_at(balancer, &balancer->proxies[i], node);
+	poke(balancer);
 	return r;
 }
 

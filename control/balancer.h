@@ -20,6 +20,9 @@ void balancer_free(struct balancer *balancer);
 
 /* What is wanted of a node from now on. Durable when it returns 0; HAProxy obeys within a second. -ENOENT or -EIO. */
 int balancer_want(struct control *control, const char *node, enum balancer_want want);
+/* Its users are thrown out within a second, whatever any HAProxy does meanwhile: of a node that is being cut off, in whose place nobody is
+ * wanted until its restart is ready. 0 or -ENOMEM: then it takes until the balancer's next round. */
+int balancer_cut(struct control *control, const struct node *node);
 /* What the HAProxies said of a node; `known` is false while none was asked since the start, and `complete` while not all were. 0 or -ENOENT without such a node. */
 int balancer_look(struct control *control, const char *node, struct balancer_view *ret_view);
 /* New users of a group get 503 with Retry-After; those who have a session stay. 0; -ENOENT with a sentence; -EIO. */

@@ -9,6 +9,8 @@
 #include <time.h>
 
 #include "common/log.h"
+#include "control/campaigns.h"
+#include "control/people.h"
 #include "control/store.h"
 
 #define BACKUP_SECONDS 86400
@@ -43,6 +45,14 @@ static void look_at_store(struct control *control)
 	control_leave(control);
 }
 
+static void look_at_people(struct control *control)
+{
+	int64_t now = control_lock(control);
+
+	people_round(control, now);
+	control_leave(control);
+}
+
 static void *run(void *context)
 {
 	struct chores *chores = context;
@@ -54,6 +64,8 @@ static void *run(void *context)
 	while (!chores->is_ending) {
 		pthread_mutex_unlock(&chores->mutex);
 		look_at_store(chores->control);
+		look_at_people(chores->control);
+		campaigns_round(chores->control);
 		store_checkpoint(chores->control->store_path);
 		if (round++ % BACKUP_ROUNDS == 0)
 			back_up(chores, &retry);

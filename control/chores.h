@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the control unit does by itself from time to time: a backup of its database each day, checkpoints, which nobody waits for, and a look
- * whether a store that took no changes takes them again. */
+/* What the control unit does by itself from time to time: a backup of its database each day, checkpoints, which nobody waits for, a look
+ * whether a store that took no changes takes them again, and planned events. */
 #ifndef CONTROL_CHORES_H
 #define CONTROL_CHORES_H
 

@@ -48,14 +48,19 @@ static int read_file(const char *name, json_t **ret_fleet)
 	bool is_input = !strcmp(name, "-");
 	struct buffer text = { 0 };
 	char why[ERROR_TEXT] = "";
+	json_t *lines;
 	int r = file_load_any(is_input ? "/dev/stdin" : name, FLEET_FILE_MOST, &text);
 
 	if (r < 0) {
 		log_error(r, "can't read %s", name);
 		return CLI_FAILED;
 	}
-	r = fleet_file_parse(text.data ? (const char *)text.data : "", text.size, ret_fleet, why);
+	lines = json_object();
+	r = lines ? fleet_file_parse(text.data ? (const char *)text.data : "", text.size, ret_fleet, lines, why) : -ENOMEM;
 	buffer_release(&text);
+	if (!r)
+		r = fleet_file_check(*ret_fleet, lines, why);
+	json_decref(lines);
 	if (r < 0)
 		fprintf(stderr, "repave: %s: %s\n", is_input ? "standard input" : name, why[0] ? why : strerror(-r));
 	return r < 0 ? CLI_FAILED : CLI_OK;

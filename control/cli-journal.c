@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* audit list and event list: what was done, and what happened. */
+/* audit list, event list and decisions: what was done, what happened, and what was decided. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ struct journal {
 	const struct cli *cli;
 	const char *path, *key;    /* "/v1/events", "events" */
 	void (*print)(const json_t *entry);
-	const char *node, *severity;
+	const char *node, *severity, *group;
 	uint64_t most;
 	bool follow;
 };
@@ -41,6 +41,25 @@ static void print_audit(const json_t *entry)
 	       (long long)json_integer_value(json_object_get(entry, "status")), cli_text(entry, "what"));
 }
 
+static const char *name_of(const json_t *entry, const char *name, const char *id)
+{
+	const char *text = cli_text(entry, name);
+
+	return strcmp(text, "-") ? text : cli_text(entry, id);
+}
+
+static void print_decision(const json_t *entry)
+{
+	const char *spare = cli_text(entry, "spare"), *origin = cli_text(entry, "origin"), *group = cli_text(entry, "group");
+	bool by_rule = !strcmp(origin, "rule");
+	char when[32];
+
+	printf("%s  %6lld  %-9s  %-10s  %-16.36s  %-16s  %s %s: %s%s%s\n", cli_time(entry, "time", when),
+	       (long long)json_integer_value(json_object_get(entry, "sequence")), cli_text(entry, "state"), cli_text(entry, "action"),
+	       name_of(entry, "node_name", "node"), strcmp(group, "") ? group : "-", by_rule ? "rule" : "by", by_rule ? cli_text(entry, "rule") : origin,
+	       cli_text(entry, "reason"), strcmp(spare, "-") && *spare ? "; spare " : "", strcmp(spare, "-") ? name_of(entry, "spare_name", "spare") : "");
+}
+
 /* Entries behind `after`, or with a negative one the last. */
 static int ask(const struct journal *j, int64_t after, json_t **ret_answer)
 {
@@ -49,8 +68,8 @@ static int ask(const struct journal *j, int64_t after, json_t **ret_answer)
 
 	if (after >= 0)
 		snprintf(from, sizeof from, "&after=%lld", (long long)after);
-	if (asprintf(&path, "%s?most=%u%s%s%s%s%s", j->path, after >= 0 ? BATCH : (unsigned)j->most, from, j->node ? "&node=" : "",
-		     j->node ? j->node : "", j->severity ? "&severity=" : "", j->severity ? j->severity : "") < 0)
+	if (asprintf(&path, "%s?most=%u%s%s%s%s%s%s%s", j->path, after >= 0 ? BATCH : (unsigned)j->most, from, j->node ? "&node=" : "",
+		     j->node ? j->node : "", j->severity ? "&severity=" : "", j->severity ? j->severity : "", j->group ? "&group=" : "", j->group ? j->group : "") < 0)
 		return CLI_FAILED;
 	r = cli_call(j->cli, "GET", path, NULL, ret_answer);
 	free(path);
@@ -112,10 +131,13 @@ static int list(const struct journal *j)
 	return r;
 }
 
-static int parse(struct journal *j, bool is_events, int argc, char *argv[])
+enum which { JOURNAL_EVENTS, JOURNAL_AUDIT, JOURNAL_DECISIONS };
+
+static int parse(struct journal *j, enum which which, int argc, char *argv[])
 {
 	static const struct option options[] = { { "follow", no_argument, NULL, 'f' },       { "most", required_argument, NULL, 'm' },
 						 { "node", required_argument, NULL, 'n' },   { "severity", required_argument, NULL, 's' },
+						 { "group", required_argument, NULL, 'g' },
 						 { NULL, 0, NULL, 0 } };
 	int letter;
 
@@ -126,19 +148,21 @@ static int parse(struct journal *j, bool is_events, int argc, char *argv[])
 			j->follow = true;
 		else if (letter == 'm' && (parse_u64(optarg, &j->most) < 0 || j->most < 1 || j->most > BATCH))
 			return cli_usage(j->cli, "--most wants a number from 1 to %u", BATCH);
-		else if (letter == 'n' && is_events && text_of(optarg, WORD, 64))
+		else if (letter == 'n' && which != JOURNAL_AUDIT && text_of(optarg, WORD, 64))
 			j->node = optarg;
-		else if (letter == 's' && is_events && text_of(optarg, WORD, 16))
+		else if (letter == 's' && which == JOURNAL_EVENTS && text_of(optarg, WORD, 16))
 			j->severity = optarg;
+		else if (letter == 'g' && which == JOURNAL_DECISIONS && text_of(optarg, WORD, 64))
+			j->group = optarg;
 		else if (letter != 'm')
 			return cli_usage(j->cli, "unknown option \"%s\", or its value is missing", argv[optind - 2]);
 	}
 	return optind == argc + 1 ? CLI_OK : cli_usage(j->cli, "unknown argument \"%s\"", argv[optind - 1]);
 }
 
-static int run(struct journal *j, bool is_events, int argc, char *argv[])
+static int run(struct journal *j, enum which which, int argc, char *argv[])
 {
-	int r = parse(j, is_events, argc, argv);
+	int r = parse(j, which, argc, argv);
 
 	if (r != CLI_OK)
 		return r;
@@ -149,12 +173,19 @@ int cli_event_list(const struct cli *cli, int argc, char *argv[])
 {
 	struct journal j = { .cli = cli, .path = "/v1/events", .key = "events", .print = print_event, .most = 50 };
 
-	return run(&j, true, argc, argv);
+	return run(&j, JOURNAL_EVENTS, argc, argv);
 }
 
 int cli_audit_list(const struct cli *cli, int argc, char *argv[])
 {
 	struct journal j = { .cli = cli, .path = "/v1/audit", .key = "audit", .print = print_audit, .most = 50 };
 
-	return run(&j, false, argc, argv);
+	return run(&j, JOURNAL_AUDIT, argc, argv);
+}
+
+int cli_decisions(const struct cli *cli, int argc, char *argv[])
+{
+	struct journal j = { .cli = cli, .path = "/v1/decisions", .key = "decisions", .print = print_decision, .most = 50 };
+
+	return run(&j, JOURNAL_DECISIONS, argc, argv);
 }

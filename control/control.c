@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "common/log.h"
+#include "control/message-desk.h"
 
 int64_t control_enter(struct control *control, bool wait)
 {
@@ -69,6 +70,25 @@ void control_note_wrong(struct control *control, const struct http_call *call)
 	control_leave(control);
 }
 
+/* An event and what is told of it are durable together. */
+static int store_event(struct control *control, const struct event *event)
+{
+	int r;
+
+	if (!messages_want_event(control, event))
+		return store_add_event(control->store, event);
+	r = store_begin(control->store);
+	if (r < 0)
+		return r;
+	r = store_add_event(control->store, event);
+	if (!r)
+		r = messages_note_event(control, event);
+	if (!r)
+		return store_commit(control->store);
+	store_rollback(control->store);
+	return r;
+}
+
 int control_event(struct control *control, int64_t now, const char *node, enum severity severity, const char *kind, json_t *data,
 		  const char *format, ...)
 {
@@ -81,7 +101,7 @@ int control_event(struct control *control, int64_t now, const char *node, enum s
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	control->meters.events[severity]++;
-	r = store_add_event(control->store, &event);
+	r = store_event(control, &event);
 	json_decref(data);
 	/* It is tried again and again until the store takes it. */
 	if (r < 0 || store_trouble(control->store) != STORE_SOUND)
@@ -123,6 +143,39 @@ void control_log_refused(struct control *control, const char *format, ...)
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	log_warning("%s", text);
+}
+
+#define DECISIONS_SETTING "decisions"
+
+int control_load_decisions(struct control *control)
+{
+	struct decision_settings initial;
+	char why[ERROR_TEXT] = "";
+	json_t *stored = NULL;
+	int r = decision_settings_init(&initial);
+
+	if (r < 0)
+		return r;
+	control->decisions = initial;
+	r = store_get_setting(control->store, DECISIONS_SETTING, &stored);
+	if (r < 0 || !stored)
+		return r;
+	r = decision_settings_change(&initial, json_object_get(stored, "decisions"), json_object_get(stored, "rules"), &control->decisions, why);
+	json_decref(stored);
+	if (r == -EINVAL)
+		return log_error(r, "the settings of decisions in the database are damaged: %s", why);
+	if (!r)
+		decision_settings_release(&initial);
+	return r;
+}
+
+int control_store_decisions(struct control *control, const struct decision_settings *settings)
+{
+	json_t *stored = decision_settings_format(settings);
+	int r = stored ? store_put_setting(control->store, DECISIONS_SETTING, stored) : -ENOMEM;
+
+	json_decref(stored);
+	return r;
 }
 
 unsigned control_status(int error)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "control/catalogue.h"
+#include "control/decision-settings.h"
 #include "control/fleet.h"
 #include "control/http-server.h"
 #include "control/identity.h"
@@ -38,22 +39,30 @@ struct refusals {
 
 struct power;
 struct dispatch;
+struct decider;
 struct balancer;
+struct messages;
 struct relay;
+struct intake;
+struct people;
+struct campaigns;
 
 struct control {
 	pthread_mutex_t lock; /* of fleet, store, settings and catalogue */
 	struct fleet *fleet;
 	struct store *store;
 	struct settings settings;
+	struct decision_settings decisions;
 	struct catalogue *catalogue;
 	struct keeper *keeper;
 	struct dispatch *dispatch;
+	struct decider *decider; /* NULL: nothing is decided */
 	struct pki_signer *signer;
 	struct throttle *throttle;
 	struct holds *holds;
 	struct monitor *monitor;
 	struct relay *relays; /* control/relays.h */
+	struct campaigns *campaigns; /* control/campaigns.h */
 	int64_t round_ms; /* the monitor's clock: control/monitor.h */
 	int64_t deaf_ms;  /* by that clock: when the control unit last couldn't listen to everybody; nobody was silent before */
 	int64_t latest_ms; /* the answer to a held status that was latest since the monitor looked */
@@ -61,10 +70,14 @@ struct control {
 	struct refusals refusals; /* without the lock */
 	struct power *power;
 	struct balancer *balancer;
+	struct people *people; /* control/people.h */
+	struct messages *messages; /* control/message-desk.h; NULL: nobody is told */
 	char join_token[JOIN_TOKEN_SIZE + 1]; /* of the boot media */
 	int64_t started; /* seconds since 1970 */
 	int64_t authority_expires, server_expires; /* certificates; seconds since 1970 */
 	const char *store_path;
+	json_t *storms; /* control/alarm.h; owned */
+	struct intake *intakes; /* control/evidence.h; owned */
 	struct meters meters; /* without the lock */
 };
 
@@ -88,6 +101,11 @@ int control_event(struct control *control, int64_t now, const char *node, enum s
 /* A client was refused: a line for the log, unless there were many within this minute. With NULL only what was left out is told, when its
  * minute is over. From any thread. */
 void control_log_refused(struct control *control, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* What decisions go by, from the store. 0 or -errno; logs the cause. */
+int control_load_decisions(struct control *control);
+/* Stores them, within or without a transaction. 0, -ENOMEM or -EIO. */
+int control_store_decisions(struct control *control, const struct decision_settings *settings);
 
 /* Status for an error of fleet_*: 400, 404, 409 or 500. */
 unsigned control_status(int error);

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* One move of a restart: deeds, record and event, in the store and in memory. */
+#include "control/decider.h"
 #include "control/dispatch-deeds.h"
 
 #include <string.h>
 #include <time.h>
+
+#include "control/balancer.h"
 
 static int tell_step(struct control *control, const struct restart_record *record, enum restart_step before)
 {
@@ -37,6 +40,8 @@ static int do_and_store(struct control *control, struct restart_record *record, 
 	if (restart_has_ended(after))
 		record->ended = dispatch_time();
 	r = store_put_restart(control->store, record);
+	if (!r && record->ended)
+		r = decider_restart_ended(control, record);
 	return r < 0 || !moves ? r : tell_step(control, record, before);
 }
 
@@ -63,6 +68,8 @@ int dispatch_advance(struct control *control, struct restart_record *record, con
 	int r;
 
 	dispatch_use_power(control, record, deeds, clock);
+	if (deeds & DO_CUT && (node = fleet_get(control->fleet, record->node)))
+		balancer_cut(control, node);
 	r = store_begin(control->store);
 	if (r < 0)
 		return r;

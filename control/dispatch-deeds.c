@@ -7,6 +7,7 @@
 
 #include "common/json.h"
 #include "common/log.h"
+#include "control/alarm.h"
 #include "control/balancer.h"
 #include "control/lifecycle.h"
 #include "control/orders.h"
@@ -87,6 +88,29 @@ static int stop(struct control *control, struct restart_record *record, struct n
 	return r < 0 ? r : give(control, record, action, NULL, record->restart.limits.stop / 1000 + 1);
 }
 
+/* Off with it. What it says of the system's last moments is asked of that system, which may refuse, or lie. */
+static int cut_off(struct control *control, struct restart_record *record, struct node *node)
+{
+	int64_t seconds = record->restart.limits.evidence / 1000;
+	int r = balancer_want(control, record->node, BALANCER_MAINT);
+
+	record->order = 0;
+	if (!r)
+		r = live(control, record, node, LIFE_REBOOT, " cuts it off");
+	if (!r && seconds)
+		r = give(control, record, "evidence", json_pack("{sI sI}", "bytes", (json_int_t)control->decisions.evidence, "seconds", (json_int_t)seconds),
+			 seconds);
+	return r;
+}
+
+static int quarantine(struct control *control, struct restart_record *record, struct node *node)
+{
+	int r = live(control, record, node, LIFE_QUARANTINE, " couldn't cut it off");
+
+	/* Its life keeps users away from it now, and whoever clears it wants them back. */
+	return r < 0 ? r : balancer_want(control, record->node, BALANCER_READY);
+}
+
 static void use_power(struct control *control, struct restart_record *record, enum power_action action, int64_t now)
 {
 	char why[ERROR_TEXT] = "";
@@ -118,8 +142,20 @@ static int select_images(struct control *control, struct restart_record *record)
 {
 	const struct node *node;
 	char why[ERROR_TEXT] = "";
-	int r = record->change ? fleet_assign(control->fleet, catalogue_images(control->catalogue), record->node, record->change, &node, why) :
-				 0;
+	struct node *now = fleet_get(control->fleet, record->node);
+	int r = now ? alarm_settle(control, now) : 0; /* they were about what is gone */
+
+	/* Whatever it said of boots until its power was off was the old system's word. */
+	if (record->restart.kind == RESTART_CUT && record->power == POWER_SEEN_OFF && now) {
+		record->asked = false;
+		record->asks[0] = 0;
+		strcpy(record->nonce, now->booted_once ? now->boot.nonce : "");
+		strcpy(record->boot_id, now->channel.boot_id);
+	}
+	if (!r && record->to[0])
+		r = place_node(control, record->node, record->to, time(NULL), why);
+	else if (!r && record->change)
+		r = fleet_assign(control->fleet, catalogue_images(control->catalogue), record->node, record->change, &node, why);
 
 	if (r < 0 && r != -EIO && r != -ENOMEM) {
 		/* The image is gone since it was ordered: what was assigned before boots. */
@@ -292,6 +328,12 @@ static int do_node(struct control *control, struct restart_record *record, struc
 		r = stop(control, record, node, "shutdown");
 	if (!r && deeds & DO_REBOOT)
 		r = stop(control, record, node, "reboot");
+	if (!r && deeds & DO_CUT)
+		r = cut_off(control, record, node);
+	if (!r && deeds & DO_RESET)
+		r = stop(control, record, node, "reset");
+	if (!r && deeds & DO_QUARANTINE)
+		r = quarantine(control, record, node);
 	if (!r && deeds & DO_SELECT)
 		r = select_images(control, record);
 	if (!r && deeds & DO_GIVE_UP)

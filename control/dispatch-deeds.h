@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The two ends of a look: what is seen of the fleet (control/dispatch-view.c), and what is done to it. Only for control/dispatch*.c. */
+/* The two ends of a look: what is seen of the fleet (control/dispatch-view.c), and what is done to it. Only for control/dispatch*.c,
+ * control/deeds.c and control/replacement.c. */
 #ifndef CONTROL_DISPATCH_DEEDS_H
 #define CONTROL_DISPATCH_DEEDS_H
 
@@ -17,6 +18,7 @@ struct dispatch_saved {
 		char life_reason[LIFE_REASON_MOST + 1], boot_failure[LIFE_REASON_MOST + 1], group[GROUP_NAME_MOST + 1];
 		bool spare;
 		enum balancer_want want;
+		struct history history;
 		struct assignment assignment; /* owned */
 		uint64_t last_order;          /* 0 without */
 	} nodes[3];                           /* the restart's own, its spare, and the one before */

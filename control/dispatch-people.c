@@ -9,9 +9,10 @@
 
 #include "common/log.h"
 #include "control/dispatch-deeds.h"
+#include "control/lifecycle.h"
 
 /* Whether what it is to boot is there, after the change (or NULL), which is made at the step "select". */
-static int check_change(struct control *control, const struct node *node, const json_t *change, char ret_error[ERROR_TEXT])
+static int check_images(struct control *control, const struct node *node, const json_t *change, char ret_error[ERROR_TEXT])
 {
 	const struct image *os, *app;
 	struct assignment changed;
@@ -29,6 +30,23 @@ static int check_change(struct control *control, const struct node *node, const 
 	return r;
 }
 
+/* The same, with the images of the group that it is to join. */
+static int check_change(struct control *control, const struct node *node, const struct restart_wish *wish, char ret_error[ERROR_TEXT])
+{
+	const struct group *to = wish->to ? group_list_find(fleet_groups(control->fleet), wish->to) : NULL;
+	json_t *change;
+	int r;
+
+	if (!wish->to)
+		return check_images(control, node, wish->change, ret_error);
+	if (!to)
+		return refused(ret_error, "there is no group %.63s", wish->to);
+	change = group_assignment(to);
+	r = change ? check_images(control, node, change, ret_error) : -ENOMEM;
+	json_decref(change);
+	return r;
+}
+
 static int fill(struct restart_record *record, const struct node *node, const struct restart_wish *wish)
 {
 	int64_t clock = dispatch_clock();
@@ -39,9 +57,11 @@ static int fill(struct restart_record *record, const struct node *node, const st
 	snprintf(record->reason, sizeof record->reason, "%s", wish->reason);
 	strcpy(record->nonce, node->booted_once ? node->boot.nonce : "");
 	strcpy(record->boot_id, node->live ? node->channel.boot_id : "");
+	strcpy(record->to, wish->to ? wish->to : "");
 	if (wish->change)
 		record->change = json_deep_copy(wish->change);
 	restart_begin(&record->restart, wish->kind, wish->urgency, &wish->limits, clock);
+	record->restart.forced = wish->forced;
 	return record->steps && (record->change || !wish->change) ? 0 : -ENOMEM;
 }
 
@@ -63,6 +83,16 @@ static int store_new(struct control *control, struct restart_record *record)
 	return r;
 }
 
+/* Of a spare that was switched off no agent is missed until it has booted. */
+static int expect_silence(struct control *control, const char *id, enum restart_kind kind)
+{
+	struct node *node = fleet_get(control->fleet, id);
+
+	if (kind == RESTART_RELEASE || node->life.state != LIFE_BOOTING || lifecycle_silence(control, node) < SILENT_INTERVALS)
+		return 0;
+	return lifecycle_move(control, node, LIFE_OFF, time(NULL), "it is off, and is being started");
+}
+
 int dispatch_begin(struct control *control, const char *text, const struct restart_wish *wish, const struct restart_record **ret_record,
 		   char ret_error[ERROR_TEXT])
 {
@@ -80,10 +110,13 @@ int dispatch_begin(struct control *control, const char *text, const struct resta
 			 (double)(dispatch_time() - present->started) / 1000, restart_step_name(present->restart.step));
 		return -EEXIST;
 	}
-	r = wish->kind == RESTART_RELEASE ? 0 : check_change(control, node, wish->change, ret_error);
+	/* What is to be cut off is, though its images may be gone. */
+	r = wish->kind == RESTART_RELEASE || wish->kind == RESTART_CUT ? 0 : check_change(control, node, wish, ret_error);
 	if (r < 0)
 		return r;
 	r = fill(&record, node, wish);
+	if (!r)
+		r = expect_silence(control, node->id, wish->kind);
 	if (!r)
 		r = store_new(control, &record);
 	if (r < 0) {

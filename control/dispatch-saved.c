@@ -23,7 +23,7 @@ int dispatch_save_node(struct dispatch_saved *saved, struct node *node)
 		if (saved->nodes[i].node == node)
 			return 0;
 	*s = (struct dispatch_saved_node){ .node = node, .life = node->life, .life_since = node->life_since, .spare = node->spare,
-					   .want = node->balancer_want, .last_order = last_order(node) };
+					   .want = node->balancer_want, .history = node->history, .last_order = last_order(node) };
 	strcpy(s->life_reason, node->life_reason);
 	strcpy(s->boot_failure, node->boot_failure);
 	strcpy(s->group, node->group);
@@ -63,6 +63,7 @@ static void restore(struct dispatch_saved_node *s)
 	strcpy(node->group, s->group);
 	node->spare = s->spare;
 	node->balancer_want = s->want;
+	node->history = s->history;
 	assignment_release(&node->assignment);
 	node->assignment = s->assignment;
 	drop_orders(node, s->last_order);

@@ -39,6 +39,9 @@ static void see_others(struct control *control, const struct restart_record *rec
 	peers = peers_count(control, group, fresh, now);
 	view->alternatives = peers->ready - (peers->ready && peers_ready(control, node) ? 1u : 0u);
 	view->minimum = group->minimum;
+	/* Whatever began it: what a campaign promises holds for who goes on its way meanwhile. */
+	if (record->restart.kind == RESTART_REIMAGE && group->serving_least > view->minimum)
+		view->minimum = group->serving_least;
 	view->others_return = peers->returning;
 	view->unsettled = peers->unsettled;
 	view->spare = see_spare(control, record, node, peers->has_spare);
@@ -55,6 +58,9 @@ static bool is_gone(const struct control *control, const struct node *node)
 	if (node->life.state == LIFE_SERVING || node->life.state == LIFE_DRAINING || node->life.state == LIFE_BOOTING ||
 	    node->life.state == LIFE_SUSPECT)
 		return false;
+	/* It was told to stop, or was a spare that is off. */
+	if (node->life.state == LIFE_REBOOTING)
+		return !peers_heard(control, node);
 	return lifecycle_silence(control, node) >= LOST_INTERVALS &&
 	       control->round_ms - node->live->heard_round_ms >= MONITOR_MASS_SECONDS * INT64_C(1000);
 }
@@ -117,7 +123,12 @@ static void see_order(struct control *control, struct restart_record *record, co
 	char text[ERROR_TEXT];
 	enum order_state state;
 
-	if (!record->order || record->restart.step != RESTART_AT_SHUTDOWN || !record->restart.acted)
+	bool waits = record->restart.step == RESTART_AT_SHUTDOWN && record->restart.acted;
+
+	if (record->restart.kind == RESTART_CUT)
+		waits = record->restart.step == RESTART_AT_EVIDENCE || (record->restart.step == RESTART_AT_SHUTDOWN && record->restart.noticed);
+	view->evidence_over = !record->order;
+	if (!record->order || !waits)
 		return;
 	if (record->ended_order != record->order) {
 		if (is_outstanding(node, record->order) || orders_state(control, record->node, record->order, &state, text) < 0)
@@ -126,6 +137,7 @@ static void see_order(struct control *control, struct restart_record *record, co
 		record->refused = state == ORDER_FAILED || state == ORDER_REFUSED;
 		record->expired = state == ORDER_EXPIRED;
 	}
+	view->evidence_over = true;
 	view->refused = record->refused;
 	view->expired = record->expired;
 }
@@ -187,6 +199,6 @@ void dispatch_observe(struct control *control, struct restart_record *record, bo
 	see_users(control, node, &balancer, ret_view);
 	see_boot(control, record, node, ret_view);
 	see_order(control, record, node, ret_view);
-	if (record->restart.step >= RESTART_AT_SHUTDOWN)
+	if (record->restart.step >= RESTART_AT_SHUTDOWN || record->restart.kind == RESTART_CUT)
 		ret_view->power = see_power(control, record, now);
 }

@@ -154,7 +154,7 @@ bool dispatch_checks_all(const struct control *control, const char *id)
 {
 	const struct restart_record *record = dispatch_of(control, id);
 
-	return record && record->restart.kind == RESTART_REIMAGE && record->restart.step >= RESTART_AT_SELECT;
+	return record && (record->restart.kind == RESTART_REIMAGE || record->restart.kind == RESTART_CUT) && record->restart.step >= RESTART_AT_SELECT;
 }
 
 size_t dispatch_count(const struct control *control)
@@ -257,7 +257,7 @@ static void look(struct control *control, struct restart_record *record, int64_t
 		}
 		r = dispatch_advance(control, record, &after, deeds, clock);
 		/* The same step again waits for the next look: its deeds need time. Whoever wants the lock doesn't wait for more than one write. */
-		if (!r && ((deeds && !(deeds & (DO_SELECT | DO_DRAIN))) || steady_ms() >= control->dispatch->hold_until))
+		if (!r && ((deeds && !(deeds & (DO_SELECT | DO_DRAIN | DO_CUT))) || steady_ms() >= control->dispatch->hold_until))
 			return;
 	}
 	if (r < 0)

@@ -24,6 +24,8 @@ struct restart_wish {
 	enum restart_urgency urgency;
 	struct restart_limits limits;
 	const json_t *change;     /* to the assignment; NULL for none */
+	const char *to;           /* a group that it joins once its users have left, with that group's images; NULL for none */
+	bool forced;              /* below its group's minimum, too */
 	const char *by, *reason;  /* reason "" without */
 };
 
@@ -35,6 +37,10 @@ int dispatch_begin(struct control *control, const char *node, const struct resta
 /* Ends that of a node before its shutdown. 0; -ENOENT, -ENOTUNIQ, -EBUSY (too late) with a sentence; -EIO. */
 int dispatch_cancel(struct control *control, const char *node, const char *by, const struct restart_record **ret_record,
 		    char ret_error[ERROR_TEXT]);
+/* Cuts the node off, in place of whatever is under way for it: `wish` of the kind RESTART_CUT. 0; -EEXIST (it is being cut off already), with a
+ * sentence; -EIO, -ENOMEM. */
+int dispatch_cut(struct control *control, struct node *node, const struct restart_wish *wish, const struct restart_record **ret_record,
+		 char ret_error[ERROR_TEXT]);
 /* Changes its urgency. The same errors. */
 int dispatch_hurry(struct control *control, const char *node, enum restart_urgency urgency, const struct restart_record **ret_record,
 		   char ret_error[ERROR_TEXT]);

@@ -21,17 +21,27 @@ struct shape {
 static const struct shape any_word[] = { { "*", NULL }, { NULL, NULL } };
 static const struct shape service[] = { { "port", NULL }, { "server_port", NULL }, { "mode", NULL }, { "check", NULL }, { "hosts", NULL },
 					{ "path", NULL }, { "header", any_word }, { "sessions", NULL }, { NULL, NULL } };
-static const struct shape user[] = { { "name", NULL }, { "uid", NULL }, { "keys", NULL }, { NULL, NULL } };
+static const struct shape user[] = { { "name", NULL }, { "uid", NULL }, { "keys", NULL }, { "privileged", NULL }, { NULL, NULL } };
+static const struct shape calendar[] = { { "zone", NULL }, { "windows", NULL }, { "except", NULL }, { NULL, NULL } };
+/* What there is of these is known where they are read: control/policy.c, control/rules.c, control/decision-settings.c. */
+static const struct shape policy[] = { { "when", calendar }, { "*", NULL }, { NULL, NULL } };
 static const struct shape group[] = { { "account", NULL }, { "os", NULL }, { "app", NULL }, { "minimum", NULL }, { "service", service },
-				      { "users", user }, { NULL, NULL } };
+				      { "users", user }, { "policy", policy }, { NULL, NULL } };
 static const struct shape groups[] = { { "*", group }, { NULL, NULL } };
 static const struct shape node[] = { { "node", NULL }, { "serial", NULL }, { "mac", NULL }, { "group", NULL }, { "spare", NULL },
 				     { "hostname", NULL }, { "ssh_authorized_keys", NULL }, { "users", user }, { "address", NULL }, { "weight", NULL },
-				     { NULL, NULL } };
+				     { "site", NULL }, { "rack", NULL }, { NULL, NULL } };
+static const struct shape planned[] = { { "node", NULL }, { "kind", NULL }, { "from", NULL }, { "to", NULL }, { "when", calendar }, { "lead", NULL },
+				      { "force", NULL }, { "reason", NULL }, { NULL, NULL } };
 static const struct shape balancer[] = { { "sockets", NULL }, { "bind", NULL }, { "retry_after", NULL }, { NULL, NULL } };
 static const struct shape settings[] = { { "enrol", NULL }, { "clone_seconds", NULL }, { "interval", NULL }, { "images", NULL },
 					{ NULL, NULL } };
+static const struct shape notify[] = { { "name", NULL }, { "webhook", NULL }, { "webhook_file", NULL }, { "secret_file", NULL }, { "ca_file", NULL },
+				       { "mail", NULL }, { "from", NULL }, { "sendmail", NULL }, { "command", NULL }, { "on", NULL }, { "account", NULL },
+				       { "subject", NULL }, { "text", NULL }, { "timeout", NULL }, { "retry", NULL }, { "give_up", NULL },
+				       { "per_minute", NULL }, { NULL, NULL } };
 static const struct shape fleet_shape[] = { { "groups", groups }, { "nodes", node }, { "balancer", balancer }, { "settings", settings },
+					    { "decisions", any_word }, { "rules", any_word }, { "events", planned }, { "notify", notify },
 					    { NULL, NULL } };
 
 static const struct shape *find_shape(const struct shape *shape, const char *key)
@@ -72,6 +82,8 @@ static enum word kind_of(const char *text)
 struct reader {
 	yaml_parser_t parser;
 	char *error;
+	json_t *lines;           /* as fleet_file_parse has them; NULL: nobody asks */
+	char section[16];        /* the key of the first level that is being read */
 };
 
 static int refuse_at(struct reader *reader, const yaml_mark_t *mark, const char *what, const char *word)
@@ -80,6 +92,20 @@ static int refuse_at(struct reader *reader, const yaml_mark_t *mark, const char 
 
 	return refused(reader->error, "line %zu, column %zu: %s%s%.64s%s", mark->line + 1, mark->column + 1, what, shown ? " \"" : "",
 		       shown ? word : "", shown ? "\"" : "");
+}
+
+/* Where a section begins (`entry` NULL), or an entry of it, which is `depth` levels below the first. */
+static void note_line(struct reader *reader, const yaml_mark_t *mark, unsigned depth, const char *entry)
+{
+	char *path;
+
+	if (depth == FLEET_FILE_DEPTH - 1 && entry)
+		snprintf(reader->section, sizeof reader->section, "%s", entry);
+	if (!reader->lines || !entry || depth != FLEET_FILE_DEPTH - 2 || asprintf(&path, "%s/%s", reader->section, entry) < 0)
+		return;
+	/* A key that isn't UTF-8 is refused where it is used. */
+	json_object_set_new(reader->lines, path, json_integer((json_int_t)mark->line + 1));
+	free(path);
 }
 
 static int next_event(struct reader *reader, yaml_event_t *ret_event)
@@ -127,6 +153,7 @@ static int read_list(struct reader *reader, const struct shape *shape, unsigned 
 {
 	json_t *list = json_array(), *value;
 	yaml_event_t event;
+	char number[24];
 	bool end = false;
 	int r = list ? 0 : -ENOMEM;
 
@@ -136,6 +163,8 @@ static int read_list(struct reader *reader, const struct shape *shape, unsigned 
 			break;
 		end = event.type == YAML_SEQUENCE_END_EVENT;
 		if (!end) {
+			snprintf(number, sizeof number, "%zu", json_array_size(list) + 1);
+			note_line(reader, &event.start_mark, depth, number);
 			r = read_value(reader, &event, shape, depth, &value);
 			if (!r && json_array_append_new(list, value) < 0)
 				r = -ENOMEM;
@@ -165,6 +194,7 @@ static int read_pair(struct reader *reader, const yaml_event_t *key_event, const
 		return refuse_at(reader, &key_event->start_mark, "there is no key", key);
 	if (json_object_get(object, key))
 		return refuse_at(reader, &key_event->start_mark, "twice in the same mapping:", key);
+	note_line(reader, &key_event->start_mark, depth, key);
 	r = next_event(reader, &event);
 	if (r < 0)
 		return r;
@@ -263,7 +293,7 @@ static int read_document(struct reader *reader, json_t **ret_fleet)
 	if (r < 0)
 		return r;
 	if (event.type != YAML_MAPPING_START_EVENT)
-		r = refuse_at(reader, &event.start_mark, "a fleet file is a mapping with groups, nodes, balancer or settings", NULL);
+		r = refuse_at(reader, &event.start_mark, "a fleet file is a mapping with groups, nodes, balancer, settings, decisions or rules", NULL);
 	else
 		r = read_value(reader, &event, fleet_shape, FLEET_FILE_DEPTH, &fleet);
 	yaml_event_delete(&event);
@@ -278,9 +308,9 @@ static int read_document(struct reader *reader, json_t **ret_fleet)
 	return r;
 }
 
-int fleet_file_parse(const char *text, size_t size, json_t **ret_fleet, char ret_error[ERROR_TEXT])
+int fleet_file_parse(const char *text, size_t size, json_t **ret_fleet, json_t *lines, char ret_error[ERROR_TEXT])
 {
-	struct reader reader = { .error = ret_error };
+	struct reader reader = { .error = ret_error, .lines = lines };
 	int r;
 
 	if (size > FLEET_FILE_MOST)

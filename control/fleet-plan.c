@@ -7,9 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/json.h"
 #include "control/haproxy.h"
+#include "control/message-desk.h"
+#include "control/people.h"
 #include "control/place.h"
 #include "control/registry.h"
 #include "control/store-groups.h"
@@ -189,6 +192,8 @@ static void describe_node(const struct fleet_draft *draft, char ret_text[CHANGE_
 	append_change(ret_text, "host name", assignment_host_name(&was->assignment), assignment_host_name(&is->assignment));
 	append_change(ret_text, "address", was->service_address, is->service_address);
 	append_number(ret_text, "weight", was->weight, is->weight);
+	append_change(ret_text, "site", was->site, is->site);
+	append_change(ret_text, "rack", was->rack, is->rack);
 	append_list(ret_text, "SSH keys", draft, "ssh_authorized_keys");
 	append_list(ret_text, "users", draft, "users");
 }
@@ -209,7 +214,7 @@ static int settle(struct planning *p, struct fleet_draft *draft, const json_t *c
 		return r;
 	}
 	draft->joins = strcmp(was->group, is->group) || was->spare != is->spare || was->weight != is->weight ||
-		       strcmp(was->service_address, is->service_address);
+		       strcmp(was->service_address, is->service_address) || strcmp(was->site, is->site) || strcmp(was->rack, is->rack);
 	if (!draft->joins && !draft->assigns) {
 		drop_draft(p->plan);
 		return 0;
@@ -342,9 +347,24 @@ static int take_balancing(struct planning *p, const json_t *entry, size_t at, st
 	return 0;
 }
 
+/* "site", "rack": null is unknown. */
+static int take_location(struct planning *p, const json_t *entry, size_t at, const char *key, char place[PLACE_MOST + 1])
+{
+	const json_t *value = json_object_get(entry, key);
+	const char *text = json_is_null(value) ? "" : json_string_value(value);
+
+	if (!value)
+		return 0;
+	if (!text || strlen(text) > PLACE_MOST || strlen(text) < json_string_length(value) || !text_printable(text, strlen(text)))
+		return refused(p->error, "entry %zu of nodes: %s must be a text of at most %u bytes, or null", at, key, PLACE_MOST);
+	strcpy(place, text);
+	return 0;
+}
+
 static int check_entry(struct planning *p, const json_t *entry, size_t at)
 {
-	static const char *const known[] = { "node", "serial", "mac", "group", "spare", "hostname", "ssh_authorized_keys", "users", "address", "weight" };
+	static const char *const known[] = { "node", "serial", "mac", "group", "spare", "hostname", "ssh_authorized_keys", "users", "address", "weight", "site",
+					     "rack" };
 	const char *key;
 	json_t *value;
 
@@ -381,6 +401,10 @@ static int plan_node(struct planning *p, const json_t *entry, size_t at)
 	r = take_place(p, entry, at, &draft->to);
 	if (!r)
 		r = take_balancing(p, entry, at, &draft->to);
+	if (!r)
+		r = take_location(p, entry, at, "site", draft->to.site);
+	if (!r)
+		r = take_location(p, entry, at, "rack", draft->to.rack);
 	if (!r && draft->to.group[0] && !group_list_find(p->groups, draft->to.group))
 		draft->to.group[0] = 0;
 	if (r < 0)
@@ -490,10 +514,97 @@ static int plan_settings(struct planning *p, const json_t *change)
 	return tell_difference(p, "settings", registry_describe_settings(p->control), registry_describe_settings(&after));
 }
 
+static int plan_target(struct planning *p, const struct message_target *target, json_t *entry)
+{
+	const struct message_settings *all = &p->control->messages->settings;
+	const struct message_target *before = message_settings_find(all, target->name);
+	char where[ERROR_TEXT], name[MESSAGE_TARGET_NAME_MOST + 8];
+
+	message_target_describe(target, where);
+	snprintf(name, sizeof name, "notify %s", target->name);
+	if (!before)
+		return tell(p, "+ notify %s: %s %s", target->name, message_way_name(target->way), where);
+	return tell_difference(p, name, json_incref(json_array_get(all->list, (size_t)(before - all->items))), json_incref(entry));
+}
+
+static int plan_notify(struct planning *p, const json_t *list)
+{
+	struct message_settings *after = &p->plan->notify;
+	const struct messages *messages = p->control->messages;
+	int r = message_settings_parse(list, messages->folder, after, p->error);
+
+	if (r < 0)
+		return r;
+	p->plan->has_notify = true;
+	for (size_t i = 0; !r && i < after->count; i++)
+		r = plan_target(p, &after->items[i], json_array_get(after->list, i));
+	for (size_t i = 0; !r && i < messages->settings.count; i++)
+		if (!message_settings_find(after, messages->settings.items[i].name))
+			r = tell(p, "- notify %s", messages->settings.items[i].name);
+	return r;
+}
+
+static int plan_decisions(struct planning *p, const json_t *change, const json_t *rules)
+{
+	const struct decision_settings *before = &p->control->decisions;
+	int r = decision_settings_change(before, change, rules, &p->plan->decisions, p->error);
+
+	if (r < 0)
+		return r;
+	p->plan->has_decisions = true;
+	return tell_difference(p, "decisions", decision_settings_format(before), decision_settings_format(&p->plan->decisions));
+}
+
+static int add_event(struct planning *p, const json_t *entry, size_t at)
+{
+	const char *text = json_get_string(entry, "node");
+	char why[ERROR_TEXT] = "";
+	const struct node *node;
+	struct planned *event = &p->plan->events[p->plan->event_count];
+	int r = text ? fleet_find(p->control->fleet, text, &node, why) : refused(why, "\"node\" must name a node");
+
+	if (!r)
+		r = planned_parse(entry, (int64_t)time(NULL), event, why);
+	if (r < 0) {
+		snprintf(p->error, ERROR_TEXT, "entry %zu of events: %.350s", at, why);
+		return r;
+	}
+	strcpy(event->node, node->id);
+	strcpy(event->by, "fleet file");
+	p->plan->event_count++;
+	return 0;
+}
+
+static int plan_events(struct planning *p, const json_t *events)
+{
+	json_t *before = people_export_events(p->control->people), *after, *entry;
+	size_t i;
+	int r = 0;
+
+	if (!json_is_array(events) || json_array_size(events) > PLANNED_MOST) {
+		json_decref(before);
+		return refused(p->error, "events must be a list of at most %u", PLANNED_MOST);
+	}
+	p->plan->has_events = true;
+	p->plan->events = calloc(json_array_size(events) + 1, sizeof *p->plan->events);
+	r = p->plan->events ? 0 : -ENOMEM;
+	json_array_foreach(json_iterable(events), i, entry)
+		if (!r)
+			r = add_event(p, entry, i + 1);
+	if (r < 0) {
+		json_decref(before);
+		return r;
+	}
+	after = planned_definitions(p->plan->events, p->plan->event_count);
+	return tell_difference(p, "planned", json_pack("{so}", "events", before), json_pack("{so}", "events", after));
+}
+
 int fleet_plan_make(const struct control *control, const json_t *fleet, struct fleet_plan *ret_plan, char ret_error[ERROR_TEXT])
 {
 	const json_t *groups = json_object_get(fleet, "groups"), *balancer = json_object_get(fleet, "balancer"),
-		     *settings = json_object_get(fleet, "settings"), *nodes = json_object_get(fleet, "nodes");
+		     *settings = json_object_get(fleet, "settings"), *nodes = json_object_get(fleet, "nodes"),
+		     *decisions = json_object_get(fleet, "decisions"), *rules = json_object_get(fleet, "rules"),
+		     *events = json_object_get(fleet, "events"), *notify = json_object_get(fleet, "notify");
 	struct planning p = { .control = control, .plan = ret_plan, .groups = fleet_groups(control->fleet), .error = ret_error };
 	int r = 0;
 
@@ -502,8 +613,9 @@ int fleet_plan_make(const struct control *control, const json_t *fleet, struct f
 	if (!ret_plan->changes || !p.listed)
 		r = -ENOMEM;
 	else if (!json_is_object(fleet) ||
-		 json_object_size(fleet) != (size_t)(groups != NULL) + (balancer != NULL) + (settings != NULL) + (nodes != NULL))
-		r = refused(ret_error, "a fleet is a mapping with groups, nodes, balancer or settings and nothing else");
+		 json_object_size(fleet) != (size_t)(groups != NULL) + (balancer != NULL) + (settings != NULL) + (nodes != NULL) +
+						       (decisions != NULL) + (rules != NULL) + (events != NULL) + (notify != NULL))
+		r = refused(ret_error, "a fleet is a mapping with groups, nodes, balancer, settings, decisions, rules, events or notify and nothing else");
 	if (!r && groups)
 		r = plan_groups(&p, groups);
 	if (!r)
@@ -512,6 +624,12 @@ int fleet_plan_make(const struct control *control, const json_t *fleet, struct f
 		r = plan_balancer(&p, balancer);
 	if (!r && settings)
 		r = plan_settings(&p, settings);
+	if (!r && notify)
+		r = plan_notify(&p, notify);
+	if (!r && (decisions || rules))
+		r = plan_decisions(&p, decisions, rules);
+	if (!r && events)
+		r = plan_events(&p, events);
 	json_decref(p.listed);
 	if (r < 0)
 		fleet_plan_release(ret_plan);
@@ -526,6 +644,12 @@ void fleet_plan_release(struct fleet_plan *plan)
 	group_list_release(&plan->groups);
 	if (plan->has_balancer)
 		balancer_settings_release(&plan->balancer);
+	message_settings_release(&plan->notify);
+	if (plan->has_decisions)
+		decision_settings_release(&plan->decisions);
+	for (size_t i = 0; i < plan->event_count; i++)
+		planned_release(&plan->events[i]);
+	free(plan->events);
 	json_decref(plan->changes);
 	*plan = (struct fleet_plan){ 0 };
 }
@@ -555,6 +679,10 @@ static int store_plan(struct control *control, struct fleet_plan *plan, int64_t 
 		r = balancer_store_settings(control, &plan->balancer);
 	if (!r && plan->has_settings)
 		r = registry_store_settings(control, &plan->settings);
+	if (!r && plan->has_notify)
+		r = messages_store_settings(control, &plan->notify);
+	if (!r && plan->has_decisions)
+		r = control_store_decisions(control, &plan->decisions);
 	return r ? r : control_event(control, now, "", SEVERITY_NOTICE, "fleet-applied", NULL, "a fleet file was applied: %zu change(s)",
 				     json_array_size(plan->changes));
 }
@@ -581,8 +709,18 @@ int fleet_plan_apply(struct control *control, struct fleet_plan *plan, int64_t n
 		control->settings = plan->settings;
 	if (plan->has_balancer)
 		balancer_adopt_settings(control->balancer, &plan->balancer);
+	if (plan->has_notify)
+		messages_adopt_settings(control->messages, &plan->notify);
 	plan->has_balancer = false;
-	return 0;
+	if (plan->has_decisions) {
+		decision_settings_release(&control->decisions);
+		control->decisions = plan->decisions;
+	}
+	plan->has_decisions = false;
+	/* In a transaction of its own: what is planned isn't part of the groups and nodes that it is about. */
+	r = plan->has_events ? people_replace_events(control, plan->events, plan->event_count, now) : 0;
+	plan->event_count = 0;
+	return r;
 }
 
 /* ------------------------------------------------------------------ as it is */
@@ -603,6 +741,10 @@ static json_t *export_node(const struct node *node)
 		json_object_set_new(entry, "address", json_string(node->service_address));
 	if (node->weight != WEIGHT_DEFAULT)
 		json_object_set_new(entry, "weight", json_integer(node->weight));
+	if (node->site[0])
+		json_object_set_new(entry, "site", json_string(node->site));
+	if (node->rack[0])
+		json_object_set_new(entry, "rack", json_string(node->rack));
 	if (json_array_size(keys))
 		json_object_set(entry, "ssh_authorized_keys", keys);
 	if (json_array_size(users))
@@ -614,7 +756,7 @@ static json_t *export_node(const struct node *node)
 
 json_t *fleet_export(const struct control *control)
 {
-	json_t *nodes = json_array();
+	json_t *nodes = json_array(), *fleet;
 
 	for (size_t i = 0; i < fleet_count(control->fleet); i++) {
 		json_t *entry = export_node(fleet_node(control->fleet, i));
@@ -623,6 +765,12 @@ json_t *fleet_export(const struct control *control)
 			json_array_append(nodes, entry);
 		json_decref(entry);
 	}
-	return json_pack("{so so so so}", "groups", group_list_format(fleet_groups(control->fleet)), "nodes", nodes, "balancer",
-			 balancer_settings_format(balancer_settings(control->balancer)), "settings", registry_describe_settings(control));
+	fleet = json_pack("{so so so so sO}", "groups", group_list_format(fleet_groups(control->fleet)), "nodes", nodes, "balancer",
+			  balancer_settings_format(balancer_settings(control->balancer)), "settings", registry_describe_settings(control),
+			  "notify", control->messages->settings.list);
+	if (fleet)
+		json_object_set_new(fleet, "events", people_export_events(control->people));
+	if (fleet)
+		json_object_update_new(fleet, decision_settings_format(&control->decisions));
+	return fleet;
 }

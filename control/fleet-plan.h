@@ -5,15 +5,21 @@
 
 #include "control/balancer.h"
 #include "control/control.h"
+#include "control/messages.h"
+#include "control/planned.h"
 
 struct fleet_plan {
 	json_t *changes;                /* list of texts: "+ group web: …", "~ node s1: …", "- group old"; owned */
-	bool has_groups, has_balancer, has_settings;
+	bool has_groups, has_balancer, has_settings, has_decisions, has_events, has_notify;
+	struct planned *events;         /* owned; all that there will be */
+	size_t event_count;
 	struct group_list groups;       /* all of them, as they will be */
 	struct fleet_draft *drafts;     /* nodes that change */
 	size_t count, room;
 	struct balancer_settings balancer;
 	struct settings settings;
+	struct message_settings notify;
+	struct decision_settings decisions;
 };
 
 /* Compares `fleet` (the JSON of a fleet file, from outside) with what is. Groups that it doesn't name go, if it names any; of nodes only those

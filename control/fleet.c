@@ -498,6 +498,8 @@ void fleet_drafts_adopt(struct fleet *fleet, struct fleet_draft *drafts, size_t 
 		strcpy(node->service_address, to->service_address);
 		node->spare = to->spare;
 		node->weight = to->weight;
+		strcpy(node->site, to->site);
+		strcpy(node->rack, to->rack);
 	}
 	if (groups) {
 		group_list_release(&fleet->groups);
@@ -632,6 +634,22 @@ static json_t *format_target(const char *target)
 	return target[0] ? json_pack("{ss}", "target", target) : json_null();
 }
 
+/* Without what is the control unit's alone to know, and unknown to stage 1. A new list. */
+static json_t *users_for_node(const struct group *group, const struct assignment *a)
+{
+	json_t *all = group_users(group, json_object_get(a->config, "users")), *users = json_array(), *user;
+	size_t i;
+
+	json_array_foreach(all, i, user) {
+		json_t *shown = json_copy(user);
+
+		json_object_del(shown, "privileged");
+		json_array_append_new(users, shown);
+	}
+	json_decref(all);
+	return users;
+}
+
 /* `group` NULL: none. */
 static json_t *format_assignment(const char *nonce, const struct node *node, const struct group *group)
 {
@@ -646,7 +664,7 @@ static json_t *format_assignment(const char *nonce, const struct node *node, con
 		if (value)
 			json_object_set(config, members[i], value);
 	}
-	value = group_users(group, json_object_get(a->config, "users"));
+	value = users_for_node(group, a);
 	if (json_array_size(value))
 		json_object_set(config, "users", value);
 	json_decref(value);

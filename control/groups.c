@@ -164,9 +164,17 @@ static int check_users(const json_t *users, char error[ERROR_TEXT])
 	return 0;
 }
 
+static int take_policy(const json_t *policy, struct group *group, char error[ERROR_TEXT])
+{
+	char why[ERROR_TEXT];
+	int r = policy_parse(policy, group->minimum, &group->policy, why);
+
+	return r == -EINVAL ? refused(error, "policy: %.300s", why) : r;
+}
+
 static int parse_definition(const json_t *definition, struct group *group, char error[ERROR_TEXT])
 {
-	static const char *const known[] = { "account", "os", "app", "minimum", "service", "users", NULL };
+	static const char *const known[] = { "account", "os", "app", "minimum", "service", "users", "policy", NULL };
 	const json_t *service = json_object_get(definition, "service");
 	uint64_t minimum = 0;
 	const char *account;
@@ -189,6 +197,8 @@ static int parse_definition(const json_t *definition, struct group *group, char 
 		return refused(error, "minimum must be a number from 0 to %u", MINIMUM_MOST);
 	group->minimum = (unsigned)minimum;
 	r = check_users(json_object_get(definition, "users"), error);
+	if (!r)
+		r = take_policy(json_object_get(definition, "policy"), group, error);
 	if (r < 0)
 		return r;
 	return service ? parse_service(service, &group->service, error) : 0;
@@ -216,6 +226,7 @@ int group_parse(const char *name, const json_t *definition, struct group *ret_gr
 void group_release(struct group *group)
 {
 	json_decref(group->definition);
+	policy_release(&group->policy);
 	*group = (struct group){ 0 };
 }
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "control/model.h"
+#include "control/policy.h"
 
 #define GROUPS_MOST 1000u
 #define ACCOUNT_MOST 63u
@@ -43,6 +44,7 @@ struct group {
 	char os[IMAGE_SPEC_MOST + 1];
 	char app[IMAGE_SPEC_MOST + 1];           /* "" for none */
 	unsigned minimum;                        /* servers that should serve at any time */
+	struct policy policy;                    /* owned */
 	struct service service;
 	bool denied;                             /* new users get 503 */
 	struct group_peers {                     /* in memory only: control/peers.h */
@@ -50,6 +52,7 @@ struct group {
 		unsigned ready;
 		bool returning, unsettled, has_spare;
 	} peers;
+	unsigned serving_least;                  /* that a campaign leaves serving; 0 without one; in memory only: control/campaigns.h */
 	json_t *definition;                      /* as the operator wrote it; owned */
 };
 
@@ -61,7 +64,7 @@ struct group_list {
 /* A name of a group: one label as host names are, but not "repave", which HAProxy's configuration has for itself. */
 bool group_name_valid(const char *name);
 
-/* Reads {"account", "os", "app", "minimum", "users", "service": {"port", "server_port", "mode", "check", "hosts", "path", "header", "sessions"}}; unknown members are
+/* Reads {"account", "os", "app", "minimum", "users", "policy": as control/policy.h, "service": {"port", "server_port", "mode", "check", "hosts", "path", "header", "sessions"}}; unknown members are
  * refused. 0 (the caller releases); -EINVAL with a sentence; -ENOMEM. */
 int group_parse(const char *name, const json_t *definition, struct group *ret_group, char ret_error[ERROR_TEXT]);
 void group_release(struct group *group);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "control/message-desk.h"
 #include "control/relays.h"
 #include "control/store.h"
 
@@ -208,7 +209,7 @@ static void of_events(struct control *control, struct health *health, int64_t no
 }
 
 static void (*const pieces[])(struct control *control, struct health *health, int64_t now) = {
-	of_repository, of_nodes, of_enrolments, of_certificates, of_store, of_events, relays_health,
+	of_repository, of_nodes, of_enrolments, of_certificates, of_store, of_events, relays_health, messages_health,
 };
 
 static void take(json_t *all, const json_t *texts, const char *severity)

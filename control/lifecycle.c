@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/decider.h"
 #include "control/orders.h"
 
 static enum severity severity_of(enum life_state state)
@@ -79,6 +80,8 @@ int lifecycle_move(struct control *control, struct node *node, enum life_cause c
 	*node = changed;
 	if (node->live)
 		node->live->in_row = 0;
+	if (node->life.state == LIFE_FAILED || node->life.state == LIFE_QUARANTINED)
+		decider_wake(control);
 	return 0;
 }
 

@@ -40,6 +40,7 @@ void node_free(struct node *node)
 	boot_release(&node->boot);
 	live_free(node->live);
 	order_free_all(node->orders);
+	free(node->alarms);
 	free(node);
 }
 

@@ -7,7 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/alarm-record.h"
 #include "control/assignment.h"
+#include "control/history.h"
 #include "control/life.h"
 #include "control/live.h"
 #include "control/node-request.h"
@@ -22,6 +24,7 @@
 #define GROUP_NAME_MOST 63u
 #define SERVICE_ADDRESS_MOST 79u /* "[IPv6]:port" */
 #define INET_TEXT_MOST 45u          /* numeric IPv4 or IPv6 */
+#define PLACE_MOST 63u
 #define WEIGHT_MOST 256u         /* HAProxy's */
 #define WEIGHT_DEFAULT 100u
 
@@ -98,11 +101,20 @@ struct node {
 	int64_t life_since;                       /* seconds since 1970 */
 	char life_reason[LIFE_REASON_MOST + 1];
 	char boot_failure[LIFE_REASON_MOST + 1];  /* what its boots fail for; "" since one didn't; in memory only */
+	struct history history;                   /* control/learned.h stores it */
+	struct standing {                         /* a decision that holds as long as it isn't done: told once; in memory only */
+		uint64_t row;                     /* of the journal; 0: none */
+		uint32_t what;                    /* hash of rule and verdict */
+		uint32_t round;                   /* in which it stood last */
+		int64_t retry;                    /* seconds since 1970: what failed isn't tried before */
+	} standing;
+	int64_t idle_off;                         /* when it was last told to shut down for idleness; in memory only */
 	struct restart_record *restart;           /* that is under way, control/dispatch.h; borrowed, NULL without; in memory only */
 	int64_t boot_began;                       /* 0: no boot under way, or told that it takes long; in memory only */
 	struct live *live;                        /* owned; NULL before its agent was heard in this boot; in memory only */
 	struct probe_record probe;                /* what the control unit's own question to its service found; in memory only */
 	struct channel channel;
+	struct node_alarms *alarms;               /* owned; NULL: none */
 	struct allowed allowed;
 	struct order *orders;                     /* owned; those that aren't answered, numbers ascend */
 	struct starts starts;                     /* what it survived */
@@ -112,6 +124,7 @@ struct node {
 	char monitor[MONITOR_NAME_MOST + 1];      /* the one that its agent is to go by, and the only one that may speak for it; "": none */
 	char service_address[SERVICE_ADDRESS_MOST + 1]; /* where the balancer finds it, with or without a port; "": where it asked to boot from */
 	unsigned weight;                          /* its share of new users, 1 to WEIGHT_MOST */
+	char site[PLACE_MOST + 1], rack[PLACE_MOST + 1]; /* where it stands; "" for unknown */
 	enum balancer_want balancer_want;
 	bool waiting;                             /* its last request was answered with "wait"; in memory only */
 	char waiting_for[ERROR_TEXT];

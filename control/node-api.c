@@ -10,13 +10,15 @@
 #include "control/agent-api.h"
 #include "control/csr.h"
 #include "control/dispatch.h"
+#include "control/evidence.h"
 #include "control/lifecycle.h"
 #include "control/node-request.h"
 #include "control/registry.h"
 #include "control/relay-api.h"
 #include "control/route.h"
 
-enum operation { BOOT, REPORT, ENROL, AGENT, RENEW_AGENT, STATUS, LOG, AGENT_LOG, HELLO, RELAYED_RENEWAL, RELAYED_STATUS, RELAYED_LOG };
+enum operation { BOOT, REPORT, ENROL, AGENT, RENEW_AGENT, STATUS, LOG, AGENT_LOG, EVIDENCE, HELLO, RELAYED_RENEWAL, RELAYED_STATUS, RELAYED_LOG,
+		 RELAYED_EVIDENCE };
 
 static const struct route routes[] = {
 	{ "POST", "/v1/nodes/{}/boot", BOOT },
@@ -27,10 +29,12 @@ static const struct route routes[] = {
 	{ "POST", "/v1/agents/{}/certificate", RENEW_AGENT },
 	{ "POST", "/v1/agents/{}/status", STATUS },
 	{ "POST", "/v1/agents/{}/log", AGENT_LOG },
+	{ "POST", "/v1/agents/{}/evidence", EVIDENCE },
 	{ "POST", "/v1/monitors/{}/hello", HELLO },
 	{ "POST", "/v1/relayed/{}/certificate", RELAYED_RENEWAL },
 	{ "POST", "/v1/relayed/{}/status", RELAYED_STATUS },
 	{ "POST", "/v1/relayed/{}/log", RELAYED_LOG },
+	{ "POST", "/v1/relayed/{}/evidence", RELAYED_EVIDENCE },
 };
 
 static int find(const struct http_call *call, char ret_id[ROUTE_ARGUMENT_MOST + 1])
@@ -95,9 +99,8 @@ void node_api_admit(void *context, const struct http_call *call, struct http_ans
 	else if (operation >= RELAYED_RENEWAL)
 		admit_relayed(context, id, call, answer);
 	else
-		admit_certificate(context, id,
-				  operation == RENEW_AGENT || operation == STATUS || operation == AGENT_LOG ? CLIENT_AGENT : CLIENT_NODE, call,
-				  answer);
+		admit_certificate(context, id, operation == RENEW_AGENT || operation == STATUS || operation == AGENT_LOG || operation == EVIDENCE ?
+				  CLIENT_AGENT : CLIENT_NODE, call, answer);
 }
 
 static void refuse(struct control *control, struct http_answer *answer, const struct http_call *call, const char *id, int error, const char *why)
@@ -286,6 +289,8 @@ static void relayed(struct control *control, const char *id, int operation, cons
 		return;
 	if (operation == RELAYED_STATUS)
 		agent_api_status(control, id, &relayed.call, answer);
+	else if (operation == RELAYED_EVIDENCE)
+		evidence_take(control, id, &relayed.call, answer);
 	else if (operation == RELAYED_LOG)
 		node_log(control, id, CLIENT_AGENT, &relayed.call, answer);
 	else
@@ -306,6 +311,9 @@ void node_api_answer(void *context, const struct http_call *call, struct http_an
 		break;
 	case LOG:
 		node_log(context, id, CLIENT_NODE, call, answer);
+		break;
+	case EVIDENCE:
+		evidence_take(context, id, call, answer);
 		break;
 	case AGENT_LOG:
 		node_log(context, id, CLIENT_AGENT, call, answer);
@@ -329,6 +337,7 @@ void node_api_answer(void *context, const struct http_call *call, struct http_an
 	case RELAYED_RENEWAL:
 	case RELAYED_STATUS:
 	case RELAYED_LOG:
+	case RELAYED_EVIDENCE:
 		relayed(context, id, operation, call, answer);
 		if (operation == RELAYED_STATUS)
 			return;

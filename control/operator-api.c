@@ -15,18 +15,27 @@
 #include "control/monitor.h"
 #include "control/operator-answer.h"
 #include "control/operator-balancer.h"
+#include "control/operator-decisions.h"
 #include "control/health.h"
 #include "control/metrics.h"
+#include "control/operator-campaigns.h"
 #include "control/operator-identity.h"
+#include "control/alarm.h"
+#include "control/evidence.h"
+#include "control/operator-alarms.h"
 #include "control/operator-life.h"
 #include "control/operator-restarts.h"
 #include "control/operator-orders.h"
+#include "control/operator-people.h"
 #include "control/operator-power.h"
+#include "control/operator-requests.h"
 #include "control/operator-logs.h"
+#include "control/operator-messages.h"
 #include "control/operator-monitors.h"
 #include "control/prober.h"
 #include "control/registry.h"
 #include "control/route.h"
+#include "control/user-request.h"
 
 enum operation {
 	LIST_NODES, SHOW_NODE, REMOVE_NODE, SHOW_STATE, ASSIGN, LIST_IMAGES, SHOW_STATUS, SHOW_DEFAULT, SET_DEFAULT,
@@ -38,7 +47,14 @@ enum operation {
 	EXPORT_FLEET, PLAN_FLEET, APPLY_FLEET, LIST_GROUPS, DENY_GROUP, SHOW_BALANCER, PRINT_BALANCER, BALANCE_NODE,
 	SHOW_METRICS,
 	LIST_LOGS, MOVE_LIFE,
+	LIST_CAMPAIGNS, SHOW_CAMPAIGN, PLAN_REIMAGES, START_CAMPAIGN, CHANGE_CAMPAIGN, LIST_EXEMPTIONS, EXEMPT, END_EXEMPTION,
+	REPORT_REIMAGES, SHOW_REPORT_KEY,
+	LIST_DECISIONS, LIST_ROUNDS, SHOW_ROUND, SHOW_SNAPSHOT, CLEAR_GROUP,
 	LIST_MONITORS, MAKE_MONITOR, REVOKE_MONITOR, GIVE_TO_MONITOR,
+	ALLOC, RELEASE, MOVE,
+	REFUSE_REQUEST, LIST_PLANNED, PLAN_EVENT, CANCEL_PLANNED, LIST_HINTS, HINT, END_HINT,
+	LIST_TARGETS, LIST_MESSAGES, TEST_TARGET, RETRY_MESSAGES, DROP_MESSAGES,
+	RAISE_ALARM, CUT, LIST_EVIDENCE, FETCH_EVIDENCE,
 };
 
 static const struct route routes[] = {
@@ -89,10 +105,44 @@ static const struct route routes[] = {
 	{ "GET", "/metrics", SHOW_METRICS },
 	{ "GET", "/v1/nodes/{}/logs", LIST_LOGS },
 	{ "PUT", "/v1/nodes/{}/life", MOVE_LIFE },
+	{ "GET", "/v1/campaigns", LIST_CAMPAIGNS },
+	{ "POST", "/v1/campaigns", START_CAMPAIGN },
+	{ "GET", "/v1/campaigns/{}", SHOW_CAMPAIGN },
+	{ "PUT", "/v1/campaigns/{}", CHANGE_CAMPAIGN },
+	{ "POST", "/v1/reimage-plan", PLAN_REIMAGES },
+	{ "GET", "/v1/exemptions", LIST_EXEMPTIONS },
+	{ "PUT", "/v1/nodes/{}/exemption", EXEMPT },
+	{ "DELETE", "/v1/nodes/{}/exemption", END_EXEMPTION },
+	{ "GET", "/v1/reports/reimage", REPORT_REIMAGES },
+	{ "GET", "/v1/report-key", SHOW_REPORT_KEY },
+	{ "GET", "/v1/decisions", LIST_DECISIONS },
+	{ "GET", "/v1/rounds", LIST_ROUNDS },
+	{ "GET", "/v1/rounds/{}", SHOW_ROUND },
+	{ "GET", "/v1/snapshot", SHOW_SNAPSHOT },
+	{ "PUT", "/v1/groups/{}/failures", CLEAR_GROUP },
 	{ "GET", "/v1/monitors", LIST_MONITORS },
 	{ "POST", "/v1/monitors", MAKE_MONITOR },
 	{ "DELETE", "/v1/monitors/{}", REVOKE_MONITOR },
 	{ "PUT", "/v1/nodes/{}/monitor", GIVE_TO_MONITOR },
+	{ "POST", "/v1/groups/{}/alloc", ALLOC },
+	{ "POST", "/v1/nodes/{}/release", RELEASE },
+	{ "POST", "/v1/nodes/{}/move", MOVE },
+	{ "DELETE", "/v1/nodes/{}/request", REFUSE_REQUEST },
+	{ "GET", "/v1/planned", LIST_PLANNED },
+	{ "POST", "/v1/planned", PLAN_EVENT },
+	{ "DELETE", "/v1/planned/{}", CANCEL_PLANNED },
+	{ "GET", "/v1/hints", LIST_HINTS },
+	{ "POST", "/v1/hints", HINT },
+	{ "DELETE", "/v1/hints/{}", END_HINT },
+	{ "GET", "/v1/notify", LIST_TARGETS },
+	{ "POST", "/v1/notify/{}/test", TEST_TARGET },
+	{ "POST", "/v1/notify/{}/retry", RETRY_MESSAGES },
+	{ "POST", "/v1/notify/{}/drop", DROP_MESSAGES },
+	{ "GET", "/v1/messages", LIST_MESSAGES },
+	{ "POST", "/v1/nodes/{}/alarm", RAISE_ALARM },
+	{ "POST", "/v1/nodes/{}/cut", CUT },
+	{ "GET", "/v1/nodes/{}/evidence", LIST_EVIDENCE },
+	{ "GET", "/v1/evidence/{}", FETCH_EVIDENCE },
 };
 
 /* Who may; and in words what a change is, for the audit log. Without words it changes nothing. */
@@ -129,6 +179,10 @@ static const struct right {
 	[RESTART] = { MAY_OPERATE, "restart node" },
 	[HURRY] = { MAY_OPERATE, "hurry the restart of" },
 	[CANCEL] = { MAY_OPERATE, "cancel the restart of" },
+	[RAISE_ALARM] = { MAY_OPERATE, "raise an alarm of node" },
+	[LIST_EVIDENCE] = { MAY_OPERATE, NULL },
+	[FETCH_EVIDENCE] = { MAY_OPERATE, NULL },
+	[CUT] = { MAY_OPERATE, "cut off node" },
 	[LIST_ORDERS] = { MAY_SEE, NULL },
 	[GIVE_ORDER] = { MAY_OPERATE, "give an order to node" },
 	[SHOW_POWER] = { MAY_SEE, NULL },
@@ -148,11 +202,41 @@ static const struct right {
 	/* An application may say there what isn't for everybody. */
 	[LIST_LOGS] = { MAY_OPERATE | MAY_AUDIT, NULL },
 	[MOVE_LIFE] = { MAY_OPERATE, "set aside or clear node" },
+	[LIST_CAMPAIGNS] = { MAY_SEE, NULL },
+	[SHOW_CAMPAIGN] = { MAY_SEE, NULL },
+	[PLAN_REIMAGES] = { MAY_SEE, NULL },
+	[START_CAMPAIGN] = { MAY_OPERATE, "start a campaign" },
+	[CHANGE_CAMPAIGN] = { MAY_OPERATE, "stop or resume campaign" },
+	[LIST_EXEMPTIONS] = { MAY_SEE, NULL },
+	[EXEMPT] = { MAY_OPERATE, "exempt from reimages node" },
+	[END_EXEMPTION] = { MAY_OPERATE, "end the exemption of node" },
+	[REPORT_REIMAGES] = { MAY_SEE, NULL },
+	[SHOW_REPORT_KEY] = { MAY_SEE, NULL },
+	[LIST_DECISIONS] = { MAY_SEE, NULL },
+	[LIST_ROUNDS] = { MAY_SEE, NULL },
+	[SHOW_ROUND] = { MAY_SEE, NULL },
+	[SHOW_SNAPSHOT] = { MAY_SEE, NULL },
+	[CLEAR_GROUP] = { MAY_OPERATE, "let plans go on for group" },
 	[LIST_MONITORS] = { MAY_SEE, NULL },
 	/* A monitor speaks for the nodes that are given to it. */
 	[MAKE_MONITOR] = { MAY_ADMINISTER, "make a monitor" },
 	[REVOKE_MONITOR] = { MAY_ADMINISTER, "revoke monitor" },
 	[GIVE_TO_MONITOR] = { MAY_ADMINISTER, "set the monitor of node" },
+	[ALLOC] = { MAY_OPERATE, "allocate to group" },
+	[RELEASE] = { MAY_OPERATE, "release node" },
+	[MOVE] = { MAY_OPERATE, "move node" },
+	[REFUSE_REQUEST] = { MAY_OPERATE, "refuse the user's request at node" },
+	[LIST_PLANNED] = { MAY_SEE, NULL },
+	[PLAN_EVENT] = { MAY_OPERATE, "plan an event" },
+	[CANCEL_PLANNED] = { MAY_OPERATE, "cancel planned event" },
+	[LIST_HINTS] = { MAY_SEE, NULL },
+	[HINT] = { MAY_OPERATE, "give a hint" },
+	[END_HINT] = { MAY_OPERATE, "end hint" },
+	[LIST_TARGETS] = { MAY_SEE, NULL },
+	[LIST_MESSAGES] = { MAY_SEE, NULL },
+	[TEST_TARGET] = { MAY_OPERATE, "send a test message to" },
+	[RETRY_MESSAGES] = { MAY_OPERATE, "try again the messages to" },
+	[DROP_MESSAGES] = { MAY_OPERATE, "drop messages to" },
 };
 
 static json_t *text_or_null(const char *text)
@@ -198,12 +282,12 @@ static json_t *summarize(const struct control *control, const struct node *node)
 				time_or_null(node->booted_once ? node->boot.started : 0), "last_seen", time_or_null(node->last_seen),
 				"address", text_or_null(node->address), "since", time_or_null(node->since), "boot_assignment",
 				(json_int_t)(node->booted_once ? node->boot.assignment : 0), "progress", describe_progress(node));
-	json_t *now = json_pack("{ss sI ss so so sb so so so so}", "life", life_name(node->life.state), "life_since",
+	json_t *now = json_pack("{ss sI ss so so sb so so so so so}", "life", life_name(node->life.state), "life_since",
 				(json_int_t)node->life_since, "life_reason", node->life_reason, "agent",
 				operator_describe_agent(node, steady_ms()), "group", text_or_null(node->group), "spare", (int)node->spare,
 				"service_address", text_or_null(node->service_address), "balancer",
 				operator_describe_balancing(control, node), "probe", prober_describe(node, steady_ms()),
-				"monitor", text_or_null(node->monitor));
+				"monitor", text_or_null(node->monitor), "alarms", alarm_describe(node, time(NULL)));
 
 	json_object_update(all, now);
 	json_decref(now);
@@ -340,6 +424,7 @@ static void show_node(struct control *control, const char *text, struct http_ans
 	json_object_set_new(all, "measures", operator_describe_measures(node));
 	json_object_set_new(all, "starts", describe_starts(node));
 	json_object_set_new(all, "identity", describe_identity(&node->identity));
+	json_object_set_new(all, "request", user_request_describe(control, node));
 	json_object_set_new(all, "assignment", node->assignment.os[0] ? assignment_describe(&node->assignment) : json_null());
 	json_object_set(all, "last_boot", json_array_size(boots) ? json_array_get(boots, 0) : json_null());
 	json_object_set_new(all, "boots", boots);
@@ -425,6 +510,16 @@ static void plan_fleet(struct control *control, const struct http_call *call, st
 	json_decref(body);
 }
 
+/* Without a body: of what runs, or of age alone. */
+static void plan_reimages(struct control *control, const struct http_call *call, int64_t now, struct http_answer *answer)
+{
+	json_t *body = call->body_size ? parse_body(call, answer) : json_null();
+
+	if (body)
+		operator_plan_reimages(control, body, now, answer);
+	json_decref(body);
+}
+
 static void look(struct control *control, int operation, const char *argument, const struct http_call *call, int64_t now,
 		 struct http_answer *answer)
 {
@@ -441,9 +536,19 @@ static void look(struct control *control, int operation, const char *argument, c
 	case LIST_ALLOWED: operator_list(control, STORE_ALLOWED, "allowed", answer); break;
 	case SHOW_SETTINGS: answer_json(answer, registry_describe_settings(control)); break;
 	case LIST_AUDIT: operator_list_log(control, STORE_AUDIT, "audit", call, answer); break;
+	case LIST_EVIDENCE: evidence_list(control, argument, answer); break;
+	case FETCH_EVIDENCE: evidence_fetch(control, argument, call, answer); break;
 	case SHOW_METRICS: http_answer_text(answer, metrics_format(control, now)); break;
 	case LIST_LOGS: operator_list_logs(control, argument, call, answer); break;
+	case LIST_TARGETS: operator_list_targets(control, answer); break;
+	case LIST_MESSAGES: operator_list_messages(control, call, answer); break;
 	case LIST_MONITORS: operator_list_monitors(control, answer); break;
+	case LIST_CAMPAIGNS: operator_list_campaigns(control, answer); break;
+	case SHOW_CAMPAIGN: operator_show_campaign(control, argument, now, answer); break;
+	case PLAN_REIMAGES: plan_reimages(control, call, now, answer); break;
+	case LIST_EXEMPTIONS: operator_list_exemptions(control, call, answer); break;
+	case REPORT_REIMAGES: operator_report_reimages(control, call, now, answer); break;
+	case SHOW_REPORT_KEY: operator_show_report_key(control, answer); break;
 	case LIST_EVENTS: operator_list_log(control, STORE_EVENTS, "events", call, answer); break;
 	case LIST_RESTARTS: operator_list_restarts(control, call, answer); break;
 	case SHOW_RESTART: operator_show_restart(control, argument, answer); break;
@@ -452,8 +557,14 @@ static void look(struct control *control, int operation, const char *argument, c
 	case SHOW_POWER_JOB: operator_show_power_job(control, argument, answer); break;
 	case EXPORT_FLEET: operator_export_fleet(control, answer); break;
 	case PLAN_FLEET: plan_fleet(control, call, answer); break;
+	case LIST_DECISIONS: operator_list_decisions(control, call, answer); break;
+	case LIST_ROUNDS: operator_list_rounds(control, call, answer); break;
+	case SHOW_ROUND: operator_show_round(control, argument, answer); break;
+	case SHOW_SNAPSHOT: operator_show_snapshot(control, now, answer); break;
 	case LIST_GROUPS: operator_list_groups(control, answer); break;
 	case SHOW_BALANCER: operator_show_balancer(control, answer); break;
+	case LIST_PLANNED: operator_list_planned(control, answer); break;
+	case LIST_HINTS: operator_list_hints(control, answer); break;
 	case PRINT_BALANCER: operator_print_balancer(control, call, answer); break;
 	}
 }
@@ -482,11 +593,29 @@ static void change(struct control *control, const struct caller *caller, int ope
 	case START_POWER: operator_start_power(control, argument, body, answer); break;
 	case APPLY_FLEET: operator_apply_fleet(control, body, now, answer); break;
 	case DENY_GROUP: operator_deny_group(control, argument, body, now, answer); break;
+	case CLEAR_GROUP: operator_clear_group(control, argument, answer); break;
 	case BALANCE_NODE: operator_balance_node(control, argument, body, now, answer); break;
 	case MOVE_LIFE: operator_move_life(control, argument, body, caller->who, now, answer); break;
+	case RAISE_ALARM: operator_raise_alarm(control, argument, body, caller->who, now, answer); break;
+	case CUT: operator_cut(control, argument, body, caller->who, answer); break;
+	case START_CAMPAIGN: operator_start_campaign(control, body, caller->who, now, answer); break;
+	case CHANGE_CAMPAIGN: operator_change_campaign(control, argument, body, caller->who, now, answer); break;
+	case EXEMPT: operator_exempt(control, argument, body, caller->who, now, answer); break;
+	case END_EXEMPTION: operator_end_exemption(control, argument, caller->who, now, answer); break;
 	case MAKE_MONITOR: operator_make_monitor(control, body, now, answer); break;
 	case REVOKE_MONITOR: operator_revoke_monitor(control, argument, now, answer); break;
+	case TEST_TARGET: operator_test_target(control, argument, now, answer); break;
+	case RETRY_MESSAGES: operator_retry_messages(control, argument, now, answer); break;
+	case DROP_MESSAGES: operator_drop_messages(control, argument, body, answer); break;
 	case GIVE_TO_MONITOR: operator_give_to_monitor(control, argument, body, answer); break;
+	case ALLOC: operator_alloc(control, argument, body, caller->who, answer); break;
+	case RELEASE: operator_release(control, argument, body, caller->who, answer); break;
+	case MOVE: operator_move(control, argument, body, caller->who, answer); break;
+	case REFUSE_REQUEST: operator_refuse_request(control, argument, answer); break;
+	case PLAN_EVENT: operator_plan_event(control, body, caller->who, now, answer); break;
+	case CANCEL_PLANNED: operator_cancel_planned(control, argument, now, answer); break;
+	case HINT: operator_hint(control, body, caller->who, now, answer); break;
+	case END_HINT: operator_end_hint(control, argument, answer); break;
 	}
 }
 

@@ -102,7 +102,7 @@ void operator_deny_group(struct control *control, const char *group, const json_
 		answer_failure(answer, r, why);
 		return;
 	}
-	control_event(control, now, "", SEVERITY_NOTICE, "group-denied", NULL, "group %s %s new users", group,
+	control_event(control, now, "", SEVERITY_NOTICE, "group-denied", json_pack("{ss}", "group", group), "group %s %s new users", group,
 		      json_is_true(denied) ? "takes no" : "takes");
 	answer_json(answer, json_pack("{ss sb}", "name", group, "denied", json_is_true(denied)));
 }

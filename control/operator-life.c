@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "common/json.h"
+#include "control/alarm.h"
 #include "control/balancer.h"
+#include "control/decider.h"
 #include "control/lifecycle.h"
 #include "control/orders.h"
 #include "control/place.h"
@@ -80,9 +82,14 @@ static int move_node(struct control *control, struct node *node, const struct mo
 		r = lifecycle_move(control, node, move->cause, now, "%s %s%s%s", move->words, who, reason[0] ? ": " : "", reason);
 	if (r == -EINVAL)
 		return refuse(node, move, ret_error);
+	/* Somebody is at it, or has been. */
+	if (!r)
+		r = move->cause == LIFE_CLEAR ? alarm_forget(control, node) : alarm_settle(control, node);
 	if (!r && move->cause == LIFE_CLEAR) {
 		begin_anew(control, node, now);
 		r = place_life(control, node, now);
+		if (!r)
+			r = decider_cleared(control, node, "");
 	}
 	/* As wanted before: what its life says of users is added to that. This only wakes the balancer. */
 	if (!r)
@@ -90,6 +97,16 @@ static int move_node(struct control *control, struct node *node, const struct mo
 	if (!r && move->order)
 		r = orders_give(control, node->id, move->order, NULL, true, now + DRAIN_SECONDS, now, &number);
 	return r == -EAGAIN || r == -EDQUOT ? 0 : r; /* no agent, or one that doesn't listen: the balancer does it alone */
+}
+
+int life_set_aside(struct control *control, struct node *node, enum life_cause cause, const char *reason, const char *who, int64_t now,
+		   char ret_error[ERROR_TEXT])
+{
+	const struct move *move = moves;
+
+	while (move->cause != cause)
+		move++;
+	return move_node(control, node, move, reason, who, now, ret_error);
 }
 
 void operator_move_life(struct control *control, const char *text, const json_t *body, const char *who, int64_t now,

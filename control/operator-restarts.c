@@ -175,7 +175,7 @@ static int parse_wish(const json_t *body, struct restart_wish *wish, char ret_er
 	const char *kind = json_get_string(body, "kind");
 	const json_t *urgency = json_object_get(body, "urgency");
 
-	if (!kind || restart_kind_parse(kind, &wish->kind) < 0)
+	if (!kind || restart_kind_parse(kind, &wish->kind) < 0 || wish->kind == RESTART_CUT)
 		return refused(ret_error, "\"kind\" must be reboot, reimage or release");
 	if (urgency && (!json_is_string(urgency) || restart_urgency_parse(json_string_value(urgency), &wish->urgency) < 0))
 		return refused(ret_error, "\"urgency\" must be wait, notify, handover or evict");

@@ -8,6 +8,7 @@
 
 #include "common/bytes.h"
 #include "common/log.h"
+#include "control/messages.h"
 
 static const char usage[] =
 	"Usage: repaved --state DIR --repository DIR [option]...\n"
@@ -28,6 +29,8 @@ static const char usage[] =
 	"                          127.0.0.1:9464 or [::1]:9464 (default: on the operators' port only)\n"
 	"  --root FILE             trust this root.json from now on\n"
 	"                          (default at the first start: DIR/metadata/1.root.json of the repository)\n"
+	"  --notify DIR            where the files are that a fleet file's notify may name: programs, keys, URLs\n"
+	"                          (default " MESSAGE_FOLDER ")\n"
 	"  --help                  show this\n";
 
 enum { SNAPSHOT_LIFE, TIMESTAMP_LIFE }; /* of renewal_policy.life */
@@ -75,6 +78,19 @@ static int parse_warnings(const char *text, struct renewal_policy *policy)
 	return r < 0 ? (log_error(0, "%s", why), r) : 0;
 }
 
+/* Its files' paths begin with it as it is written. */
+static int take_folder(const char *path, struct options *o)
+{
+	size_t size = strlen(path);
+
+	if (path[0] != '/' || size < 2 || path[size - 1] == '/' || size > MESSAGE_FOLDER_MOST) {
+		log_error(0, "--notify wants an absolute path without a slash at its end, such as " MESSAGE_FOLDER);
+		return -EINVAL;
+	}
+	o->notify = path;
+	return 0;
+}
+
 /* 0; -EINVAL after a line that says why; 1 after --help. */
 static int take(struct options *o, int letter, const char *written)
 {
@@ -90,6 +106,7 @@ static int take(struct options *o, int letter, const char *written)
 	case 'S': return parse_life(optarg, &o->renewal.life[SNAPSHOT_LIFE]);
 	case 'T': return parse_life(optarg, &o->renewal.life[TIMESTAMP_LIFE]);
 	case 'w': return parse_warnings(optarg, &o->renewal);
+	case 'n': return take_folder(optarg, o);
 	case 'm': return parse_listener(optarg, o);
 	case 'h': fputs(usage, stdout); return 1;
 	}
@@ -105,14 +122,15 @@ int options_parse(int argc, char *argv[], struct options *ret_options)
 		{ "root", required_argument, NULL, 'R' },    { "repository-port", required_argument, NULL, 'P' },
 		{ "online-keys", required_argument, NULL, 'k' }, { "expires-snapshot", required_argument, NULL, 'S' },
 		{ "expires-timestamp", required_argument, NULL, 'T' }, { "warn", required_argument, NULL, 'w' },
-		{ "operator-port", required_argument, NULL, 'O' }, { "metrics", required_argument, NULL, 'm' }, { "help", no_argument, NULL, 'h' },
+		{ "operator-port", required_argument, NULL, 'O' }, { "metrics", required_argument, NULL, 'm' },
+		{ "notify", required_argument, NULL, 'n' }, { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct options *o = ret_options;
 	int letter, r = 0;
 
 	opterr = 0;
-	*o = (struct options){ .port = 8443, .repository_port = 8080, .operator_port = 8444, .renewal = renewal_policy_default };
+	*o = (struct options){ .port = 8443, .repository_port = 8080, .operator_port = 8444, .renewal = renewal_policy_default, .notify = MESSAGE_FOLDER };
 	while (!r && (letter = getopt_long(argc, argv, "h", table, NULL)) != -1)
 		r = take(o, letter, argv[optind - 1]);
 	if (!r && (optind != argc || !o->state || !o->repository)) {

@@ -6,7 +6,7 @@
 #include "control/renewal.h"
 
 struct options {
-	const char *state, *repository, *address, *root, *online_keys; /* point into argv; NULL when not given */
+	const char *state, *repository, *address, *root, *online_keys, *notify; /* point into argv; NULL when not given */
 	unsigned port, repository_port, operator_port; /* operator_port 0: none */
 	char metrics_address[64]; /* numeric */
 	unsigned metrics_port; /* 0: none */

@@ -57,12 +57,14 @@ bool peers_takes_users(struct control *control, const struct node *node)
 
 bool peers_fits(const struct control *control, const struct node *node, const struct group *group)
 {
-	return peers_heard(control, node) && group_runs(group, node->boot.os_target, node->boot.app_target);
+	/* One that was told to rest in this boot is about to go. */
+	return peers_heard(control, node) && node->idle_off <= node->boot.updated && group_runs(group, node->boot.os_target, node->boot.app_target);
 }
 
 const struct node *peers_choose_spare(const struct control *control, const struct group *group)
 {
 	const struct node *chosen = NULL;
+	bool fits, chosen_fits = false;
 
 	for (size_t i = 0; i < fleet_count(control->fleet); i++) {
 		const struct node *spare = fleet_node(control->fleet, i);
@@ -70,10 +72,11 @@ const struct node *peers_choose_spare(const struct control *control, const struc
 		if (!spare->spare || spare->life.state == LIFE_FAILED || spare->life.state == LIFE_QUARANTINED ||
 		    spare->life.state == LIFE_MAINTENANCE || spare->restart)
 			continue;
-		if (peers_fits(control, spare, group))
-			return spare;
-		if (!chosen)
-			chosen = spare;
+		fits = peers_fits(control, spare, group);
+		if (chosen && (chosen_fits > fits || (chosen_fits == fits && chosen->history.uses <= spare->history.uses)))
+			continue;
+		chosen = spare;
+		chosen_fits = fits;
 	}
 	return chosen;
 }
@@ -81,7 +84,7 @@ const struct node *peers_choose_spare(const struct control *control, const struc
 /* It is on its restart, and will be back in its group. */
 static bool is_coming(const struct node *node)
 {
-	return node->restart && node->restart->restart.kind != RESTART_RELEASE;
+	return node->restart && node->restart->restart.kind != RESTART_RELEASE && !node->restart->to[0];
 }
 
 const struct group_peers *peers_count(struct control *control, struct group *group, bool fresh, int64_t now)

@@ -16,7 +16,8 @@ bool peers_balanced(const struct control *control, const struct node *node);
 bool peers_ready(struct control *control, const struct node *node);
 /* New users may come to it, whether that is wanted or not. */
 bool peers_takes_users(struct control *control, const struct node *node);
-/* The spare to take for the group: one that runs what is needed before one that must be restarted first. Borrowed; NULL without. */
+/* The spare to take for the group: one that runs what is needed before one that must be restarted first,
+ * then the least used. Borrowed; NULL without. */
 const struct node *peers_choose_spare(const struct control *control, const struct group *group);
 /* Whether a node runs what the group's users want, and its agent is heard. */
 bool peers_fits(const struct control *control, const struct node *node, const struct group *group);

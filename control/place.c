@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/learned.h"
 #include "control/lifecycle.h"
 
 static int store_draft(struct control *control, struct fleet_draft *draft)
@@ -14,6 +15,8 @@ static int store_draft(struct control *control, struct fleet_draft *draft)
 	if (r < 0)
 		return r;
 	r = fleet_drafts_store(control->fleet, draft, 1);
+	if (!r)
+		r = learned_put_node(control, draft->node);
 	if (!r)
 		return store_commit(control->store);
 	store_rollback(control->store);
@@ -49,11 +52,21 @@ int place_life(struct control *control, struct node *node, int64_t now)
 	return r == -EINVAL ? 0 : r;
 }
 
+/* Spares are used in turn; and what worked for somebody isn't new any more. */
+static void note_use(struct node *node, const struct group *group)
+{
+	if (node->spare && group)
+		node->history.uses++;
+	if (node->group[0] && node_runs(node))
+		strcpy(node->history.used, node->boot.nonce);
+}
+
 int place_node(struct control *control, const char *id, const char *name, int64_t now, char ret_error[ERROR_TEXT])
 {
 	struct node *node = fleet_get(control->fleet, id);
 	const struct group *group = name ? group_list_find(fleet_groups(control->fleet), name) : NULL;
 	struct fleet_draft draft;
+	struct history before;
 	int r;
 
 	if (!node || (name && !group)) {
@@ -64,9 +77,12 @@ int place_node(struct control *control, const char *id, const char *name, int64_
 	if (r < 0)
 		return r;
 	r = change_draft(control, group, &draft, ret_error);
+	before = node->history;
+	note_use(node, group);
 	if (!r)
 		r = store_draft(control, &draft);
 	if (r < 0) {
+		node->history = before;
 		fleet_draft_release(&draft);
 		return r;
 	}

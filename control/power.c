@@ -389,6 +389,11 @@ static int choose_number(struct power *power)
 	return r;
 }
 
+const struct sealing_key *power_sealing_key(const struct power *power)
+{
+	return &power->key;
+}
+
 static int find_key(struct power *power, const char *state)
 {
 	uint64_t count = 0;

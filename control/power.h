@@ -10,6 +10,7 @@
 
 #include "control/control.h"
 #include "control/power-record.h"
+#include "control/sealed.h"
 
 #define POWER_WORKERS 16u             /* jobs at a time; more wait */
 #define POWER_JOBS_KEPT 20u           /* of each node in the store */
@@ -22,6 +23,9 @@ struct power;
 int power_new(struct control *control, const char *state, const char *ipmitool, struct power **ret_power);
 /* NULL is nothing. Jobs under way are broken off, and are unfinished ones for the next start. Not within control_lock. */
 void power_free(struct power *power);
+
+/* What seals the secrets in the store; it lasts as long as `power`. From any thread. */
+const struct sealing_key *power_sealing_key(const struct power *power);
 
 /* All of these within control_lock. */
 

@@ -40,6 +40,22 @@
 	"                          may be repeated\n"                                                                      \
 	"  --follow                print each step as it is reached, to the end; status 1 when it failed or was cancelled\n"
 
+#define REQUEST_HELP                                                                                             \
+	"  --urgency wait|notify|handover|evict  wait until its users have left (default); ask them to; hand them over; throw\n"  \
+	"                          them out\n"                                                                              \
+	"  --force                 whatever minimum and maximum say\n"                                                        \
+	"  --reason TEXT           for the journal\n"
+
+#define CAMPAIGN_HELP                                                                                            \
+	"  --by TIME               the deadline: 4h (from now), 22:00 (the next one), \"2026-11-22 22:00\"; local time, or UTC with a Z\n"   \
+	"  --serving SHARE         of each group's servers so many go on serving (default 50%)\n"                                     \
+	"  --group GROUP           only this group; may be repeated\n"                                                                 \
+	"  --node NODE             only this node; may be repeated\n"                                                                  \
+	"  --never-force           rather miss the deadline than fall below that share or throw users out\n"                           \
+	"  --in-windows            within the groups' windows, as long as that is enough\n"                                            \
+	"  --name NAME             for people\n"                                                                                       \
+	"  --reason TEXT           for the journal and the report\n"
+
 static const struct command {
 	const char *words, *arguments, *summary, *help;
 	int (*run)(const struct cli *cli, int argc, char *argv[]);
@@ -137,6 +153,20 @@ static const struct command {
 	  "From now on. Too late once its users are gone.\n", cli_node_urgency },
 	{ "node cancel", "NODE", "cancel a restart before its shutdown",
 	  "The node takes new users again, and isn't restarted.\n", cli_node_cancel },
+	{ "alloc", "GROUP [option]...", "give a group one more server, or several",
+	  "A spare joins the group and serves it, one that runs the group's images already before one that must boot them first.\n"
+	  "Held to the group's maximum. Each is a request in the journal; exit status 1 when one was denied.\n\n"
+	  "  --node NODE             this one, a spare or one without a group\n"
+	  "  --count N               as many spares (default 1)\n"
+	  "  --force                 beyond the group's maximum, too\n"
+	  "  --reason TEXT           for the journal\n", cli_alloc },
+	{ "release", "NODE [option]...", "take a server from its group: it becomes a spare",
+	  "It gets no new users, and is a spare once its present ones have left; it keeps running. Held to the group's minimum.\n\n"
+	  REQUEST_HELP, cli_release },
+	{ "move", "NODE GROUP [option]...", "take a server from its group to another one",
+	  "Once its users have left it boots the images of GROUP, and serves there. Held to the minimum of its group, where a spare\n"
+	  "comes in its place if one is free, and to the maximum of the other.\n\n"
+	  REQUEST_HELP, cli_move },
 	{ "node monitor", "NODE... MONITOR|none", "say which monitor a node's agent goes by",
 	  "MONITOR is a name of `repave monitor list`, none the control unit itself. From the agent's next status on; where the monitor\n"
 	  "doesn't answer, agents speak with the control unit directly until it does.\n", cli_node_monitor },
@@ -149,6 +179,9 @@ static const struct command {
 	  cli_monitor_list },
 	{ "monitor revoke", "NAME", "end a monitor", "Its credential counts no more, and its servers speak with the control unit directly.\n",
 	  cli_monitor_revoke },
+	{ "node request", "NODE [--refuse]", "show what a user of a node asked for",
+	  "A privileged user may ask for another OS from within the node; once he has logged out it is reimaged.\n\n"
+	  "  --refuse                say no, while he hasn't\n", cli_node_request },
 	{ "node quarantine", "NODE [--reason TEXT]", "take a node from its users at once, and keep it as it is",
 	  "The balancer closes its sessions and gives it nobody; it runs on, and its agent reports, for who examines it.\n\n"
 	  "  --reason TEXT           for the journal and the lists\n", cli_node_quarantine },
@@ -158,6 +191,18 @@ static const struct command {
 	{ "node clear", "NODE [--reason TEXT]", "bring a quarantined, maintained or failed node back",
 	  "It serves again as soon as its agent says that it is healthy; a spare is a spare again.\n\n"
 	  "  --reason TEXT           for the journal and the lists\n", cli_node_clear },
+	{ "node alarm", "NODE --reason TEXT", "raise a security alarm of a node",
+	  "For a person, or a tool that detects intrusions: counts as an alarm of the node's own agent. The rules decide; by the shipped ones the\n"
+	  "node is cut off as by `repave node cut`, and quarantined when that was done three times within a day.\n\n"
+	  "  --reason TEXT           what was seen\n", cli_node_alarm },
+	{ "node cut", "NODE --reason TEXT", "throw its users out, and cut its power at once",
+	  "Out of the balancer within a second, power off by its BMC within two, nobody is asked; without a BMC the agent resets it. Then it\n"
+	  "boots the same again with every block checked, and serves once it is healthy. One that can't be cut off is quarantined.\n\n"
+	  "  --reason TEXT           why\n", cli_node_cut },
+	{ "node evidence", "NODE [--fetch RESTART FILE] [--json]", "what a node said before it was cut off",
+	  "Lists what the agent sent (\"evidence\" of decisions in the fleet file): processes, sockets, mounts, modules, logs, and what was written\n"
+	  "to the system, as a tar archive. A compromised server's own word: open it where nothing can happen.\n\n"
+	  "  --fetch RESTART FILE    write that of this cut into FILE (mode 0600), and check its SHA-256\n", cli_node_evidence },
 	{ "restart list", "[--active] [--node NODE] [--watch]", "list restarts, the newest first",
 	  "Shows those under way and those that ended.\n\n"
 	  "  --active                only those under way\n"
@@ -165,6 +210,41 @@ static const struct command {
 	  "  --watch                 show it anew every 2 seconds; ends with ^C\n", cli_restart_list },
 	{ "restart show", "RESTART [--follow]", "show a restart with its steps and their times", "RESTART is its number.\n",
 	  cli_restart_show },
+	{ "reimage plan", "[--by TIME] [option]... [--json]", "show which servers will be reimaged when",
+	  "Without options: what the campaign that runs, or else the servers' age, will lead to within a week. With --by: what a campaign\n"
+	  "would do, before it does. Users are taken to stay as many as there are now, and starts to take as long as they did.\n\n" CAMPAIGN_HELP,
+	  cli_reimage_plan },
+	{ "reimage start", "--by TIME [option]... [--json]", "reimage the fleet, or a part of it, by a deadline",
+	  "As many at once as the time asks for, and no more. One campaign runs at a time, and goes on after a restart of repaved.\n\n" CAMPAIGN_HELP,
+	  cli_reimage_start },
+	{ "reimage status", "[CAMPAIGN] [--watch] [--json]", "show how far a campaign is, and whether its deadline holds",
+	  "CAMPAIGN is its number; without one, that which runs, or else the last one.\n\n"
+	  "  --watch                 show it anew every 2 seconds; ends with ^C\n", cli_reimage_status },
+	{ "reimage stop", "[CAMPAIGN] [--cancel] [--json]", "stop a campaign at once",
+	  "Nobody is begun any more. Those under way come back by themselves.\n\n"
+	  "  --cancel                those that still have users aren't restarted either\n", cli_reimage_stop },
+	{ "reimage resume", "[CAMPAIGN] [--by TIME] [--json]", "go on with a campaign that was stopped",
+	  "What was reimaged since it began stays done.\n\n  --by TIME               another deadline, as for `repave reimage start`\n", cli_reimage_resume },
+	{ "reimage list", "[--json]", "list the campaigns, the newest first", "Shows the newest 100.\n", cli_reimage_list },
+	{ "reimage exempt", "NODE --until TIME --reason TEXT | NODE --end | --list [--all]", "leave a server alone for some time",
+	  "Neither age nor campaigns reimage it until then; alarms and failures do. It ends by itself.\n\n"
+	  "  --until TIME            when it ends, within 90 days: 7d, 22:00, \"2026-11-22 22:00\"\n"
+	  "  --reason TEXT           for the journal and the report\n"
+	  "  --end                   end it now\n"
+	  "  --list                  list those that hold; with --all also those that are over\n", cli_reimage_exempt },
+	{ "report reimage", "[--json|--csv] [--since TIME] [--sign FILE]", "show when each server was reimaged last, and whether that is in time",
+	  "Of each server: when, to which images (with the dm-verity root hash that stage 1 reported), by whom and why, and whether it is\n"
+	  "within its group's policy: within, overdue, exempt (overdue, and exempt), no limit, unknown.\n\n"
+	  "  --csv                   comma-separated values\n"
+	  "  --since TIME            also which were since then: 4h (ago), 20:00 (the last one), \"2026-11-22 20:00\"\n"
+	  "  --sign FILE             write it to FILE (JSON, or CSV with --csv) and its signature, by the control unit, to FILE.sig\n",
+	  cli_report_reimage },
+	{ "report key", "[--json]", "print the public key that reports are verified with", "Give it to auditors in another way than the reports.\n",
+	  cli_report_key },
+	{ "report verify", "FILE --key PUB", "verify a signed report",
+	  "Needs no control unit. So does OpenSSL: openssl pkeyutl -verify -pubin -inkey PUB -rawin -in FILE -sigfile FILE.sig\n\n"
+	  "  --key PUB               file of the public key, from `repave report key`\n"
+	  "  --signature FILE        another file than FILE.sig\n", cli_report_verify },
 	{ "token create", "[option]...", "make a join token",
 	  "Prints a new join token, once: the control unit keeps only its SHA-256. The token of the boot media, join-token in\n"
 	  "the state folder, isn't among these.\n\n"
@@ -196,6 +276,58 @@ static const struct command {
 	  "  --node NODE             of that node only\n"
 	  "  --severity info|notice|warning|alarm  these and worse\n"
 	  "  --most N                the last N, 1 to 1000\n", cli_event_list },
+	{ "event add", "NODE --kind maintenance|backup [option]...", "plan maintenance or a backup of a node",
+	  "Beforehand a spare takes its work, and the node is in maintenance before the window begins; afterwards it serves again, and\n"
+	  "the spare is released. Without a spare its group keeps its minimum: then it waits, and `repave event list` says so.\n\n"
+	  "  --kind maintenance|backup  maintenance: who is still there when it begins is thrown out; backup: he may stay\n"
+	  "  --from TIME, --to TIME  the window: 2026-12-01T02:00Z, 2026-12-01T03:00+01:00, in local time 2026-12-01T02:00 or\n"
+	  "                          14:00 (the next), or +30m from now on\n"
+	  "  --weekly WINDOW         instead: each week, such as \"Sun 02:00-04:00\"; may be repeated\n"
+	  "  --zone ZONE             its time zone, such as Europe/Stockholm (default UTC)\n"
+	  "  --lead TIME             begin at least so long before (default 10m)\n"
+	  "  --force                 also below the group's minimum\n"
+	  "  --reason TEXT           for the journal\n", cli_event_add },
+	{ "event planned", "[--json]", "list planned events", "Shows what is planned, and how far each is.\n", cli_event_planned },
+	{ "event remove", "NUMBER", "end a planned event", "What was done for it is undone: the node serves again, and its spare goes.\n",
+	  cli_event_remove },
+	{ "hint add", "GROUP --users N|+N%|-N% --at TIME [--until TIME]", "say how many users a group will have",
+	  "Servers come before they do. A hint ends by itself.\n\n"
+	  "  --users N               so many, all servers of the group together; +50% or -20%: of those that there are then\n"
+	  "  --at TIME               when they come; as for `repave event add`\n"
+	  "  --until TIME            when they go (default: an hour later)\n", cli_hint_add },
+	{ "hint list", "[--json]", "list the hints", "Shows those that aren't over.\n", cli_hint_list },
+	{ "hint remove", "NUMBER", "end a hint", "It counts no more.\n", cli_hint_remove },
+	{ "decisions", "[option]...", "show what was decided",
+	  "Shows the last 50 decisions of rules and people: when, number, state, action, node, group, and why. States: granted (being\n"
+	  "done), done, failed, cancelled, later (waits for pace, window or settling), denied (nobody is free, or the maximum is\n"
+	  "reached), advised (mode \"advise\": it would be done).\n\n"
+	  "  --follow                go on with new ones; ends with ^C\n"
+	  "  --node NODE             about that node only\n"
+	  "  --group GROUP           about that group only\n"
+	  "  --most N                the last N, 1 to 1000\n", cli_decisions },
+	{ "decide replay", "[--since TIME | ROUND]", "decide anew from what was seen, and compare",
+	  "Takes the snapshots that decisions were made from, decides again on this machine, and says whether the same comes out.\n"
+	  "ROUND is a round's number, shown by `repave decisions --json`.\n\n"
+	  "  --since TIME            rounds of the last TIME, such as 1h (default 1d)\n\n"
+	  "Exit status 1 when one differs: then another version of the program, or other code, decided.\n", cli_decide_replay },
+	{ "rules show", "[--json]", "show the rule matrix", "Shows the rules in the order in which they win.\n", cli_rules_show },
+	{ "rules check", "FILE", "say whether a fleet file's rules are good",
+	  "Reads FILE as `repave apply` would, without a control unit, and names line and cause of what is wrong in it.\n", cli_rules_check },
+	{ "rules explain", "NODE [--json]", "say which rules hold for a node, with what was measured",
+	  "Shows each rule with its conditions and the measured values, and what would be decided now.\n", cli_rules_explain },
+	{ "rules dry-run", "FILE [--json]", "say what a fleet file's rules would decide now",
+	  "Takes the rules of FILE and the fleet as it is, and shows what would be decided. Nothing is changed.\n", cli_rules_dry_run },
+	{ "notify list", "[--json]", "list who gets messages about decisions and events",
+	  "Shows each target of the fleet file's notify: where its messages go, about what, how many arrived since the control unit\n"
+	  "started, how many wait, and what came of the last try.\n", cli_notify_list },
+	{ "notify test", "TARGET", "send a test message, and say whether it arrived",
+	  "Exit status 1 when it failed; it isn't tried again.\n", cli_notify_test },
+	{ "notify spool", "[TARGET] [--json]", "list the messages that wait",
+	  "Shows when each is tried next, how often it failed, and why.\n", cli_notify_spool },
+	{ "notify retry", "TARGET", "try all messages that wait for a target now", "Those that fail again wait again.\n", cli_notify_retry },
+	{ "notify drop", "TARGET [--id ID]", "drop messages that wait for a target",
+	  "All of them, unless one is named.\n\n"
+	  "  --id ID                 only this one\n", cli_notify_drop },
 	{ "audit list", "[option]...", "show who changed what",
 	  "Shows the last 50 entries of the audit log: every call that changed something, and every refusal.\n\n"
 	  "  --follow                go on with new ones; ends with ^C\n"
@@ -218,6 +350,10 @@ static const struct command {
 	{ "group deny", "GROUP", "send a group's new users away",
 	  "The balancer answers them with 503 and Retry-After; users who have a session go on. `repave group admit` ends it.\n", cli_group_deny },
 	{ "group admit", "GROUP", "let a group have new users again", "Ends `repave group deny`.\n", cli_group_admit },
+	{ "group clear", "GROUP", "let a group's plans and cuts go on, after somebody looked",
+	  "Too many servers that don't come back from a restart stop a group's planned ones (its policy's \"failures\"): look at them\n"
+	  "with `repave restart list` first. Too many servers that were cut off for alarms (\"cuts\" of decisions) leave further alarms to\n"
+	  "people: `repave event list --severity alarm`. Alarms that are pending are forgotten, and cuts count anew.\n", cli_group_clear },
 	{ "balancer show", "[--watch] [--json]", "show what the balancers see",
 	  "Shows each HAProxy and its servers.\n\n" "  --watch                 show it anew every 2 seconds; ends with ^C\n", cli_balancer_show },
 	{ "balancer config", "[option]...", "print HAProxy's configuration",

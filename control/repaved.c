@@ -14,13 +14,19 @@
 #include "common/log.h"
 #include "control/access.h"
 #include "control/agent-api.h"
+#include "control/alarm.h"
 #include "control/balancer.h"
+#include "control/campaigns.h"
 #include "control/chores.h"
 #include "control/control.h"
+#include "control/decider.h"
 #include "control/dispatch.h"
+#include "control/evidence.h"
 #include "control/holds.h"
 #include "control/http-server.h"
 #include "control/listener.h"
+#include "control/message-desk.h"
+#include "control/messenger.h"
 #include "control/metrics.h"
 #include "control/keeper.h"
 #include "control/monitor.h"
@@ -29,6 +35,7 @@
 #include "control/operator-api.h"
 #include "control/options.h"
 #include "control/orders.h"
+#include "control/people.h"
 #include "control/power.h"
 #include "control/prober.h"
 #include "control/registry.h"
@@ -125,7 +132,15 @@ static int load_store(struct daemon *daemon, const struct options *options)
 	if (!r)
 		r = fleet_load(daemon->control.store, &daemon->control.fleet);
 	if (!r)
+		r = messages_load(&daemon->control, options->notify, &daemon->control.messages);
+	if (!r)
 		r = registry_load_settings(&daemon->control);
+	if (!r)
+		r = control_load_decisions(&daemon->control);
+	if (!r)
+		r = alarm_load(&daemon->control);
+	if (!r)
+		r = evidence_new(&daemon->control);
 	if (!r)
 		r = orders_load(&daemon->control);
 	if (!r)
@@ -135,7 +150,11 @@ static int load_store(struct daemon *daemon, const struct options *options)
 	if (!r)
 		r = dispatch_new(&daemon->control, &daemon->control.dispatch);
 	if (!r)
-		r = chores_start(&daemon->control, &daemon->chores);
+		r = people_new(&daemon->control, &daemon->control.people);
+	if (!r)
+		r = campaigns_load(&daemon->control, &daemon->control.campaigns);
+	if (!r)
+		r = decider_new(&daemon->control, &daemon->control.decider);
 	return r;
 }
 
@@ -316,7 +335,9 @@ static void stop(struct daemon *daemon)
 	http_server_stop(daemon->operator);
 	http_server_stop(daemon->remote);
 	http_server_stop(daemon->files);
+	chores_stop(daemon->chores);
 	prober_stop(daemon->prober);
+	messenger_stop(&daemon->control);
 	monitor_stop(daemon->control.monitor);
 	holds_end(daemon->control.holds);
 	http_server_stop(daemon->nodes);
@@ -329,14 +350,21 @@ static void stop(struct daemon *daemon)
 	close_socket(daemon->sockets.files);
 	close_socket(daemon->sockets.nodes);
 	free(daemon->socket_path);
+	decider_stop(daemon->control.decider);
 	dispatch_free(daemon->control.dispatch);
 	power_free(daemon->control.power);
 	balancer_free(daemon->control.balancer);
+	decision_settings_release(&daemon->control.decisions);
+	json_decref(daemon->control.storms);
+	evidence_free(&daemon->control);
+	decider_free(daemon->control.decider);
 	keeper_free(daemon->control.keeper);
 	gate_free(daemon->gate);
 	catalogue_free(daemon->control.catalogue);
-	chores_stop(daemon->chores);
+	people_free(daemon->control.people);
+	campaigns_free(daemon->control.campaigns);
 	relays_free(daemon->control.relays);
+	messages_free(daemon->control.messages);
 	fleet_free(daemon->control.fleet);
 	store_close(daemon->control.store);
 	pki_signer_free(daemon->control.signer);
@@ -426,7 +454,13 @@ int main(int argc, char *argv[])
 	if (!r)
 		r = balancer_start(daemon.control.balancer);
 	if (!r)
+		r = decider_start(daemon.control.decider);
+	if (!r)
+		r = messenger_start(&daemon.control);
+	if (!r)
 		r = prober_start(&daemon.control, &daemon.prober);
+	if (!r)
+		r = chores_start(&daemon.control, &daemon.chores);
 	if (!r) {
 		log_info("ready on %s: nodes on port %u, repository on port %u, operators on port %u", options.address ? options.address :
 			 "all addresses", options.port, options.repository_port, options.operator_port);

@@ -38,21 +38,21 @@ struct number {
 	int64_t *at;
 };
 
-#define NUMBERS 17u
+#define NUMBERS 18u
 
 static void list_numbers(struct restart *r, struct number list[NUMBERS])
 {
 	const struct number all[NUMBERS] = {
 		{ "grace", &r->limits.grace }, { "notice", &r->limits.notice }, { "spare", &r->limits.spare }, { "drain", &r->limits.drain },
 		{ "evict", &r->limits.evict }, { "stop", &r->limits.stop }, { "power", &r->limits.power }, { "boot", &r->limits.boot },
-		{ "health", &r->limits.health }, { "ready", &r->limits.ready }, { "since", &r->since }, { "asked", &r->asked },
+		{ "health", &r->limits.health }, { "ready", &r->limits.ready }, { "evidence", &r->limits.evidence }, { "since", &r->since }, { "asked", &r->asked },
 		{ "noticed", &r->noticed }, { "acted", &r->acted }, { "failing", &r->failing }, { "tries", NULL }, { "flags", NULL },
 	};
 
 	memcpy(list, all, sizeof all);
 }
 
-enum { FLAG_GRACE_GIVEN = 1, FLAG_TOOK_SPARE = 2, FLAG_DENIED = 4 };
+enum { FLAG_GRACE_GIVEN = 1, FLAG_TOOK_SPARE = 2, FLAG_DENIED = 4, FLAG_FORCED = 8 };
 
 static json_t *format_numbers(const struct restart *restart)
 {
@@ -60,7 +60,7 @@ static json_t *format_numbers(const struct restart *restart)
 	struct number list[NUMBERS];
 	int64_t tries = restart->tries;
 	int64_t flags = (restart->limits.grace_given ? FLAG_GRACE_GIVEN : 0) | (restart->took_spare ? FLAG_TOOK_SPARE : 0) |
-			(restart->denied ? FLAG_DENIED : 0);
+			(restart->denied ? FLAG_DENIED : 0) | (restart->forced ? FLAG_FORCED : 0);
 	json_t *object = json_object();
 
 	list_numbers(&copy, list);
@@ -83,8 +83,10 @@ static int parse_numbers(const json_t *object, struct restart *restart)
 		uint64_t value = 0;
 		int r = json_get_u64(object, list[i].name, &value);
 
-		/* Records of before it have no "failing". */
-		if ((r < 0 && !(r == -ENOENT && list[i].at == &restart->failing)) || value > INT64_MAX)
+		/* Records of before them have no "failing" and no "evidence". */
+		bool may_miss = list[i].at == &restart->failing || list[i].at == &restart->limits.evidence;
+
+		if ((r < 0 && !(r == -ENOENT && may_miss)) || value > INT64_MAX)
 			return -EINVAL;
 		*list[i].at = (int64_t)value;
 	}
@@ -92,6 +94,7 @@ static int parse_numbers(const json_t *object, struct restart *restart)
 	restart->limits.grace_given = flags & FLAG_GRACE_GIVEN;
 	restart->took_spare = flags & FLAG_TOOK_SPARE;
 	restart->denied = flags & FLAG_DENIED;
+	restart->forced = flags & FLAG_FORCED;
 	return 0;
 }
 
@@ -99,9 +102,9 @@ json_t *restart_record_format(const struct restart_record *record)
 {
 	const struct restart *restart = &record->restart;
 
-	return json_pack("{ss ss ss ss so sI sO? ss ss ss ss sI ss ss sI sO?}", "kind", restart_kind_name(restart->kind), "urgency",
+	return json_pack("{ss ss ss ss so sI sO? ss ss ss ss ss sI ss ss sI sO?}", "kind", restart_kind_name(restart->kind), "urgency",
 			 restart_urgency_name(restart->urgency), "step", restart_step_name(restart->step), "error", restart->error,
-			 "numbers", format_numbers(restart), "clock", (json_int_t)record->clock, "change", record->change, "by", record->by,
+			 "numbers", format_numbers(restart), "clock", (json_int_t)record->clock, "change", record->change, "to", record->to, "by", record->by,
 			 "reason", record->reason, "nonce", record->nonce, "boot_id", record->boot_id, "order", (json_int_t)record->order,
 			 "denied", record->denied, "spare", record->spare, "spare_restart", (json_int_t)record->spare_restart, "steps", record->steps);
 }
@@ -128,6 +131,12 @@ static int take_names(const json_t *object, struct restart *restart)
 	return restart_step_parse(step, &restart->step);
 }
 
+/* Records of before it have no "to". */
+static int take_to(const json_t *object, struct restart_record *record)
+{
+	return json_object_get(object, "to") ? take_text(object, "to", record->to, sizeof record->to) : 0;
+}
+
 int restart_record_parse(const json_t *object, struct restart_record *record)
 {
 	const json_t *change = json_object_get(object, "change"), *steps = json_object_get(object, "steps");
@@ -135,7 +144,7 @@ int restart_record_parse(const json_t *object, struct restart_record *record)
 
 	if (take_names(object, &record->restart) < 0 || parse_numbers(json_object_get(object, "numbers"), &record->restart) < 0 ||
 	    take_text(object, "error", record->restart.error, sizeof record->restart.error) < 0 ||
-	    take_text(object, "by", record->by, sizeof record->by) < 0 ||
+	    take_to(object, record) < 0 || take_text(object, "by", record->by, sizeof record->by) < 0 ||
 	    take_text(object, "reason", record->reason, sizeof record->reason) < 0 ||
 	    take_text(object, "nonce", record->nonce, sizeof record->nonce) < 0 ||
 	    take_text(object, "boot_id", record->boot_id, sizeof record->boot_id) < 0 ||
@@ -192,11 +201,11 @@ json_t *restart_record_describe(const struct restart_record *record, int64_t clo
 	const struct restart *restart = &record->restart;
 	int64_t since = record->ended ? record->ended : now - step_milliseconds(record, clock);
 
-	return json_pack("{sI ss ss ss ss sI sI sI sf ss? ss? ss ss? ss? sO? sO?}", "id", (json_int_t)record->id, "node", record->node, "kind",
+	return json_pack("{sI ss ss ss ss sI sI sI sf ss? ss? ss ss? ss? ss? sO? sO?}", "id", (json_int_t)record->id, "node", record->node, "kind",
 			 restart_kind_name(restart->kind), "urgency", restart_urgency_name(restart->urgency), "step",
 			 restart_step_name(restart->step), "started", (json_int_t)(record->started / 1000), "ended",
 			 (json_int_t)(record->ended / 1000), "since", (json_int_t)(since / 1000), "seconds", total_seconds(record, clock),
 			 "waits", text_or_null(record->ended ? "" : record->waits), "error", text_or_null(restart->error), "by", record->by,
-			 "reason", text_or_null(record->reason), "spare", text_or_null(record->spare), "change", record->change, "steps",
+			 "reason", text_or_null(record->reason), "spare", text_or_null(record->spare), "to", text_or_null(record->to), "change", record->change, "steps",
 			 record->steps);
 }

@@ -11,6 +11,7 @@
 #include "control/restart.h"
 
 #define REASON_MOST 120u
+#define RESTART_BY_MOST 63u            /* an operator, or "rule NAME" */
 #define RESTART_WAITS_MOST 199u
 
 struct restart_record {
@@ -18,7 +19,8 @@ struct restart_record {
 	char node[NODE_ID_SIZE + 1];
 	struct restart restart;
 	json_t *change;                      /* owned; to the assignment, for assignment_change; NULL for none */
-	char by[OPERATOR_NAME_MOST + 8 + 1]; /* who ordered it */
+	char to[GROUP_NAME_MOST + 1];        /* the group that it joins then; "" to stay where it is */
+	char by[RESTART_BY_MOST + 1];        /* who ordered it */
 	char reason[REASON_MOST + 1];        /* "" without */
 	int64_t started, ended;              /* milliseconds since 1970; `ended` 0 while it goes on */
 	int64_t clock;                       /* dispatch_clock() when it was last stored, which the times in `restart` are by */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "control/restart.h"
+#include "control/restart-steps.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -16,14 +16,15 @@ const struct restart_limits restart_limits_default = {
 	.power = SECONDS(15), .boot = SECONDS(1800), .health = SECONDS(300), .ready = SECONDS(60),
 };
 
-static const char *const step_names[] = { "replace", "drain", "release", "shutdown", "select", "boot", "healthy", "ready", "done",
+static const char *const step_names[] = { "replace", "drain", "release", "evidence", "shutdown", "select", "boot", "healthy", "ready", "done",
 					  "cancelled", "failed" };
-static const char *const kind_names[] = { "reboot", "reimage", "release" };
+static const char *const kind_names[] = { "reboot", "reimage", "release", "cut" };
 static const char *const urgency_names[] = { "wait", "notify", "handover", "evict" };
 
 void restart_begin(struct restart *restart, enum restart_kind kind, enum restart_urgency urgency, const struct restart_limits *limits, int64_t now)
 {
-	*restart = (struct restart){ .kind = kind, .urgency = urgency, .limits = *limits, .step = RESTART_AT_REPLACE, .since = now };
+	*restart = (struct restart){ .kind = kind, .urgency = urgency, .limits = *limits, .since = now,
+				     .step = kind == RESTART_CUT ? RESTART_AT_DRAIN : RESTART_AT_REPLACE };
 }
 
 bool restart_has_ended(const struct restart *restart)
@@ -36,7 +37,7 @@ static bool lasted(const struct restart *restart, int64_t now, int64_t limit)
 	return now - restart->since >= limit;
 }
 
-static unsigned move(struct restart *restart, enum restart_step step, int64_t now, unsigned deeds)
+unsigned restart_move(struct restart *restart, enum restart_step step, int64_t now, unsigned deeds)
 {
 	restart->step = step;
 	restart->since = now;
@@ -55,14 +56,16 @@ static unsigned undo(struct restart *restart)
 	return deeds;
 }
 
-/* New users stay denied no longer than the restart; a spare that came stays: the node isn't back. */
-static unsigned fail(struct restart *restart, int64_t now, const char *why)
+/* New users stay denied no longer than the restart; a spare that came stays: the node isn't back. What was to be cut off and runs on
+ * must not get users again. */
+unsigned restart_fail(struct restart *restart, int64_t now, const char *why)
 {
-	unsigned deeds = DO_GIVE_UP | (restart->denied ? (unsigned)DO_ALLOW : 0u);
+	bool at_large = restart->kind == RESTART_CUT && restart->step <= RESTART_AT_SHUTDOWN;
+	unsigned deeds = (at_large ? DO_QUARANTINE : DO_GIVE_UP) | (restart->denied ? (unsigned)DO_ALLOW : 0u);
 
 	snprintf(restart->error, sizeof restart->error, "%s", why);
 	restart->denied = false;
-	return move(restart, RESTART_FAILED, now, deeds);
+	return restart_move(restart, RESTART_FAILED, now, deeds);
 }
 
 /* ------------------------------------------------------------------ users */
@@ -75,7 +78,7 @@ static unsigned wanted(const struct restart_view *view)
 /* Nobody else could come whose users wouldn't be fewer by one: what is to be waited for then. NULL when there is nothing. */
 static const char *waits_for_others(const struct restart *restart, const struct restart_view *view)
 {
-	if (restart->urgency == URGENCY_EVICT)
+	if (restart->urgency == URGENCY_EVICT || restart->forced)
 		return NULL;
 	if (view->unsettled)
 		return "who serves isn't known yet: agents and HAProxies are coming back";
@@ -106,7 +109,7 @@ static unsigned leave_group(struct restart *restart, const struct restart_view *
 		restart->denied = true;
 		deeds |= DO_DENY;
 	}
-	return move(restart, RESTART_AT_DRAIN, view->now, deeds);
+	return restart_move(restart, RESTART_AT_DRAIN, view->now, deeds);
 }
 
 static unsigned look_replace(struct restart *restart, const struct restart_view *view)
@@ -114,7 +117,7 @@ static unsigned look_replace(struct restart *restart, const struct restart_view 
 	bool in_time = !lasted(restart, view->now, restart->limits.spare);
 
 	if (is_replaced(restart, view))
-		return move(restart, RESTART_AT_DRAIN, view->now, DO_DRAIN);
+		return restart_move(restart, RESTART_AT_DRAIN, view->now, DO_DRAIN);
 	if (restart->kind != RESTART_RELEASE && (!view->unsettled || restart->urgency == URGENCY_EVICT)) {
 		if (view->spare == SPARE_FREE && (!restart->took_spare || in_time)) {
 			restart->took_spare = true;
@@ -130,7 +133,7 @@ static unsigned look_drain(struct restart *restart, const struct restart_view *v
 {
 	/* A balancer that is gone sends nobody new either, and must not keep a server from its drain for ever. */
 	if (view->drained || lasted(restart, view->now, restart->limits.drain))
-		return move(restart, RESTART_AT_RELEASE, view->now, 0);
+		return restart_move(restart, RESTART_AT_RELEASE, view->now, 0);
 	return 0;
 }
 
@@ -147,8 +150,8 @@ static bool must_go(const struct restart *restart, int64_t now)
 static unsigned after_release(struct restart *restart, int64_t now)
 {
 	if (restart->kind == RESTART_RELEASE)
-		return move(restart, RESTART_DONE, now, DO_BECOME_SPARE);
-	return move(restart, RESTART_AT_SHUTDOWN, now, 0);
+		return restart_move(restart, RESTART_DONE, now, DO_BECOME_SPARE);
+	return restart_move(restart, RESTART_AT_SHUTDOWN, now, 0);
 }
 
 /* Who has a session and no request under way is counted by nobody: first the balancer sends him elsewhere, then the server may go. */
@@ -186,26 +189,26 @@ static unsigned shutdown_by_agent(struct restart *restart, const struct restart_
 	if (view->returning && !restart->acted)
 		return 0;
 	if (view->refused)
-		return fail(restart, view->now, "the agent can't restart the system, and there is no power control out of band: `repave node power set`");
+		return restart_fail(restart, view->now, "the agent can't restart the system, and there is no power control out of band: `repave node power set`");
 	if (!restart->acted && view->reporting) {
 		restart->acted = view->now;
 		return DO_REBOOT;
 	}
 	if (restart->acted && view->reporting && view->now - restart->acted >= restart->limits.stop)
-		return fail(restart, view->now, "its agent was told to restart it, and it still runs; there is no power control out of band: "
+		return restart_fail(restart, view->now, "its agent was told to restart it, and it still runs; there is no power control out of band: "
 			    "`repave node power set`");
 	if (!restart->acted && lasted(restart, view->now, restart->limits.stop))
-		return fail(restart, view->now,
+		return restart_fail(restart, view->now,
 			    "its agent doesn't report, and there is no power control out of band: restart it by hand, or `repave node power set`");
 	if (lasted(restart, view->now, restart->limits.boot))
-		return fail(restart, view->now, "it was told to restart, and hasn't asked what to boot");
+		return restart_fail(restart, view->now, "it was told to restart, and hasn't asked what to boot");
 	return 0;
 }
 
 static unsigned shutdown_with_power(struct restart *restart, const struct restart_view *view)
 {
 	if (view->power == POWER_SEEN_OFF)
-		return move(restart, RESTART_AT_SELECT, view->now, DO_SELECT);
+		return restart_move(restart, RESTART_AT_SELECT, view->now, DO_SELECT);
 	if (view->power == POWER_SEEN_BUSY || (view->returning && !restart->acted))
 		return 0;
 	/* Whoever can't be switched on again isn't shut down: the agent restarts it. */
@@ -221,7 +224,7 @@ static unsigned shutdown_with_power(struct restart *restart, const struct restar
 	if (restart->tries > 0 && view->now - restart->acted < restart->limits.power)
 		return DO_POWER_LOOK;
 	if (restart->tries == POWER_TRIES)
-		return fail(restart, view->now, "it can't be switched off: neither its agent nor the power control had an effect");
+		return restart_fail(restart, view->now, "it can't be switched off: neither its agent nor the power control had an effect");
 	restart->tries++;
 	restart->acted = view->now;
 	return DO_POWER_OFF;
@@ -250,11 +253,11 @@ static bool keeps_failing(struct restart *restart, const struct restart_view *vi
 static unsigned look_boot(struct restart *restart, const struct restart_view *view)
 {
 	if (view->started)
-		return move(restart, RESTART_AT_HEALTHY, view->now, 0);
+		return restart_move(restart, RESTART_AT_HEALTHY, view->now, 0);
 	if (keeps_failing(restart, view))
-		return fail(restart, view->now, "stage 1 couldn't boot it: `repave node show` says why");
+		return restart_fail(restart, view->now, "stage 1 couldn't boot it: `repave node show` says why");
 	if (lasted(restart, view->now, restart->limits.boot))
-		return fail(restart, view->now, "it didn't boot in time");
+		return restart_fail(restart, view->now, "it didn't boot in time");
 	if ((view->asked && view->power != POWER_SEEN_OFF) || view->power == POWER_SEEN_ABSENT || view->power == POWER_SEEN_BUSY)
 		return 0;
 	if (restart->acted && view->now - restart->acted < restart->limits.power)
@@ -262,7 +265,7 @@ static unsigned look_boot(struct restart *restart, const struct restart_view *vi
 	if (view->power == POWER_SEEN_ON && restart->acted)
 		return 0; /* it is on its way */
 	if (restart->tries == POWER_TRIES)
-		return fail(restart, view->now, "it can't be switched on");
+		return restart_fail(restart, view->now, "it can't be switched on");
 	restart->tries++;
 	restart->acted = view->now;
 	return DO_POWER_ON;
@@ -274,12 +277,12 @@ static unsigned look_healthy(struct restart *restart, const struct restart_view 
 
 	if (view->healthy) {
 		restart->denied = false;
-		return move(restart, RESTART_AT_READY, view->now, deeds);
+		return restart_move(restart, RESTART_AT_READY, view->now, deeds);
 	}
 	if (keeps_failing(restart, view))
-		return fail(restart, view->now, "the new system didn't become healthy: `repave node show` says why");
+		return restart_fail(restart, view->now, "the new system didn't become healthy: `repave node show` says why");
 	if (lasted(restart, view->now, restart->limits.health))
-		return fail(restart, view->now, "the new system didn't become healthy in time");
+		return restart_fail(restart, view->now, "the new system didn't become healthy in time");
 	return 0;
 }
 
@@ -289,19 +292,22 @@ static unsigned look_ready(struct restart *restart, const struct restart_view *v
 
 	/* An HAProxy that is gone isn't the server's fault, and is told of by itself. */
 	if (!view->has_service || view->balancing || (view->balancer_gone && !in_time))
-		return move(restart, RESTART_DONE, view->now, undo(restart));
+		return restart_move(restart, RESTART_DONE, view->now, undo(restart));
 	if (!in_time)
-		return fail(restart, view->now, "the balancer doesn't find it healthy");
+		return restart_fail(restart, view->now, "the balancer doesn't find it healthy");
 	return 0;
 }
 
 unsigned restart_look(struct restart *restart, const struct restart_view *view)
 {
+	/* That it asks what to boot may be what its intruder says. */
+	if (restart->kind == RESTART_CUT && restart->step <= RESTART_AT_SHUTDOWN)
+		return restart_look_cut(restart, view);
 	/* Whether it was told to or restarted by itself: the old system is gone, and its users with it. */
 	if (view->asked && restart->step < RESTART_AT_SHUTDOWN && restart->kind == RESTART_RELEASE)
-		return move(restart, RESTART_DONE, view->now, DO_DRAIN | DO_BECOME_SPARE);
+		return restart_move(restart, RESTART_DONE, view->now, DO_DRAIN | DO_BECOME_SPARE);
 	if (view->asked && restart->step <= RESTART_AT_SHUTDOWN)
-		return move(restart, RESTART_AT_SELECT, view->now, DO_SELECT | (restart->step < RESTART_AT_DRAIN ? (unsigned)DO_DRAIN : 0u));
+		return restart_move(restart, RESTART_AT_SELECT, view->now, DO_SELECT | (restart->step < RESTART_AT_DRAIN ? (unsigned)DO_DRAIN : 0u));
 	switch (restart->step) {
 	case RESTART_AT_REPLACE:
 		return look_replace(restart, view);
@@ -309,10 +315,11 @@ unsigned restart_look(struct restart *restart, const struct restart_view *view)
 		return look_drain(restart, view);
 	case RESTART_AT_RELEASE:
 		return look_release(restart, view);
+	case RESTART_AT_EVIDENCE: /* only of a cut */
 	case RESTART_AT_SHUTDOWN:
 		return look_shutdown(restart, view);
 	case RESTART_AT_SELECT:
-		return move(restart, RESTART_AT_BOOT, view->now, 0);
+		return restart_move(restart, RESTART_AT_BOOT, view->now, 0);
 	case RESTART_AT_BOOT:
 		return look_boot(restart, view);
 	case RESTART_AT_HEALTHY:
@@ -343,6 +350,8 @@ const char *restart_waits(const struct restart *restart, const struct restart_vi
 			return view->users ? "users are still there" : "";
 		return view->balancer_gone ? "an HAProxy doesn't answer: whether users are there isn't known" :
 					     "its agent is silent: whether users are there isn't known";
+	case RESTART_AT_EVIDENCE:
+		return "its agent gathers evidence";
 	case RESTART_AT_SHUTDOWN:
 		return view->power == POWER_SEEN_ABSENT ? "it hasn't asked yet what to boot" : "its power isn't off yet";
 	case RESTART_AT_BOOT:
@@ -368,7 +377,7 @@ int restart_cancel(struct restart *restart, int64_t now, unsigned *ret_deeds)
 	if (restart->step > RESTART_AT_RELEASE || (restart->step == RESTART_AT_RELEASE && restart->acted))
 		return -EBUSY;
 	*ret_deeds = DO_UNDRAIN | undo(restart);
-	move(restart, RESTART_CANCELLED, now, 0);
+	restart_move(restart, RESTART_CANCELLED, now, 0);
 	return 0;
 }
 

@@ -10,11 +10,15 @@
  *           users are denied, of one with a minimum the restart waits until it is evict
  * drain     the balancer sends nobody new
  * release   present users leave: by themselves (wait), asked to (notify), to another server (handover), thrown out (evict)
+ * evidence  only of a cut, where it is wanted: the agent gathers what its power takes away
  * shutdown  asked of the agent, done out of band when that has no effect, and verified
  * select    what it boots next
  * boot      stage 1 asks, and installs
  * healthy   the agent of the new boot says that the application is
  * ready     the balancer sends users again
+ *
+ * A cut begins with its drain, by which its users are thrown out, and its shutdown is its power, out of band, without a word to the
+ * system. Where there is none, the agent resets it. One that can't be cut off is quarantined.
  */
 #ifndef CONTROL_RESTART_H
 #define CONTROL_RESTART_H
@@ -28,10 +32,11 @@ enum restart_kind {
 	RESTART_REBOOT,
 	RESTART_REIMAGE,            /* the same, and every block of the slots is checked */
 	RESTART_RELEASE,            /* ends when nobody is left: the node is a spare then */
+	RESTART_CUT,                /* for an alarm: off at once, nobody is asked; then as a reimage */
 };
 
 enum restart_step {
-	RESTART_AT_REPLACE, RESTART_AT_DRAIN, RESTART_AT_RELEASE, RESTART_AT_SHUTDOWN, RESTART_AT_SELECT, RESTART_AT_BOOT, RESTART_AT_HEALTHY, RESTART_AT_READY,
+	RESTART_AT_REPLACE, RESTART_AT_DRAIN, RESTART_AT_RELEASE, RESTART_AT_EVIDENCE, RESTART_AT_SHUTDOWN, RESTART_AT_SELECT, RESTART_AT_BOOT, RESTART_AT_HEALTHY, RESTART_AT_READY,
 	RESTART_DONE, RESTART_CANCELLED, RESTART_FAILED,
 };
 
@@ -50,6 +55,7 @@ struct restart_limits {
 	int64_t boot;            /* from the shutdown until the new system was started */
 	int64_t health;          /* from then on until its agent says healthy */
 	int64_t ready;           /* for the balancer to see it */
+	int64_t evidence;        /* for the agent to send it, before a cut; 0: none is wanted */
 };
 extern const struct restart_limits restart_limits_default;
 
@@ -60,10 +66,11 @@ struct restart {
 	enum restart_step step;
 	int64_t since;           /* when this step began; milliseconds by a clock that never jumps, as all times here */
 	int64_t asked;           /* when users were asked to leave first; 0: not yet */
-	int64_t noticed;         /* last */
+	int64_t noticed;         /* last; of a cut: when its agent was told to reset it */
 	int64_t acted;           /* when the last thing was done about the power, or the users were thrown out; 0: not yet */
 	unsigned tries;          /* of that */
 	int64_t failing;         /* since when its boots fail; 0: they don't */
+	bool forced;             /* below the group's minimum, too: a person said so */
 	bool took_spare, denied; /* so that it is undone */
 	char error[ERROR_TEXT];  /* with RESTART_FAILED */
 };
@@ -91,6 +98,7 @@ struct restart_view {
 	uint64_t users;          /* sessions and log-ins */
 	bool refused;            /* the agent refused the order, or failed */
 	bool expired;            /* the order expired before the agent said anything */
+	bool evidence_over;      /* the agent has sent it, or nobody will */
 	bool asked;              /* stage 1 asked what to boot since the restart began */
 	bool started;            /* and has started the system since */
 	bool failing;            /* its last try to boot failed, or it asks again without having started, or has to wait */
@@ -104,6 +112,9 @@ enum restart_deed {
 	DO_REBOOT = 256, DO_POWER_LOOK = 512, DO_POWER_OFF = 1024, DO_POWER_ON = 2048, DO_POWER_RESET = 4096, DO_SELECT = 8192,
 	DO_RELEASE_SPARE = 16384, DO_BECOME_SPARE = 32768, DO_GIVE_UP = 65536,
 	DO_TELL_SHORT = 131072,     /* fewer than the group's minimum will be there */
+	DO_CUT = 262144,            /* its users are thrown out, and evidence is asked for */
+	DO_RESET = 524288,          /* the agent restarts the machine, at once */
+	DO_QUARANTINE = 1048576,
 };
 
 void restart_begin(struct restart *restart, enum restart_kind kind, enum restart_urgency urgency, const struct restart_limits *limits, int64_t now);

@@ -37,8 +37,8 @@ int store_remove_group(struct store *store, const char *name)
 int store_put_member(struct store *store, const struct node *node)
 {
 	sqlite3_stmt *put;
-	int r = sql_prepare(store, "INSERT INTO members (node, team, spare, address, weight, want) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
-			    " ON CONFLICT (node) DO UPDATE SET team = ?2, spare = ?3, address = ?4, weight = ?5, want = ?6", &put);
+	int r = sql_prepare(store, "INSERT INTO members (node, team, spare, address, weight, want, site, rack) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+			    " ON CONFLICT (node) DO UPDATE SET team = ?2, spare = ?3, address = ?4, weight = ?5, want = ?6, site = ?7, rack = ?8", &put);
 
 	if (r < 0)
 		return r;
@@ -48,6 +48,8 @@ int store_put_member(struct store *store, const struct node *node)
 	sql_bind_text(put, 4, node->service_address);
 	sqlite3_bind_int(put, 5, (int)node->weight);
 	sqlite3_bind_int(put, 6, (int)node->balancer_want);
+	sql_bind_text(put, 7, node->site);
+	sql_bind_text(put, 8, node->rack);
 	return sql_finish(store, put, "store what a node belongs to");
 }
 
@@ -87,6 +89,7 @@ static int member_of_row(sqlite3_stmt *row, struct node *node)
 	int weight = sqlite3_column_int(row, 4), want = sqlite3_column_int(row, 5);
 
 	if (sql_text(row, 1, node->group, GROUP_NAME_MOST) < 0 || sql_text(row, 3, node->service_address, SERVICE_ADDRESS_MOST) < 0 ||
+	    sql_text(row, 6, node->site, PLACE_MOST) < 0 || sql_text(row, 7, node->rack, PLACE_MOST) < 0 ||
 	    weight < 1 || weight > (int)WEIGHT_MOST || want < BALANCER_READY || want > BALANCER_MAINT)
 		return -EIO;
 	node->spare = sqlite3_column_int(row, 2) != 0;
@@ -99,7 +102,7 @@ int store_each_member(struct store *store, struct node *(*find)(void *context, c
 {
 	char id[NODE_ID_SIZE + 1];
 	sqlite3_stmt *all;
-	int step = SQLITE_DONE, r = sql_prepare(store, "SELECT node, team, spare, address, weight, want FROM members", &all);
+	int step = SQLITE_DONE, r = sql_prepare(store, "SELECT node, team, spare, address, weight, want, site, rack FROM members", &all);
 
 	if (r < 0)
 		return r;

@@ -8,7 +8,7 @@
 #include "common/log.h"
 #include "control/store-sqlite.h"
 
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 
 /* As version 2 had them. */
 static const char schema_2[] =
@@ -94,6 +94,39 @@ static const char from_3_monitors[] =
 	"CREATE TABLE monitored (node TEXT PRIMARY KEY REFERENCES nodes(id) ON DELETE CASCADE,"
 	" monitor TEXT NOT NULL REFERENCES monitors(name) ON DELETE CASCADE) WITHOUT ROWID;";
 
+/* control/store-messages.h; `slot` is of a summary: the minute it is about, or 0 for what the spool had no room for. */
+static const char from_4_messages[] =
+	"CREATE TABLE messages (sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, target TEXT NOT NULL, created INTEGER NOT NULL,"
+	" next INTEGER NOT NULL, tries INTEGER NOT NULL, count INTEGER NOT NULL, alarms INTEGER NOT NULL, slot INTEGER, facts JSON NOT NULL,"
+	" error TEXT NOT NULL, UNIQUE (target, slot));"
+	"CREATE INDEX messages_due ON messages (target, next);";
+static const char from_4_places[] =
+	"ALTER TABLE members ADD COLUMN site TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE members ADD COLUMN rack TEXT NOT NULL DEFAULT '';";
+/* control/journal.h: what was decided; and the snapshots of the rounds in which something was done. */
+static const char from_4_journal[] =
+	"CREATE TABLE journal (id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, round INTEGER NOT NULL, origin TEXT NOT NULL,"
+	" rule TEXT NOT NULL, action TEXT NOT NULL, verdict TEXT NOT NULL, urgency TEXT NOT NULL, node TEXT NOT NULL, team TEXT NOT NULL,"
+	" spare TEXT NOT NULL, reason TEXT NOT NULL, data JSON NOT NULL, restart INTEGER NOT NULL, state TEXT NOT NULL, ended INTEGER NOT NULL);"
+	"CREATE INDEX journal_by_node ON journal (node, id);"
+	"CREATE INDEX journal_by_restart ON journal (restart) WHERE restart <> 0;"
+	"CREATE INDEX journal_open ON journal (id) WHERE ended = 0;"
+	"CREATE TABLE rounds (id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, snapshot BLOB NOT NULL);";
+/* control/store-journal.h: what is learned, beside the journal. */
+static const char from_4_memories[] =
+	"CREATE TABLE memories (kind TEXT NOT NULL, name TEXT NOT NULL, value JSON NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID;";
+
+/* control/alarm.h */
+static const char from_4_alarms[] =
+	"CREATE TABLE alarms (node TEXT PRIMARY KEY REFERENCES nodes(id) ON DELETE CASCADE, state JSON NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE evidence (restart INTEGER PRIMARY KEY, node TEXT NOT NULL, time INTEGER NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL);";
+/* control/campaign.h */
+static const char from_4_campaigns[] =
+	"CREATE TABLE campaigns (id INTEGER PRIMARY KEY AUTOINCREMENT, ended INTEGER NOT NULL, state JSON NOT NULL);"
+	"CREATE TABLE exemptions (id INTEGER PRIMARY KEY AUTOINCREMENT, node TEXT NOT NULL, who TEXT NOT NULL, reason TEXT NOT NULL,"
+	" since INTEGER NOT NULL, until INTEGER NOT NULL, ended INTEGER NOT NULL);"
+	"CREATE INDEX exemptions_open ON exemptions (id) WHERE ended = 0;";
+
 /* In this order; each for the databases of those versions. */
 static const struct step {
 	int first, last;
@@ -101,6 +134,8 @@ static const struct step {
 } steps[] = {
 	{ 0, 0, schema_2 }, { 1, 1, from_1 }, { 0, 2, from_2 }, { 0, 3, from_3_channel }, { 0, 3, from_3_power },
 	{ 0, 3, from_3_balancer }, { 0, 3, from_3_restarts }, { 0, 3, from_3_logs }, { 0, 3, from_3_monitors },
+	{ 0, 4, from_4_places }, { 0, 4, from_4_journal }, { 0, 4, from_4_memories }, { 0, 4, from_4_campaigns },
+	{ 0, 4, from_4_messages }, { 0, 4, from_4_alarms },
 };
 
 static int read_version(struct store *store, int *ret_version)

@@ -203,7 +203,7 @@ int store_remove_node(struct store *store, const char *node_id)
 						  "DELETE FROM logs WHERE node = ?1",
 						  "DELETE FROM orders WHERE node = ?1", "DELETE FROM power WHERE node = ?1",
 						  "DELETE FROM power_jobs WHERE node = ?1", "DELETE FROM restarts WHERE node = ?1",
-						  "DELETE FROM nodes WHERE id = ?1" };
+						  "DELETE FROM memories WHERE kind = 'node' AND name = ?1", "DELETE FROM nodes WHERE id = ?1" };
 	sqlite3_stmt *remove;
 	int r = 0;
 

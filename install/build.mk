@@ -13,3 +13,11 @@ uninstall:
 
 script-tests += install/test/installed-works
 test-unit-needs += $(install-programs)
+
+# A Debian package, and a medium that installs it without a network.
+.PHONY: dist test-dist
+dist: $(install-programs) $(B)/repository/published.stamp
+	$(Q)install/make-dist $(B)
+test-dist: $(install-programs) $(B)/repository/published.stamp
+	$(Q)B=$(abspath $(B)) install/test/dist-works
+test-long: test-dist

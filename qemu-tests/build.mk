@@ -13,9 +13,11 @@ MEMORY ?=
 NODES ?=
 ONCE ?=
 FRESH ?=
+# FLEET=fig4: six servers with spares, and what befalls them.
+FLEET ?=
 run: all
-	$(Q)$(qemu-environment) OS=$(OS) APP=$(APP) MEDIUM=$(MEDIUM) MEMORY=$(MEMORY) NODES=$(NODES) ONCE=$(ONCE) \
-		FRESH=$(FRESH) $(PYTHON) qemu-tests/run.py
+	$(Q)$(qemu-environment) FLEET=$(FLEET) OS=$(OS) APP=$(APP) MEDIUM=$(MEDIUM) MEMORY=$(MEMORY) NODES=$(NODES) ONCE=$(ONCE) \
+		FRESH=$(FRESH) $(PYTHON) qemu-tests/$(if $(FLEET),fig4,run).py
 
 # TESTS: further words for pytest, such as TESTS='-k flipped'. QEMU_JOBS: tests at a time; each has its own network namespace and disks.
 TESTS ?=

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_status(struct channel *channel)
 {
 	static struct measures measures;
-	char *text = status_format(channel, channel_status_begin(channel), &measures);
+	char *text = status_format(channel, channel_status_begin(channel), &measures, NULL, "");
 
 	if (text == NULL || strlen(text) >= STATUS_BYTES_MOST)
 		abort();

@@ -129,7 +129,7 @@ static void test_bytes_that_json_does_not_take(void **state)
 	strcpy(measures.users[0].name, "\xc3(");
 	measures.user_count = 1;
 	channel_alarm(&channel, NOW, "fi\xffle", "/usr/\x01\xff\"\\");
-	text = status_format(&channel, channel_status_begin(&channel), &measures);
+	text = status_format(&channel, channel_status_begin(&channel), &measures, NULL, "");
 	assert_non_null(text);
 	json = json_parse(text, strlen(text), error);
 	assert_non_null(json);
@@ -163,7 +163,7 @@ static void test_fullest_status_fits_its_bound(void **state)
 	}
 	for (unsigned i = 0; i < INTERFACES_MOST; i++)
 		measures.interfaces[i] = (struct interface){ "\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"", INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX };
-	text = status_format(&channel, channel_status_begin(&channel), &measures);
+	text = status_format(&channel, channel_status_begin(&channel), &measures, NULL, "");
 	assert_non_null(text);
 	assert_true(strlen(text) < STATUS_BYTES_MOST);
 	free(text);
@@ -298,12 +298,14 @@ static void test_orders_that_are_not_sound_are_refused_by_name(void **state)
 		 "{\"order\":4,\"expires\":2000000,\"action\":\"notice\",\"arguments\":{\"text\":\"\"}},"
 		 "{\"order\":5,\"expires\":2000000,\"action\":\"notice\",\"arguments\":{\"text\":5}},"
 		 "{\"order\":6,\"expires\":2000000,\"action\":\"logout\",\"arguments\":[]},"
-		 "{\"order\":7,\"expires\":2000000}]}");
+		 "{\"order\":7,\"expires\":2000000},"
+		 "{\"order\":8,\"expires\":2000000,\"action\":\"evidence\",\"arguments\":{\"bytes\":0,\"seconds\":20}}]}");
 	assert_false(channel_begin_order(&channel, NOW, &got));
 	assert_string_equal(told(1), "refused: this agent doesn't know the action");
 	for (unsigned i = 2; i < 7; i++)
 		assert_string_equal(told(i), "refused: its arguments aren't sound");
 	assert_string_equal(told(7), "refused: this agent doesn't know the action");
+	assert_string_equal(told(8), "refused: its arguments aren't sound");
 }
 
 static void test_answers_that_are_not_sound(void **state)

@@ -85,6 +85,7 @@ class ControlUnit:
         self.refused = []       # TLS failures
         self.renewals = []
         self.logs = []
+        self.verdict = None     # on what a user asks for
         self.authority = None
         self.open = set()
         self.listener = socket.create_server(("127.0.0.1", port))
@@ -223,7 +224,10 @@ class ControlUnit:
             connection.sendall(raw)
             return False
         acknowledged = max((a["sequence"] for a in status["alarms"]), default=0) if self.acknowledge else 0
-        return self._send(connection, {"format": 1, "acknowledged": acknowledged, "interval": self.interval, "orders": due})
+        answer = {"format": 1, "acknowledged": acknowledged, "interval": self.interval, "orders": due}
+        if "request" in status and self.verdict:
+            answer["request"] = self.verdict
+        return self._send(connection, answer)
 
     def _due(self):
         """Until answered, and `times` times in any case."""

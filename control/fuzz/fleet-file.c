@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Fleet files. What is read must come back the same from what is written of it; groups and balancers in it are parsed too, and what
  * HAProxy is configured with has no characters that could end a line of it early. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,16 +38,20 @@ static void configure(const json_t *groups, const json_t *balancer)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	json_t *fleet = NULL, *again = NULL;
+	json_t *fleet = NULL, *again = NULL, *lines = json_object();
 	char why[ERROR_TEXT] = "", *text = NULL;
 
-	if (fleet_file_parse((const char *)data, size, &fleet, why)) {
+	if (fleet_file_parse((const char *)data, size, &fleet, lines, why)) {
+		json_decref(lines);
 		if (!text_printable(why, strlen(why)))
 			abort();
 		return 0;
 	}
-	if (fleet_file_format(fleet, &text) < 0 || fleet_file_parse(text, strlen(text), &again, why) < 0 || !json_equal(fleet, again))
+	if (fleet_file_format(fleet, &text) < 0 || fleet_file_parse(text, strlen(text), &again, NULL, why) < 0 || !json_equal(fleet, again))
 		abort();
+	if (fleet_file_check(fleet, lines, why) == -EINVAL && !text_printable(why, strlen(why)))
+		abort();
+	json_decref(lines);
 	configure(json_object_get(fleet, "groups"), json_object_get(fleet, "balancer"));
 	free(text);
 	json_decref(again);

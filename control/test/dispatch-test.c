@@ -464,6 +464,25 @@ static void test_spare_that_still_boots_goes_back_at_once(void **state)
 	assert_int_equal(f->nodes[1]->life.state, LIFE_SPARE);
 }
 
+static void test_spare_that_is_off_isnt_given_up_while_it_starts(void **state)
+{
+	struct fixture *f = make(state, 1, 1, 1);
+
+	f->control.round_ms += 600000;
+	hear(f, f->nodes[0]);
+	begin(f, 0, URGENCY_WAIT);
+	rounds(f, 3);
+	assert_string_equal(f->nodes[1]->group, "web");
+	assert_int_equal(f->nodes[1]->life.state, LIFE_REBOOTING);
+	group_list_find(fleet_groups(f->control.fleet), "web")->service.offered = false;
+	rounds(f, 5);
+	assert_int_equal(step_of(f, 1), RESTART_AT_SHUTDOWN); /* nobody is there who would have to leave first */
+	lifecycle_watch(&f->control, f->nodes[1], false, 2000);
+	assert_int_equal(f->nodes[1]->life.state, LIFE_REBOOTING);
+	come_back(f, 1, 100);
+	assert_int_equal(f->nodes[1]->life.state, LIFE_SERVING);
+}
+
 /* ------------------------------------------------------------------ the store */
 
 static void test_cancel_that_isnt_stored_changes_nothing(void **state)
@@ -682,6 +701,7 @@ int main(void)
 		TEST(test_cancelled_drain_of_a_suspect_server_ends_when_it_is_heard),
 		TEST(test_spare_is_taken_and_written_down_at_once_or_not_at_all),
 		TEST(test_spare_that_still_boots_goes_back_at_once),
+		TEST(test_spare_that_is_off_isnt_given_up_while_it_starts),
 		TEST(test_cancel_that_isnt_stored_changes_nothing),
 		TEST(test_drain_is_repeated_after_a_restart_of_the_control_unit),
 		TEST(test_what_was_left_of_a_limit_is_left_in_the_next_run),

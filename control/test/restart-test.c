@@ -740,6 +740,147 @@ static void test_any_world(void **state)
 		live_through(seed);
 }
 
+/* ------------------------------------------------------------------ cut off */
+
+static void begin_cut(struct world *w, enum power_seen power, int64_t evidence)
+{
+	struct restart_limits limits = restart_limits_default;
+
+	begin(w, RESTART_CUT, URGENCY_EVICT);
+	limits.evidence = evidence;
+	restart_begin(&w->restart, RESTART_CUT, URGENCY_EVICT, &limits, START);
+	w->view.power = power;
+	w->view.users = 7;
+}
+
+static void test_cut_asks_nobody_and_begins_with_the_power(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin_cut(&w, POWER_SEEN_UNKNOWN, 0);
+	w.view.alternatives = 0;
+	w.view.minimum = 3;
+	w.view.spare = SPARE_FREE;
+	assert_int_equal(look(&w), DO_CUT | DO_POWER_OFF);
+	assert_int_equal(w.restart.step, RESTART_AT_SHUTDOWN);
+	w.view.power = POWER_SEEN_BUSY;
+	assert_int_equal(look(&w), 0);
+	w.view.power = POWER_SEEN_OFF;
+	assert_int_equal(look(&w), DO_SELECT);
+	look(&w);
+	assert_int_equal(look(&w), DO_POWER_ON);
+	w.view.power = POWER_SEEN_ON;
+	w.view.asked = w.view.started = true;
+	look(&w);
+	w.view.healthy = true;
+	assert_int_equal(look(&w), DO_UNDRAIN);
+	look(&w);
+	assert_int_equal(w.restart.step, RESTART_DONE);
+	assert_int_equal(w.deeds & (DO_NOTICE | DO_SHUTDOWN | DO_REBOOT | DO_TAKE_SPARE | DO_DENY), 0);
+}
+
+static void test_intruder_who_asks_what_to_boot_is_cut_off_all_the_same(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin_cut(&w, POWER_SEEN_UNKNOWN, 0);
+	w.view.asked = w.view.started = w.view.healthy = true;
+	assert_int_equal(look(&w), DO_CUT | DO_POWER_OFF);
+	w.view.power = POWER_SEEN_ON; /* the BMC's job failed */
+	look_on(&w, 5);
+	assert_int_equal(w.restart.step, RESTART_AT_SHUTDOWN);
+	assert_true(w.restart.tries > 1);
+}
+
+static void test_bmc_that_is_busy_is_asked_again_within_a_second(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin_cut(&w, POWER_SEEN_UNKNOWN, 0);
+	look(&w);
+	w.view.now += 900;
+	assert_int_equal(look(&w), 0);
+	w.view.now += 100;
+	assert_int_equal(look(&w), DO_POWER_OFF | DO_RESET);
+	w.view.now += 1000;
+	assert_int_equal(look(&w), DO_POWER_OFF); /* the agent was told once */
+}
+
+static void test_what_cannot_be_cut_off_is_quarantined(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin_cut(&w, POWER_SEEN_UNKNOWN, 0);
+	look_on(&w, 60);
+	look_on(&w, 60);
+	assert_int_equal(w.restart.step, RESTART_FAILED);
+	assert_true(w.last & DO_QUARANTINE);
+	assert_false(w.deeds & (DO_UNDRAIN | DO_GIVE_UP));
+	assert_non_null(strstr(w.restart.error, "quarantined"));
+}
+
+static void test_without_power_control_the_agent_resets_it(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin_cut(&w, POWER_SEEN_ABSENT, 0);
+	assert_int_equal(look(&w), DO_CUT);
+	assert_int_equal(look(&w), DO_RESET);
+	w.view.now += 1000;
+	assert_int_equal(look(&w), 0);
+	w.view.asked = true;
+	assert_int_equal(look(&w), DO_SELECT);
+}
+
+static void test_agent_that_refuses_its_reset_is_quarantined(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin_cut(&w, POWER_SEEN_ABSENT, 0);
+	look(&w);
+	look(&w);
+	w.view.refused = true;
+	assert_int_equal(look(&w), DO_QUARANTINE);
+	assert_int_equal(w.restart.step, RESTART_FAILED);
+}
+
+static void test_evidence_comes_before_the_power_and_holds_it_no_longer_than_its_limit(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin_cut(&w, POWER_SEEN_UNKNOWN, 20000);
+	assert_int_equal(look(&w), DO_CUT);
+	assert_int_equal(w.restart.step, RESTART_AT_EVIDENCE);
+	look_on(&w, 19);
+	assert_int_equal(w.restart.step, RESTART_AT_EVIDENCE);
+	look_on(&w, 3);
+	assert_int_equal(w.restart.step, RESTART_AT_SHUTDOWN);
+	assert_int_equal(look(&w) & DO_POWER_OFF, DO_POWER_OFF);
+	begin_cut(&w, POWER_SEEN_UNKNOWN, 20000);
+	look(&w);
+	w.view.evidence_over = true;
+	look(&w);
+	assert_int_equal(w.restart.step, RESTART_AT_SHUTDOWN);
+}
+
+static void test_cut_cannot_be_cancelled(void **state)
+{
+	struct world w;
+	unsigned deeds;
+
+	(void)state;
+	begin_cut(&w, POWER_SEEN_UNKNOWN, 20000);
+	look(&w);
+	assert_int_equal(restart_cancel(&w.restart, w.view.now, &deeds), -EBUSY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -775,6 +916,14 @@ int main(void)
 		cmocka_unit_test(test_haproxy_that_is_gone_doesnt_end_the_wait_for_users),
 		cmocka_unit_test(test_boot_that_fails_again_and_again_is_told),
 		cmocka_unit_test(test_healthy_server_isnt_called_failed_for_an_haproxy_that_is_gone),
+		cmocka_unit_test(test_cut_asks_nobody_and_begins_with_the_power),
+		cmocka_unit_test(test_intruder_who_asks_what_to_boot_is_cut_off_all_the_same),
+		cmocka_unit_test(test_bmc_that_is_busy_is_asked_again_within_a_second),
+		cmocka_unit_test(test_what_cannot_be_cut_off_is_quarantined),
+		cmocka_unit_test(test_without_power_control_the_agent_resets_it),
+		cmocka_unit_test(test_agent_that_refuses_its_reset_is_quarantined),
+		cmocka_unit_test(test_evidence_comes_before_the_power_and_holds_it_no_longer_than_its_limit),
+		cmocka_unit_test(test_cut_cannot_be_cancelled),
 		cmocka_unit_test(test_any_world),
 	};
 
