@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 common-core := common/bytes.c common/file.c common/log.c common/json.c
 common-http := common/http.c
+common-tpm := common/tpm-command.c common/tpm-answer.c common/tpm-device.c common/attest.c common/attest-tpm.c
 common-mirrors := common/http-mirrors.c common/http-text.c
 
 unit-tests += common-test

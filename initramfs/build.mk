@@ -7,7 +7,7 @@ boot-base-options := --control-unit "$(call cfg,CONTROL_UNIT_ADDRESS)" --port "$
 	--health-seconds "$(call cfg,HEALTH_SECONDS)" --proxy "$(call cfg,HTTP_PROXY)" \
 	--grace-days "$(call cfg,UNREACHABLE_GRACE_DAYS)" \
 	$(if $(CONFIG_UNREACHABLE_BOOT),--unreachable-seconds "$(call cfg,UNREACHABLE_SECONDS)") $(if $(CONFIG_CORRUPTION_RESTART),--restart-on-corruption) \
-	$(if $(CONFIG_RESET_WITHOUT_KEXEC),--reset-without-kexec) --compress "$(boot-compression)" \
+	$(if $(CONFIG_RESET_WITHOUT_KEXEC),--reset-without-kexec) $(if $(CONFIG_TPM_FLOOR),,--no-tpm-floor) --compress "$(boot-compression)" \
 	$(if $(CONFIG_INITRAMFS_RESCUE_SHELL),--rescue-shell) \
 	$(if $(CONFIG_INITRAMFS_DROPBEAR),--dropbear $(B)/packages/dropbear/sbin/dropbear --authorized-keys "$(call cfg,INITRAMFS_AUTHORIZED_KEYS)")
 boot-keys := $(if $(CONFIG_INITRAMFS_DROPBEAR),$(wildcard $(call cfg,INITRAMFS_AUTHORIZED_KEYS)))
@@ -32,7 +32,7 @@ $(B)/boot/initramfs-base.img: $(addprefix initramfs/,build-initramfs newc.py ini
 		$(if $(CONFIG_INITRAMFS_DROPBEAR),$(B)/packages/dropbear.stamp) \
 		$(B)/repository/metadata/1.root.json $(fleet-folder)/ca.pem \
 		$(addprefix $(B)/config/,FLEET_FOLDER CONTROL_UNIT_ADDRESS CONTROL_UNIT_PORT REPOSITORY_PORT HTTP_PROXY SLOT_C_MIB SLOT_D_MIB \
-		BOOT_TRIES HEALTH_SECONDS UNREACHABLE_BOOT UNREACHABLE_SECONDS UNREACHABLE_GRACE_DAYS CORRUPTION_RESTART RESET_WITHOUT_KEXEC \
+		BOOT_TRIES HEALTH_SECONDS UNREACHABLE_BOOT UNREACHABLE_SECONDS UNREACHABLE_GRACE_DAYS CORRUPTION_RESTART RESET_WITHOUT_KEXEC TPM_FLOOR \
 		INITRAMFS_ZSTD INITRAMFS_LZO INITRAMFS_XZ INITRAMFS_GZIP INITRAMFS_RESCUE_SHELL INITRAMFS_DROPBEAR \
 		INITRAMFS_AUTHORIZED_KEYS)
 	$(call say,INITRD,$@)
