@@ -7,7 +7,7 @@
 #include "common/tpm.h"
 
 #define TPM_DEVICE "/dev/tpmrm0"
-#define TPM_ERROR 160u
+#define TPM_ERROR 256u
 
 struct tpm {
 	int fd; /* -1: closed */
