@@ -7,7 +7,7 @@ boot-base-options := --control-unit "$(call cfg,CONTROL_UNIT_ADDRESS)" --port "$
 	--health-seconds "$(call cfg,HEALTH_SECONDS)" --proxy "$(call cfg,HTTP_PROXY)" \
 	--grace-days "$(call cfg,UNREACHABLE_GRACE_DAYS)" \
 	$(if $(CONFIG_UNREACHABLE_BOOT),--unreachable-seconds "$(call cfg,UNREACHABLE_SECONDS)") $(if $(CONFIG_CORRUPTION_RESTART),--restart-on-corruption) \
-	$(if $(CONFIG_RESET_WITHOUT_KEXEC),--reset-without-kexec) --compress "$(boot-compression)" \
+	$(if $(CONFIG_RESET_WITHOUT_KEXEC),--reset-without-kexec) $(if $(CONFIG_TPM_FLOOR),,--no-tpm-floor) --compress "$(boot-compression)" \
 	$(if $(CONFIG_INITRAMFS_RESCUE_SHELL),--rescue-shell) \
 	$(if $(CONFIG_INITRAMFS_DROPBEAR),--dropbear $(B)/packages/dropbear/sbin/dropbear --authorized-keys "$(call cfg,INITRAMFS_AUTHORIZED_KEYS)")
 boot-keys := $(if $(CONFIG_INITRAMFS_DROPBEAR),$(wildcard $(call cfg,INITRAMFS_AUTHORIZED_KEYS)))
@@ -26,13 +26,30 @@ all-outputs += $(boot-archives) $(boot-media)
 shell-scripts += $(addprefix initramfs/,init drivers network udhcpc-script remote-shell give-up profile)
 script-tests += initramfs/test/archive-test initramfs/test/media-test initramfs/test/init-test
 
+# ------------------------------------------------------------------ signatures
+secure-boot-keys := $(or $(call cfg,SECURE_BOOT_KEYS),$(B)/secureboot)
+secure-boot-needs := $(if $(CONFIG_SECURE_BOOT),$(secure-boot-keys)/db.key $(B)/bin/repave-sign) $(B)/config/SECURE_BOOT \
+	$(B)/config/SECURE_BOOT_KEYS
+# Other keys would have to be enrolled on every machine: made once, whatever becomes newer.
+$(B)/secureboot/db.key: | $(B)/bin/repave-sign
+	$(call say,KEYS,$(B)/secureboot)
+	$(Q)$(B)/bin/repave-sign secureboot init --keys $(B)/secureboot --name "Repave trial" >/dev/null
+ifneq ($(call cfg,SECURE_BOOT_KEYS),)
+$(call cfg,SECURE_BOOT_KEYS)/db.key:
+	$(Q)echo "error: there is no $@: make it with 'repave-sign secureboot init', or empty SECURE_BOOT_KEYS with 'make menuconfig'" >&2
+	$(Q)false
+endif
+# $(1) from, $(2) to: signed, or as it is.
+sign-or-copy = $(if $(CONFIG_SECURE_BOOT),$(B)/bin/repave-sign secureboot sign --keys $(secure-boot-keys) --output $(2) $(1),\
+	install -m 600 $(1) $(2))
+
 # ------------------------------------------------------------------ archives
 $(B)/boot/initramfs-base.img: $(addprefix initramfs/,build-initramfs newc.py init drivers network udhcpc-script \
 		remote-shell give-up profile) $(B)/target/provision $(B)/packages/busybox-initramfs.stamp $(boot-keys) \
 		$(if $(CONFIG_INITRAMFS_DROPBEAR),$(B)/packages/dropbear.stamp) \
 		$(B)/repository/metadata/1.root.json $(fleet-folder)/ca.pem \
 		$(addprefix $(B)/config/,FLEET_FOLDER CONTROL_UNIT_ADDRESS CONTROL_UNIT_PORT REPOSITORY_PORT HTTP_PROXY SLOT_C_MIB SLOT_D_MIB \
-		BOOT_TRIES HEALTH_SECONDS UNREACHABLE_BOOT UNREACHABLE_SECONDS UNREACHABLE_GRACE_DAYS CORRUPTION_RESTART RESET_WITHOUT_KEXEC \
+		BOOT_TRIES HEALTH_SECONDS UNREACHABLE_BOOT UNREACHABLE_SECONDS UNREACHABLE_GRACE_DAYS CORRUPTION_RESTART RESET_WITHOUT_KEXEC TPM_FLOOR \
 		INITRAMFS_ZSTD INITRAMFS_LZO INITRAMFS_XZ INITRAMFS_GZIP INITRAMFS_RESCUE_SHELL INITRAMFS_DROPBEAR \
 		INITRAMFS_AUTHORIZED_KEYS)
 	$(call say,INITRD,$@)
@@ -52,8 +69,11 @@ $(B)/boot/initramfs.img: $(B)/boot/initramfs-base.img $(B)/boot/initramfs-module
 $(B)/boot/token.cpio: initramfs/build-initramfs initramfs/newc.py $(fleet-folder)/ca.pem $(B)/config/FLEET_FOLDER
 	$(Q)initramfs/build-initramfs token --token $(fleet-folder)/join-token --output $@
 
-$(B)/boot/vmlinuz: $(B)/kernel/kernel.stamp
-	$(Q)mkdir -p $(@D) && install -m 644 $(B)/kernel/vmlinuz $@
+# One kernel for stage 1 and the OS images.
+$(B)/boot/vmlinuz: $(B)/kernel/kernel.stamp $(secure-boot-needs)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(call sign-or-copy,$(B)/kernel/vmlinuz,$@)
+	$(Q)chmod 644 $@ && touch $@
 
 # ------------------------------------------------------------------ media
 $(B)/boot/tftp.stamp: $(boot-payload-files) $(if $(CONFIG_MEDIA_UKI),$(B)/boot/repave.efi) $(B)/config/MEDIA_UKI
@@ -61,17 +81,23 @@ $(B)/boot/tftp.stamp: $(boot-payload-files) $(if $(CONFIG_MEDIA_UKI),$(B)/boot/r
 	$(Q)initramfs/build-media tftp $(boot-payload) $(if $(CONFIG_MEDIA_UKI),--uki $(B)/boot/repave.efi) --output $(B)/boot/tftp
 	$(Q)touch $@
 
-$(B)/boot/repave.iso: $(boot-payload-files)
+$(B)/boot/repave.iso: $(boot-payload-files) $(if $(CONFIG_MEDIA_UKI),$(B)/boot/repave-esp.img) $(B)/config/MEDIA_UKI
 	$(call say,MEDIA,$@)
-	$(Q)initramfs/build-media iso $(boot-payload) --output $@
+	$(Q)initramfs/build-media iso $(boot-payload) $(if $(CONFIG_MEDIA_UKI),--esp $(B)/boot/repave-esp.img) --output $@
 
 $(B)/boot/repave-disk.img: $(boot-payload-files)
 	$(call say,MEDIA,$@)
 	$(Q)initramfs/build-media disk $(boot-payload) --output $@
 
-$(B)/boot/repave.efi: $(boot-payload-files)
+$(B)/boot/repave.unsigned.efi: $(boot-payload-files) $(addprefix $(B)/config/INITRAMFS_,RESCUE_SHELL DROPBEAR)
 	$(call say,MEDIA,$@)
-	$(Q)initramfs/build-media uki $(boot-payload) --kernel-version $(B)/kernel/version --output $@
+	$(Q)initramfs/build-media uki $(boot-payload) --kernel-version $(B)/kernel/version \
+		$(if $(CONFIG_INITRAMFS_RESCUE_SHELL)$(CONFIG_INITRAMFS_DROPBEAR),--rescue) --output $@
+
+$(B)/boot/repave.efi: $(B)/boot/repave.unsigned.efi $(secure-boot-needs)
+	$(if $(CONFIG_SECURE_BOOT),$(call say,SIGN,$@))
+	$(Q)$(call sign-or-copy,$<,$@)
+	$(Q)touch $@
 
 $(B)/boot/repave-esp.img: $(B)/boot/repave.efi initramfs/build-media
 	$(call say,MEDIA,$@)
