@@ -438,7 +438,9 @@ static int load_kernel(struct provision *p, int kernel, int initrd, const struct
 		return 0;
 	return sentence(p->error, -errno, "the kernel refuses to load %s of %s: %s",
 			verified_image_description(p->c.image)->kernel, verified_image_path(p->c.image),
-			errno == EKEYREJECTED || errno == ENOKEY ? "its signature isn't by a key this machine trusts" : strerror(errno));
+			errno == EKEYREJECTED || errno == ENOKEY ? "its signature isn't by a key this machine trusts" :
+			errno == EPERM ? "Operation not permitted (kexec is off, or the machine is in lockdown and trusts none of its signatures)" :
+			strerror(errno));
 }
 
 /* What stage 2 of the image can, as words; an older one has no such file. */
