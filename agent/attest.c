@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -93,6 +94,7 @@ static int begin(struct attester *attester, const struct attest_task *task)
 	attester->body.size = 0;
 	attester->process = fork();
 	if (attester->process == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(ends[0]);
 		_exit(prove(attester, task, ends[1]) < 0 ? 1 : 0);
 	}

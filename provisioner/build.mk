@@ -120,5 +120,5 @@ $(B)/test/nginx/usr/sbin/nginx: | $(B)/apt/updated
 	$(Q)mkdir -p $(B)/test/nginx
 	$(Q)dpkg-deb -x "$$(B=$(B) packages/apt binary nginx | tail -n1)" $(B)/test/nginx
 
-test-unit-needs += $(B)/test/install-slot-checked $(B)/test/nginx/usr/sbin/nginx $(B)/test/enrol-node
-script-tests += provisioner/test/enrol-test provisioner/test/hostile-server-test provisioner/test/http-cache-test
+test-unit-needs += $(B)/target/provision $(B)/test/install-slot-checked $(B)/test/nginx/usr/sbin/nginx $(B)/test/enrol-node
+script-tests += provisioner/test/rescue-test provisioner/test/enrol-test provisioner/test/hostile-server-test provisioner/test/http-cache-test
