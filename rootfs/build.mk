@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What is inside the images: $(B)/rootfs/NAME/{tree,meta.json,packages.tsv} for each image, and app-run.
 musl-programs += app-run
-app-run-src := rootfs/app-run.c rootfs/privileges.c rootfs/app-spec.c common/home-choice.c $(common-core)
+app-run-src := rootfs/app-run.c rootfs/app-view.c rootfs/privileges.c rootfs/session-filter.c rootfs/app-spec.c common/home-choice.c $(common-core)
 app-run-libs := -ljansson
 
 musl-programs += home
