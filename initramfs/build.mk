@@ -26,6 +26,23 @@ all-outputs += $(boot-archives) $(boot-media)
 shell-scripts += $(addprefix initramfs/,init drivers network udhcpc-script remote-shell give-up profile)
 script-tests += initramfs/test/archive-test initramfs/test/media-test initramfs/test/init-test
 
+# ------------------------------------------------------------------ signatures
+secure-boot-keys := $(or $(call cfg,SECURE_BOOT_KEYS),$(B)/secureboot)
+secure-boot-needs := $(if $(CONFIG_SECURE_BOOT),$(secure-boot-keys)/db.key $(B)/bin/repave-sign) $(B)/config/SECURE_BOOT \
+	$(B)/config/SECURE_BOOT_KEYS
+# Other keys would have to be enrolled on every machine: made once, whatever becomes newer.
+$(B)/secureboot/db.key: | $(B)/bin/repave-sign
+	$(call say,KEYS,$(B)/secureboot)
+	$(Q)$(B)/bin/repave-sign secureboot init --keys $(B)/secureboot --name "Repave trial" >/dev/null
+ifneq ($(call cfg,SECURE_BOOT_KEYS),)
+$(call cfg,SECURE_BOOT_KEYS)/db.key:
+	$(Q)echo "error: there is no $@: make it with 'repave-sign secureboot init', or empty SECURE_BOOT_KEYS with 'make menuconfig'" >&2
+	$(Q)false
+endif
+# $(1) from, $(2) to: signed, or as it is.
+sign-or-copy = $(if $(CONFIG_SECURE_BOOT),$(B)/bin/repave-sign secureboot sign --keys $(secure-boot-keys) --output $(2) $(1),\
+	install -m 600 $(1) $(2))
+
 # ------------------------------------------------------------------ archives
 $(B)/boot/initramfs-base.img: $(addprefix initramfs/,build-initramfs newc.py init drivers network udhcpc-script \
 		remote-shell give-up profile) $(B)/target/provision $(B)/packages/busybox-initramfs.stamp $(boot-keys) \
@@ -52,8 +69,11 @@ $(B)/boot/initramfs.img: $(B)/boot/initramfs-base.img $(B)/boot/initramfs-module
 $(B)/boot/token.cpio: initramfs/build-initramfs initramfs/newc.py $(fleet-folder)/ca.pem $(B)/config/FLEET_FOLDER
 	$(Q)initramfs/build-initramfs token --token $(fleet-folder)/join-token --output $@
 
-$(B)/boot/vmlinuz: $(B)/kernel/kernel.stamp
-	$(Q)mkdir -p $(@D) && install -m 644 $(B)/kernel/vmlinuz $@
+# One kernel for stage 1 and the OS images.
+$(B)/boot/vmlinuz: $(B)/kernel/kernel.stamp $(secure-boot-needs)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(call sign-or-copy,$(B)/kernel/vmlinuz,$@)
+	$(Q)chmod 644 $@ && touch $@
 
 # ------------------------------------------------------------------ media
 $(B)/boot/tftp.stamp: $(boot-payload-files) $(if $(CONFIG_MEDIA_UKI),$(B)/boot/repave.efi) $(B)/config/MEDIA_UKI
@@ -61,17 +81,23 @@ $(B)/boot/tftp.stamp: $(boot-payload-files) $(if $(CONFIG_MEDIA_UKI),$(B)/boot/r
 	$(Q)initramfs/build-media tftp $(boot-payload) $(if $(CONFIG_MEDIA_UKI),--uki $(B)/boot/repave.efi) --output $(B)/boot/tftp
 	$(Q)touch $@
 
-$(B)/boot/repave.iso: $(boot-payload-files)
+$(B)/boot/repave.iso: $(boot-payload-files) $(if $(CONFIG_MEDIA_UKI),$(B)/boot/repave-esp.img) $(B)/config/MEDIA_UKI
 	$(call say,MEDIA,$@)
-	$(Q)initramfs/build-media iso $(boot-payload) --output $@
+	$(Q)initramfs/build-media iso $(boot-payload) $(if $(CONFIG_MEDIA_UKI),--esp $(B)/boot/repave-esp.img) --output $@
 
 $(B)/boot/repave-disk.img: $(boot-payload-files)
 	$(call say,MEDIA,$@)
 	$(Q)initramfs/build-media disk $(boot-payload) --output $@
 
-$(B)/boot/repave.efi: $(boot-payload-files)
+$(B)/boot/repave.unsigned.efi: $(boot-payload-files) $(addprefix $(B)/config/INITRAMFS_,RESCUE_SHELL DROPBEAR)
 	$(call say,MEDIA,$@)
-	$(Q)initramfs/build-media uki $(boot-payload) --kernel-version $(B)/kernel/version --output $@
+	$(Q)initramfs/build-media uki $(boot-payload) --kernel-version $(B)/kernel/version \
+		$(if $(CONFIG_INITRAMFS_RESCUE_SHELL)$(CONFIG_INITRAMFS_DROPBEAR),--rescue) --output $@
+
+$(B)/boot/repave.efi: $(B)/boot/repave.unsigned.efi $(secure-boot-needs)
+	$(if $(CONFIG_SECURE_BOOT),$(call say,SIGN,$@))
+	$(Q)$(call sign-or-copy,$<,$@)
+	$(Q)touch $@
 
 $(B)/boot/repave-esp.img: $(B)/boot/repave.efi initramfs/build-media
 	$(call say,MEDIA,$@)

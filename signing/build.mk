@@ -14,8 +14,9 @@ signing-author-libs := $(signing-verify-libs) -lzstd
 
 host-programs += repave-sign
 repave-sign-src := signing/repave-sign.c signing/command-repository.c signing/command-roles.c signing/command-key.c \
+	signing/command-secureboot.c signing/secureboot.c signing/authenticode.c signing/tool.c \
 	signing/edit.c signing/payload.c signing/show.c signing/difference.c signing/check.c signing/prune.c $(signing-author) $(signing-verify) common/seekable.c $(common-core)
-repave-sign-libs := $(signing-author-libs)
+repave-sign-libs := -lmbedx509 $(signing-author-libs)
 
 # The vectors' speed hangs on the compiler's scheduling: on a node too this file is for speed, not size.
 $(B)/obj/musl/signing/sha256-lanes.o: CFLAGS-musl += -O3

@@ -99,6 +99,14 @@ int run_key_export(const struct arguments *arguments);
 int run_key_passphrase(const struct arguments *arguments);
 int run_key_sign(const struct arguments *arguments);
 
+/* command-secureboot.c */
+int run_secureboot_init(const struct arguments *arguments);
+int run_secureboot_sign(const struct arguments *arguments);
+int run_secureboot_verify(const struct arguments *arguments);
+int run_secureboot_digest(const struct arguments *arguments);
+int run_secureboot_sign_file(const struct arguments *arguments);
+int run_secureboot_verify_file(const struct arguments *arguments);
+
 /* Whether --output may be written: refuses names of keys, and to replace what isn't an earlier output of the same kind. Says so.
  * 0, -EINVAL, -EEXIST or -ENOMEM. */
 enum output_kind { OUTPUT_PAYLOAD, OUTPUT_SIGNATURE };
