@@ -816,7 +816,6 @@ int main(void)
 		TEST(test_database_is_closed_to_others),
 		cmocka_unit_test_setup_teardown(test_users_of_node_and_group_come_with_the_answer, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_users_are_handed_over_to_somebody_who_can_go_on, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_server_that_runs_is_told_from_one_in_stage_1, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
