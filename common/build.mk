@@ -15,6 +15,9 @@ common-http-test-libs := -lcurl
 unit-tests += common-tail-test
 common-tail-test-src := common/test/tail-test.c common/tail.c
 
+unit-tests += common-confine-test
+common-confine-test-src := common/test/confine-test.c common/confine.c
+
 unit-tests += common-home-choice-test
 common-home-choice-test-src := common/test/home-choice-test.c common/home-choice.c
 

@@ -8,7 +8,7 @@ control-api := common/home-choice.c control/history.c common/user.c common/user-
 	$(control-rules) common/http-text.c
 control-store := control/store-sqlite.c control/store-trouble.c control/store-check.c control/store-schema.c control/store-backup.c control/store-records.c \
 	control/store-channel.c control/records.c
-control-core := $(control-api) control/fleet.c control/identity.c control/registry.c control/throttle.c control/access.c \
+control-core := $(control-api) control/fleet.c control/identity.c control/registry.c control/foreign.c control/throttle.c control/access.c \
 	control/operator-answer.c control/operator-identity.c control/operator-orders.c control/chores.c control/served.c control/catalogue.c \
 	control/renewal.c control/online-keys.c control/keeper.c control/control.c control/route.c control/node-api.c \
 	control/lifecycle.c control/holds.c control/orders.c control/agent-api.c control/monitor.c \
@@ -78,7 +78,7 @@ control-store += control/store-relays.c
 control-core += control/relays.c control/relay-api.c control/operator-monitors.c
 control-cli += control/cli-monitor.c
 host-programs += repave-monitor
-repave-monitor-src := control/repave-monitor.c control/upstream.c control/notify.c control/listener.c $(control-http) \
+repave-monitor-src := control/repave-monitor.c common/confine.c control/upstream.c control/notify.c control/listener.c $(control-http) \
 	control/meters.c control/route.c control/names.c $(common-core)
 repave-monitor-libs := -lmicrohttpd -lgnutls -lcurl -ljansson -lpthread
 
@@ -91,7 +91,7 @@ control-pki-libs := -lmbedx509 -lmbedcrypto
 
 host-programs += repaved repave
 # The signing side for snapshot and timestamp; the keys of the other roles are elsewhere.
-repaved-src := control/repaved.c control/gate.c control/notify.c control/options.c control/trust.c $(control-core) $(control-power) $(control-state) common/seekable.c $(common-core) \
+repaved-src := control/repaved.c common/confine.c control/gate.c control/entitled.c control/notify.c control/options.c control/trust.c $(control-core) $(control-power) $(control-state) common/seekable.c $(common-core) \
 	signing/folder.c $(signing-author) $(signing-verify)
 repaved-libs := -lmicrohttpd -lgnutls -lcurl -lsqlite3 $(control-pki-libs) $(signing-author-libs) $(control-rules-libs) -lpthread
 repave-src := $(control-cli) control/planned.c $(control-api) $(control-state) $(common-core) $(common-http)
@@ -140,6 +140,8 @@ control-names-test-src := control/test/names-test.c control/names.c control/rout
 control-names-test-libs := -lmicrohttpd -lgnutls -ljansson
 control-fleet-test-src := control/test/fleet-test.c control/fleet.c control/handover.c $(control-store) $(control-api) $(common-core)
 control-fleet-test-libs := -lzstd -lsqlite3 -ljansson $(control-rules-libs)
+unit-tests += control-entitled-test
+control-entitled-test-src := control/test/entitled-test.c control/entitled.c
 unit-tests += control-starts-test
 control-starts-test-src := control/test/starts-test.c control/starts.c control/names.c $(common-core)
 control-starts-test-libs := -ljansson
@@ -268,7 +270,7 @@ control-people-corpus := control/fuzz/corpus/planned
 unit-tests += control-campaign-test
 control-campaign-test-src := control/test/campaign-test.c control/campaign.c $(control-campaigns) $(decide-alone) $(common-core)
 control-campaign-test-libs := -lsodium -ljansson $(control-rules-libs)
-script-tests += control/test/campaign-works
+script-tests += control/test/campaign-works control/test/foreign-works
 unit-tests += control-report-test
 control-report-test-src := control/test/report-test.c control/report.c control/report-signature.c control/names.c $(common-core)
 control-report-test-libs := -lsodium -ljansson

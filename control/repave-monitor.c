@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/bytes.h"
+#include "common/confine.h"
 #include "common/file.h"
 #include "common/json.h"
 #include "common/log.h"
@@ -330,7 +332,11 @@ int main(int argc, char *argv[])
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	allow_many_files();
-	r = load_credential(&daemon, options.credential);
+	r = confine(CONFINE_KEEP(CAP_DAC_OVERRIDE) | CONFINE_KEEP(CAP_DAC_READ_SEARCH) | CONFINE_KEEP(CAP_NET_BIND_SERVICE));
+	if (r < 0)
+		log_error(r, "can't give up rights that it doesn't need");
+	else
+		r = load_credential(&daemon, options.credential);
 	if (!r) {
 		daemon.listener = listen_tcp(options.address, options.port, "--port");
 		r = daemon.listener < 0 ? daemon.listener : start(&daemon, &options);

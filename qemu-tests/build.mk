@@ -32,6 +32,10 @@ $(nfs-server): | $(B)/apt/updated
 		while read -r deb; do dpkg-deb -x "$$deb" $(B)/test/ganesha || exit 1; done
 	$(Q)touch $@
 
+# What root of a guest tries, brought there by a test.
+musl-programs += root-tries
+root-tries-src := qemu-tests/root-tries.c
+
 test-qemu: all $(nfs-server)
 	$(Q)$(pytest) -v -n $(QEMU_JOBS) --dist loadgroup -m 'not long'
 
