@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Secure Boot and what follows from it: what the firmware starts, what kexec loads, and what a TPM holds afterwards."""
 import hashlib
-import json
-import os
 import re
 import shutil
 import struct
@@ -11,6 +9,7 @@ import struct
 import fleet as fleet_module
 import secure
 from fleet import BUILD, run
+from test_slots import flip, publish_variant
 
 ASSIGNED = r"^\[ *(\d+\.\d) s\] assign +assignment \d+: "
 SIGN = [BUILD / "bin/repave-sign", "secureboot"]
@@ -62,6 +61,12 @@ def boot_entries(server, folder):
     return r"[^\0]*".join(rf"failed to (?:load|start) Boot00{slot:02X} [^\n]*: {answer}" for slot, (_, answer) in zip(order, programs))
 
 
+def extend(pcr, events):
+    for event in events:
+        pcr = hashlib.sha256(pcr + event).digest()
+    return pcr
+
+
 def check_pcrs(fleet, server, attempts):
     """The TPM holds what the build said, and the signature under that is of the key that the firmware knows."""
     run([*SIGN, "verify-file", "--keys", secure.keys(), "--signature", BUILD / "boot/repave.pcrs.sig", BUILD / "boot/repave.pcrs.json"])
@@ -71,7 +76,7 @@ def check_pcrs(fleet, server, attempts):
     # The firmware's own words for each boot entry (TCG PC Client Platform Firmware Profile, 3.3.4.5), then the program.
     calling, returning = digest(b"Calling EFI Application from Boot Option"), digest(b"Returning from EFI Application from Boot Option")
     events = [calling, digest(bytes(4)), *[returning, calling] * (attempts - 1), bytes.fromhex(expected["pcr4"][0])]
-    assert said[0] == extend(bytes(32), *events).hex(), said
+    assert said[0] == extend(bytes(32), events).hex(), said
     assert expected["rescue_shell"] is False
 
 
@@ -97,3 +102,44 @@ def test_only_the_signed_stage_1_starts(fleet):
     fleet.answer(server, "debian", "web")
     check_lockdown(fleet, server)
     check_pcrs(fleet, server, attempts=5)
+
+
+def block_of_initrd():
+    """Where the initrd begins in the image of the OS `minimal`."""
+    with open(BUILD / "rootfs/os-minimal/tree/boot/initrd", "rb") as file:
+        begin = file.read(4096)
+    data = (BUILD / "images/os-minimal.img").read_bytes()
+    at = data.find(begin)
+    assert at % 4096 == 0 and data.count(begin) == 1
+    return at // 4096
+
+
+def test_kexec_takes_signed_kernels_only(fleet):
+    """From the ISO, under lockdown: an initrd that was changed on the disk isn't the one that starts; an image that its signers
+    signed, but whose kernel nobody signed for Secure Boot, or somebody else, doesn't start, neither by kexec nor by a reset."""
+    unsigned, foreign = fleet.folder / "unsigned", fleet.folder / "foreign"
+    shutil.copyfile(BUILD / "boot/vmlinuz-os", unsigned)
+    run(["sbattach", "--remove", unsigned])
+    run([*SIGN, "sign", "--keys", foreign_keys(fleet.folder), "--for-kexec", "--output", foreign, BUILD / "kernel/vmlinuz"])
+    publish_variant(fleet, "os-minimal", "9.1", kernel=unsigned)
+    publish_variant(fleet, "os-minimal", "9.2", kernel=foreign)
+    good = fleet_module.description_of("os-minimal")["version"]
+    server = fleet.server(medium="iso", firmware="secure")
+    fleet.control.start()
+    fleet.default(f"minimal@{good}", "web")
+    server.start()
+    server.wait_for("by kexec")
+    server.wait_for("^repave: healthy")
+    check_lockdown(fleet, server)
+    block, start = block_of_initrd(), int(fleet.ssh(server, "cat /sys/class/block/vda2/start"))
+    flip(server, start, [block])
+    server.reset()
+    server.wait_for(rf"1 blocks of C0 had changed on disk vda and were repaired: {block}\s")
+    server.wait_for("by kexec")
+    for version, reason in (("9.1", "nobody signed it for Secure Boot"), ("9.2", "its signature isn't by a key this machine trusts")):
+        fleet.control.repave("assign", server.id, "--os", f"minimal@{version}", "--app", "web")
+        server.reset()
+        server.wait_for(rf"FAILED: the kernel refuses to load /boot/vmlinuz of os/minimal/{version}\S*: {reason}", seconds=120)
+        assert "by reset" not in server.console() and "stage 2" not in server.console(), server.console()
+        boot = fleet.control.node(server.id)["last_boot"]
+        assert boot["event"] == "failed" and "refuses to load" in boot["error"], boot
