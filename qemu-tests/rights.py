@@ -8,14 +8,19 @@ from fleet import ROOT
 # Numbers of /proc/net: a server's own questions to DHCP servers and routers wait for their answers there.
 DHCP_CLIENTS = {68, 546}
 ICMPV6 = 0x3A
-SYSCTL = ROOT / "rootfs/overlay/common/etc/sysctl.d/50-repave.conf"
+SYSCTL = ROOT / "rootfs/overlay/common/etc/sysctl.d/99-repave.conf"
 
-# As the application, in its own view: prints where it can make a file, and which files it can write to.
+# As the application, in its own view: prints where it can make a file, and which files it can write to. Of what its account may write to by
+# modes and owners, which no mount can add to.
 WHERE_IT_WRITES = r"""
-find / -path /proc -prune -o -path /sys -prune -o -type d -print 2>/dev/null | while read -r folder; do
+MAY="-perm -o+w -o -user app -o -group app"
+find / -path /proc -prune -o -path /sys -prune -o -type d \( $MAY \) -print 2>/dev/null | while read -r folder; do
 	(: >"$folder/.tried") 2>/dev/null && { echo "$folder"; rm -f "$folder/.tried"; }
 done
-find / -path /proc -prune -o -path /sys -prune -o -type f -print 2>/dev/null | while read -r file; do [ ! -w "$file" ] || echo "$file"; done
+find / -path /proc -prune -o -path /sys -prune -o -type f \( $MAY \) -print 2>/dev/null | while read -r file; do [ ! -w "$file" ] || echo "$file"; done
+for folder in / /etc /usr /usr/lib /var /var/lib /var/tmp /run /run/lock /run/repave /app /h; do
+	(: >"$folder/.tried") 2>/dev/null && echo "$folder"
+done
 (echo 1 >/proc/self/oom_score_adj) 2>/dev/null && echo /proc/self/oom_score_adj
 (echo core >/proc/sys/kernel/core_pattern) 2>/dev/null && echo /proc/sys/kernel/core_pattern
 for process in /proc/[0-9]*; do [ "$(stat -c %u "$process" 2>/dev/null || echo 990)" = 990 ] || echo "$process"; done

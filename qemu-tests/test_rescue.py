@@ -35,7 +35,7 @@ def test_failed_stage_1_is_repaired_by_ssh_and_imaged_anew(fleet):
     server.wait_for(r"FAILED: .*isn't Repave's: not touched", 120)
     server.wait_for(r"dropbear listens on port 22", 60)
     # Stage 1, and nobody but who has the key; no passwords, no forwarding.
-    said = fleet.ssh(server, "cat /proc/version; ls -d /etc/repave /C 2>/dev/null; head -c 15 /dev/vda1")
+    said = fleet.ssh(server, "cat /proc/version; ls -d /etc/repave /C 2>/dev/null; dd if=/dev/vda1 bs=15 count=1 2>/dev/null")
     assert "/etc/repave" in said and "/C" not in said.split() and "somebody's data" in said, said
     other = fleet.folder / "other"
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other])
