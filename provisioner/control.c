@@ -60,6 +60,8 @@ static char *boot_question(const struct provision *p)
 	if (question != NULL && p->last.known)
 		json_object_set_new(question, "last_start", json_pack("{s:s,s:s,s:b}", "nonce", p->last.nonce, "by",
 								     start_way_name(p->last.way), "arrived", (int)p->last.arrived));
+	if (question != NULL)
+		sanitize_tell(p, question);
 	text = question != NULL ? json_format(question) : NULL;
 	json_decref(question);
 	return text;
@@ -103,6 +105,8 @@ static int ask_once(struct provision *p)
 		if (r < 0)
 			sentence(p->error, r, "%s", detail);
 	}
+	if (body.data != NULL)
+		explicit_bzero(body.data, body.size); /* the key of H: may be in it */
 	buffer_release(&body);
 	return r;
 }
@@ -200,6 +204,8 @@ int ask_for_assignment(struct provision *p)
 			p->heard = uptime();
 		if ((r == 0 && !p->assignment.wait) || r == -ENOMEM)
 			return r;
+		if (r == 0 && p->assignment.sanitize[0] != '\0')
+			return sanitize(p);
 		if (r == 0) {
 			sleep(wait_as_told(p, &asking));
 			continue;
