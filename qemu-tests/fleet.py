@@ -207,7 +207,7 @@ class Server:
     """One server: a QEMU guest with a data disk and one of the boot media."""
 
     def __init__(self, folder, index, netdev, medium="pxe", memory=512, disk_mib=4096, append=(),
-                 cmdline=""):
+                 cmdline="", disk_options="", drive_options=""):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.index = index
@@ -220,6 +220,7 @@ class Server:
         self.qmp_file = self.folder / "qmp.sock"
         self.append = list(append)
         self.cmdline = cmdline
+        self.disk_options, self.drive_options = disk_options, drive_options
         self.esp = BUILD / "boot/repave-esp.img"
         self.token = BUILD / "boot/token.cpio"  # of the medium "direct"
         self.process = None
@@ -263,8 +264,8 @@ class Server:
                  "-netdev", self.netdev, "-device", f"virtio-net-pci,netdev=net0,mac={self.mac}" + (",bootindex=0,romfile=" if self.medium == "uefi-net" else ""),
                  "-device", "virtio-rng-pci"]
         if self.disk.exists():
-            words += ["-drive", f"file={self.disk},format=raw,if=none,id=data,discard=unmap,cache=unsafe",
-                      "-device", "virtio-blk-pci,drive=data"]
+            words += ["-drive", f"file={self.disk},format=raw,if=none,id=data,discard=unmap,cache=unsafe{self.drive_options}",
+                      "-device", f"virtio-blk-pci,drive=data{self.disk_options}"]
         self.console_file.unlink(missing_ok=True)
         self.mark = 0
         self.started = time.monotonic()
