@@ -18,6 +18,13 @@ common-tail-test-src := common/test/tail-test.c common/tail.c
 unit-tests += common-confine-test
 common-confine-test-src := common/test/confine-test.c common/confine.c
 
+unit-tests += common-home-disk-test
+common-home-disk-test-src := common/test/home-disk-test.c common/home-disk.c common/bytes.c common/file.c
+
+fuzz-targets += home-mark
+home-mark-src := common/fuzz/home-mark.c common/home-disk.c common/bytes.c common/file.c
+home-mark-corpus := common/fuzz/corpus/home-mark
+
 unit-tests += common-home-choice-test
 common-home-choice-test-src := common/test/home-choice-test.c common/home-choice.c
 

@@ -51,6 +51,10 @@ control-campaigns := control/moment.c control/reimage-plan.c control/report.c co
 control-store += control/store-campaigns.c control/campaign.c
 control-core += $(control-campaigns) control/campaigns.c control/campaign-view.c control/reimage-report.c control/report-key.c control/operator-campaigns.c
 control-cli += control/cli-reimage.c control/cli-report.c control/moment.c control/report-signature.c
+# Whose data servers hold
+control-store += control/store-tenancy.c control/sanitizing.c
+control-core += control/tenancy.c control/attestation-gate.c control/sanitizing-record.c control/operator-tenancy.c
+control-cli += control/cli-sanitize.c
 # Decisions
 control-store += control/store-journal.c
 control-decide := control/decide.c control/decide-picture.c control/decide-choice.c control/decide-nodes.c control/decide-groups.c
@@ -276,6 +280,17 @@ unit-tests += control-campaign-test
 control-campaign-test-src := control/test/campaign-test.c control/campaign.c $(control-campaigns) $(decide-alone) $(common-core)
 control-campaign-test-libs := -lsodium -ljansson $(control-rules-libs)
 script-tests += control/test/campaign-works control/test/foreign-works
+
+unit-tests += control-sanitizing-test
+control-sanitizing-test-src := control/test/sanitizing-test.c control/sanitizing.c control/sanitizing-record.c control/report.c control/names.c $(common-core)
+control-sanitizing-test-libs := -ljansson -lm
+
+fuzz-targets += control-cleared
+control-cleared-src := control/fuzz/cleared.c control/sanitizing.c control/names.c $(common-core)
+control-cleared-libs := -ljansson -lm
+control-cleared-corpus := control/fuzz/corpus/cleared
+
+script-tests += control/test/tenancy-works
 unit-tests += control-report-test
 control-report-test-src := control/test/report-test.c control/report.c control/report-signature.c control/names.c $(common-core)
 control-report-test-libs := -lsodium -ljansson

@@ -117,6 +117,8 @@ int cli_reimage_stop(const struct cli *cli, int argc, char *argv[]);
 int cli_reimage_resume(const struct cli *cli, int argc, char *argv[]);
 int cli_reimage_list(const struct cli *cli, int argc, char *argv[]);
 int cli_reimage_exempt(const struct cli *cli, int argc, char *argv[]);
+int cli_sanitize(const struct cli *cli, int argc, char *argv[]);
+int cli_report_sanitize(const struct cli *cli, int argc, char *argv[]);
 int cli_report_reimage(const struct cli *cli, int argc, char *argv[]);
 int cli_report_key(const struct cli *cli, int argc, char *argv[]);
 int cli_report_verify(const struct cli *cli, int argc, char *argv[]);

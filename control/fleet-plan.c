@@ -79,6 +79,15 @@ static int check_images(struct planning *p, const struct group *group)
 	return r;
 }
 
+/* Whoever renames an account means no harm to its data; only a look at the plan keeps them. */
+static int tell_of_account(struct planning *p, const struct group *before, const struct group *group)
+{
+	if (!before->account[0] || !group->account[0] || !strcmp(before->account, group->account))
+		return 0;
+	return tell(p, "! group %s: its servers pass from account %s to %s: each is CLEARED at its next start, H: included", group->name,
+		    before->account, group->account);
+}
+
 static int plan_group(struct planning *p, struct group *group)
 {
 	const struct group *before = group_list_find(fleet_groups(p->control->fleet), group->name);
@@ -91,7 +100,7 @@ static int plan_group(struct planning *p, struct group *group)
 	}
 	if (before) {
 		describe_difference(before->definition, group->definition, text);
-		if (tell(p, "~ group %s: %s", group->name, text) < 0)
+		if (tell(p, "~ group %s: %s", group->name, text) < 0 || tell_of_account(p, before, group) < 0)
 			return -ENOMEM;
 	} else if (tell(p, "+ group %s: %s%s%s%s", group->name, group->os, group->app[0] ? " with " : "", group->app,
 			group->service.offered ? "" : ", no service") < 0) {

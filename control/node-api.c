@@ -18,14 +18,16 @@
 #include "control/registry.h"
 #include "control/relay-api.h"
 #include "control/route.h"
+#include "control/tenancy.h"
 
 enum operation { BOOT, REPORT, ENROL, AGENT, RENEW_AGENT, STATUS, LOG, AGENT_LOG, EVIDENCE, HELLO, ATTEST, QUOTE, ATTEST_AGENT, QUOTE_AGENT, RELAYED_RENEWAL, RELAYED_STATUS, RELAYED_LOG,
-		 RELAYED_EVIDENCE };
+		 RELAYED_EVIDENCE, SANITIZED };
 
 static const struct route routes[] = {
 	{ "POST", "/v1/nodes/{}/boot", BOOT },
 	{ "POST", "/v1/nodes/{}/report", REPORT },
 	{ "POST", "/v1/nodes/{}/log", LOG },
+	{ "POST", "/v1/nodes/{}/sanitized", SANITIZED },
 	{ "POST", "/v1/nodes/{}/enrol", ENROL },
 	{ "POST", "/v1/nodes/{}/agent", AGENT },
 	{ "POST", "/v1/nodes/{}/attest", ATTEST },
@@ -116,7 +118,7 @@ void node_api_admit(void *context, const struct http_call *call, struct http_ans
 		http_answer_error(answer, 400, "a node's id is its DMI UUID in lower case");
 	else if (operation == ENROL)
 		admit_token(context, call, answer);
-	else if (operation >= RELAYED_RENEWAL)
+	else if (operation >= RELAYED_RENEWAL && operation <= RELAYED_EVIDENCE)
 		admit_relayed(context, id, call, answer);
 	else
 		admit_certificate(context, id, is_of_agent(operation) ? CLIENT_AGENT : CLIENT_NODE, call, answer);
@@ -148,6 +150,8 @@ static int choose_boot(struct control *control, const char *id, const struct boo
 		       int64_t now, json_t **ret_answer, char ret_why[ERROR_TEXT])
 {
 	struct node *node;
+	char why[ERROR_TEXT];
+	json_t *order = NULL;
 	int r;
 
 	/* A restart that is under way selects first. */
@@ -155,7 +159,19 @@ static int choose_boot(struct control *control, const char *id, const struct boo
 	node = fleet_get(control->fleet, id);
 	if (node && !attestation_admits(control, node, request->attestation, now, ret_why))
 		return -EACCES;
-	r = fleet_boot(control->fleet, catalogue_images(control->catalogue), refusal, id, request, address, now, ret_answer);
+	/* Nothing of a new account goes to a server that still holds the former one's data. */
+	r = tenancy_asked(control, node, request, now, &order, why);
+	if (!r)
+		r = fleet_boot(control->fleet, catalogue_images(control->catalogue), order ? why : refusal, id, request, address, now, ret_answer);
+	if (r < 0) {
+		json_decref(order);
+		return r;
+	}
+	node = fleet_get(control->fleet, id);
+	if (order && json_object_set_new(*ret_answer, "sanitize", order) < 0)
+		r = -ENOMEM;
+	else if (!json_object_get(*ret_answer, "wait_seconds"))
+		r = tenancy_add_home(control, node, request, now, *ret_answer);
 	if (!r && json_object_get(*ret_answer, "config")) {
 		withhold_secrets(control, node, request, *ret_answer);
 		r = attestation_boots(control, node, request->attestation, request->nonce, now);
@@ -224,6 +240,29 @@ static void report(struct control *control, const char *id, const struct http_ca
 	else if (!answer->status)
 		answer->status = 204;
 	boot_report_release(&parsed);
+}
+
+static void sanitized(struct control *control, const char *id, const struct http_call *call, struct http_answer *answer)
+{
+	struct cleared cleared;
+	char why[ERROR_TEXT] = "";
+	int64_t now;
+	int r = cleared_parse(call->body, call->body_size, &cleared, why);
+
+	if (r < 0) {
+		refuse(control, answer, call, id, r, why);
+		return;
+	}
+	now = control_lock(control);
+	if (registry_admits(control, id, CLIENT_NODE, call, answer))
+		r = tenancy_cleared(control, fleet_get(control->fleet, id), &cleared, now);
+	control_leave(control);
+	if (!answer->status && r == -ESTALE)
+		http_answer_error(answer, 409, "nothing of the kind is ordered of this node");
+	else if (!answer->status && r < 0)
+		refuse(control, answer, call, id, log_error(r, "clearing of node %s", id), "");
+	else if (!answer->status)
+		answer->status = 204;
 }
 
 /* The boot that it is about must be the node's last: what is older was said then. An agent's is the one that its key was for. */
@@ -394,6 +433,9 @@ void node_api_answer(void *context, const struct http_call *call, struct http_an
 		break;
 	case LOG:
 		node_log(context, id, CLIENT_NODE, call, answer);
+		break;
+	case SANITIZED:
+		sanitized(context, id, call, answer);
 		break;
 	case EVIDENCE:
 		evidence_take(context, id, call, answer);

@@ -229,6 +229,18 @@ static int parse_last_start(const json_t *from, struct last_start *ret_start, ch
 	return 0;
 }
 
+/* What says which kernel this is, and how its memory was before. */
+static int parse_kernel(const json_t *root, struct boot_request *request, char ret_error[ERROR_TEXT])
+{
+	if (take_text(root, "boot_id", BOOT_ID_MOST, request->boot_id) < 0 ||
+	    (request->boot_id[0] && !text_of(request->boot_id, "0123456789abcdef-", BOOT_ID_MOST)))
+		return refused(ret_error, "\"boot_id\" must be that of a Linux kernel");
+	if (take_text(root, "memory", MEMORY_WORD_MOST, request->memory) < 0 ||
+	    (request->memory[0] && strcmp(request->memory, "cleared") && strcmp(request->memory, "not cleared")))
+		return refused(ret_error, "\"memory\" must be \"cleared\" or \"not cleared\"");
+	return 0;
+}
+
 /* What both requests begin with: JSON object, format 1, nonce. The caller frees `*ret_root`. */
 static int parse_head(const void *body, size_t size, json_t **ret_root, char ret_nonce[NONCE_SIZE + 1],
 		      char ret_error[ERROR_TEXT])
@@ -272,6 +284,8 @@ int boot_request_parse(const void *body, size_t size, const char *id, struct boo
 	if (!r && (take_text(root, "attestation", NONCE_SIZE, request.attestation) < 0 ||
 		   (request.attestation[0] && !nonce_valid(request.attestation))))
 		r = refused(ret_error, "\"attestation\" must be a session of %u hexadecimal digits", NONCE_SIZE);
+	if (!r)
+		r = parse_kernel(root, &request, ret_error);
 	json_decref(root);
 	if (r < 0)
 		boot_request_release(&request);

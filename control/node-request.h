@@ -17,6 +17,8 @@
 #define REPORT_ERROR_MOST 512u
 #define DMI_TEXT_MOST 256u
 #define SLOT_NAME_SIZE 2u
+#define BOOT_ID_MOST 36u
+#define MEMORY_WORD_MOST 16u
 
 struct boot_request {
 	char nonce[NONCE_SIZE + 1];
@@ -25,6 +27,8 @@ struct boot_request {
 	json_t *slots;     /* "C0" … "D1": root hash or null; owned */
 	struct last_start last_start;
 	char attestation[NONCE_SIZE + 1]; /* the session by which its TPM proved something; "" without */
+	char boot_id[BOOT_ID_MOST + 1];     /* of the kernel that stage 1 runs in; "" from one that doesn't say */
+	char memory[MEMORY_WORD_MOST + 1];  /* what became of a request to clear memory: "cleared", "not cleared"; "" */
 };
 
 /* BOOT_KEXEC and BOOT_RESET: its system starts, in this way. */

@@ -30,6 +30,7 @@
 #include "control/operator-people.h"
 #include "control/operator-power.h"
 #include "control/operator-requests.h"
+#include "control/operator-tenancy.h"
 #include "control/operator-tpm.h"
 #include "control/operator-logs.h"
 #include "control/operator-messages.h"
@@ -50,7 +51,7 @@ enum operation {
 	SHOW_METRICS,
 	LIST_LOGS, MOVE_LIFE,
 	LIST_CAMPAIGNS, SHOW_CAMPAIGN, PLAN_REIMAGES, START_CAMPAIGN, CHANGE_CAMPAIGN, LIST_EXEMPTIONS, EXEMPT, END_EXEMPTION,
-	REPORT_REIMAGES, SHOW_REPORT_KEY,
+	REPORT_REIMAGES, REPORT_SANITIZINGS, SANITIZE, SHOW_REPORT_KEY,
 	LIST_DECISIONS, LIST_ROUNDS, SHOW_ROUND, SHOW_SNAPSHOT, CLEAR_GROUP,
 	LIST_MONITORS, MAKE_MONITOR, REVOKE_MONITOR, GIVE_TO_MONITOR,
 	ALLOC, RELEASE, MOVE,
@@ -117,6 +118,8 @@ static const struct route routes[] = {
 	{ "PUT", "/v1/nodes/{}/exemption", EXEMPT },
 	{ "DELETE", "/v1/nodes/{}/exemption", END_EXEMPTION },
 	{ "GET", "/v1/reports/reimage", REPORT_REIMAGES },
+	{ "GET", "/v1/reports/sanitize", REPORT_SANITIZINGS },
+	{ "POST", "/v1/nodes/{}/sanitize", SANITIZE },
 	{ "GET", "/v1/report-key", SHOW_REPORT_KEY },
 	{ "GET", "/v1/decisions", LIST_DECISIONS },
 	{ "GET", "/v1/rounds", LIST_ROUNDS },
@@ -222,6 +225,8 @@ static const struct right {
 	[EXEMPT] = { MAY_OPERATE, "exempt from reimages node" },
 	[END_EXEMPTION] = { MAY_OPERATE, "end the exemption of node" },
 	[REPORT_REIMAGES] = { MAY_SEE, NULL },
+	[REPORT_SANITIZINGS] = { MAY_SEE, NULL },
+	[SANITIZE] = { MAY_OPERATE, "clear of all data node" },
 	[SHOW_REPORT_KEY] = { MAY_SEE, NULL },
 	[LIST_DECISIONS] = { MAY_SEE, NULL },
 	[LIST_ROUNDS] = { MAY_SEE, NULL },
@@ -569,6 +574,7 @@ static void look(struct control *control, int operation, const char *argument, c
 	case PLAN_REIMAGES: plan_reimages(control, call, now, answer); break;
 	case LIST_EXEMPTIONS: operator_list_exemptions(control, call, answer); break;
 	case REPORT_REIMAGES: operator_report_reimages(control, call, now, answer); break;
+	case REPORT_SANITIZINGS: operator_report_sanitizings(control, call, answer); break;
 	case SHOW_REPORT_KEY: operator_show_report_key(control, answer); break;
 	case LIST_EVENTS: operator_list_log(control, STORE_EVENTS, "events", call, answer); break;
 	case LIST_RESTARTS: operator_list_restarts(control, call, answer); break;
@@ -606,6 +612,7 @@ static void change(struct control *control, const struct caller *caller, int ope
 	case REMOVE_NODE: operator_remove_node(control, argument, now, answer); break;
 	case ALLOW: operator_allow(control, body, now, answer); break;
 	case SET_SETTINGS: operator_set(control, body, answer); break;
+	case SANITIZE: operator_sanitize(control, argument, caller->who, now, answer); break;
 	case RESTART: operator_restart(control, argument, body, caller->who, answer); break;
 	case HURRY: operator_hurry(control, argument, body, answer); break;
 	case CANCEL: operator_cancel(control, argument, caller->who, answer); break;

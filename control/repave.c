@@ -256,12 +256,19 @@ static const struct command {
 	  "  --since TIME            also which were since then: 4h (ago), 20:00 (the last one), \"2026-11-22 20:00\"\n"
 	  "  --sign FILE             write it to FILE (JSON, or CSV with --csv) and its signature, by the control unit, to FILE.sig\n",
 	  cli_report_reimage },
+	{ "report sanitize", "[NODE] [--json] [--sign FILE]", "show which servers were cleared of an account's data, and how",
+	  "A server whose group's account isn't the one whose data it holds is cleared at its next start: the keys of its H: are destroyed,\n"
+	  "its disk is discarded and overwritten, its memory goes with a cold reset. Of each there is a record that the control unit signed.\n\n"
+	  "  --sign FILE             write the newest record to FILE and its signature to FILE.sig\n", cli_report_sanitize },
 	{ "report key", "[--json]", "print the public key that reports are verified with", "Give it to auditors in another way than the reports.\n",
 	  cli_report_key },
 	{ "report verify", "FILE --key PUB", "verify a signed report",
 	  "Needs no control unit. So does OpenSSL: openssl pkeyutl -verify -pubin -inkey PUB -rawin -in FILE -sigfile FILE.sig\n\n"
 	  "  --key PUB               file of the public key, from `repave report key`\n"
 	  "  --signature FILE        another file than FILE.sig\n", cli_report_verify },
+	{ "sanitize", "NODE --yes", "destroy all data that a server holds",
+	  "At its next start, as when another account gets it: H: and everything else on its disk but the partition table and the server's own\n"
+	  "identity. For a server that leaves, or whose H: is to begin anew, for instance to be encrypted.\n", cli_sanitize },
 	{ "token create", "[option]...", "make a join token",
 	  "Prints a new join token, once: the control unit keeps only its SHA-256. The token of the boot media, join-token in\n"
 	  "the state folder, isn't among these.\n\n"

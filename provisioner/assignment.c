@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/bytes.h"
 #include "common/home-choice.h"
 #include "common/http-text.h"
 #include "common/json.h"
@@ -141,6 +142,24 @@ static int config_parse(struct assignment *assignment, char ret_error[160])
 	return 0;
 }
 
+static int sanitize_parse(struct assignment *assignment, char ret_error[160])
+{
+	json_t *object, *cleared;
+	const char *order;
+
+	if (optional(assignment->json, "sanitize", JSON_OBJECT, &object) < 0)
+		return bad(ret_error, "sanitize isn't an object");
+	if (object == NULL)
+		return 0;
+	order = json_get_string(object, "order");
+	cleared = json_object_get(object, "cleared");
+	if (order == NULL || strlen(order) != SANITIZE_ORDER || !only_of(order, "0123456789abcdef") || !json_is_boolean(cleared))
+		return bad(ret_error, "sanitize has no order of 32 hexadecimal digits, or no cleared");
+	memcpy(assignment->sanitize, order, SANITIZE_ORDER + 1);
+	assignment->cleared = json_is_true(cleared);
+	return 0;
+}
+
 static int wait_parse(struct assignment *assignment, char ret_error[160])
 {
 	uint64_t seconds;
@@ -152,7 +171,7 @@ static int wait_parse(struct assignment *assignment, char ret_error[160])
 	assignment->reason = json_get_string(assignment->json, "reason");
 	if (assignment->reason == NULL)
 		assignment->reason = "nothing is assigned";
-	return 0;
+	return sanitize_parse(assignment, ret_error);
 }
 
 /* How the images are fetched, checked and started. */
@@ -195,6 +214,34 @@ static int h_parse(struct assignment *assignment, char ret_error[160])
 	return 0;
 }
 
+static bool h_key_ok(const char *text)
+{
+	struct buffer key = { 0 };
+	bool ok = base64_parse(text, &key) == 0 && key.size == H_KEY_SIZE;
+
+	if (key.data != NULL)
+		explicit_bzero(key.data, key.size);
+	buffer_release(&key);
+	return ok;
+}
+
+static int h_encryption_parse(struct assignment *assignment, char ret_error[160])
+{
+	const json_t *encryption = json_object_get(assignment->json, "h_encryption");
+	json_t *key, *closed;
+
+	if (encryption != NULL && !json_is_boolean(encryption))
+		return bad(ret_error, "h_encryption isn't true or false");
+	if (optional(assignment->json, "h_key", JSON_STRING, &key) < 0 || optional(assignment->json, "h_closed", JSON_STRING, &closed) < 0)
+		return bad(ret_error, "h_key or h_closed isn't text");
+	if (key != NULL && (!json_is_true(encryption) || !h_key_ok(json_string_value(key))))
+		return bad(ret_error, "h_key isn't base64 of 64 bytes, or is there without h_encryption");
+	assignment->h_encryption = json_is_true(encryption);
+	assignment->h_key = json_string_value(key);
+	assignment->h_closed = json_string_value(closed);
+	return 0;
+}
+
 static int content_parse(struct assignment *assignment, const char *nonce, char ret_error[160])
 {
 	const json_t *json = assignment->json, *wipe;
@@ -220,7 +267,7 @@ static int content_parse(struct assignment *assignment, const char *nonce, char 
 	if (wipe != NULL && !json_is_boolean(wipe))
 		return bad(ret_error, "wipe isn't true or false");
 	assignment->wipe = json_is_true(wipe);
-	if (way_parse(assignment, ret_error) < 0 || h_parse(assignment, ret_error) < 0)
+	if (way_parse(assignment, ret_error) < 0 || h_parse(assignment, ret_error) < 0 || h_encryption_parse(assignment, ret_error) < 0)
 		return -EINVAL;
 	return config_parse(assignment, ret_error);
 }

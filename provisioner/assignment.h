@@ -15,6 +15,8 @@
 #define SSH_KEY_MOST 8192u
 #define MIRRORS_MOST 15u
 #define WAIT_MOST 3600u
+#define SANITIZE_ORDER 32u /* lower-case hexadecimal digits */
+#define H_KEY_SIZE 64u
 #define TARGET_MOST 255u /* characters of a target path */
 
 struct assignment {
@@ -22,6 +24,9 @@ struct assignment {
 	bool wait;          /* nothing assigned yet: ask again in `wait_seconds`, because of `reason` */
 	unsigned wait_seconds;
 	const char *reason;
+	/* With `wait`: this server must be cleared first (sanitize.c), by the order of that name, "" for none; `cleared`: all that is left is a reset. */
+	char sanitize[SANITIZE_ORDER + 1];
+	bool cleared;
 	uint64_t number;
 	const char *os_target;
 	const char *app_target; /* NULL: none */
@@ -30,6 +35,9 @@ struct assignment {
 	bool reset;             /* start by a reset and the firmware, not by kexec */
 	bool lazy;              /* leave the data of a complete slot to dm-verity */
 	const char *h;          /* where H: comes from, as home-choice.h */
+	bool h_encryption;      /* the server's own partition must be a ciphertext … */
+	const char *h_key;      /* … of this key: base64 of 64 bytes; NULL: none was given */
+	const char *h_closed;   /* why H: isn't to be opened; NULL: nothing is against it */
 	json_t *mirrors;        /* array of sound bases besides the control unit's own repository, or NULL */
 	const char *hostname;   /* NULL: none given */
 	json_t *ssh_keys;       /* array of one-line strings, or NULL */

@@ -196,13 +196,60 @@ static int add_agent(const struct provision *p, struct buffer *archive)
 	return r;
 }
 
-/* The partition is named though C: and D: be in RAM for want of a slot: user data are no slot's. */
+/* Why the partition isn't handed over; NULL when nothing is against it. What is to be encrypted is never opened in the clear. */
+static const char *home_closed(const struct provision *p)
+{
+	const struct assignment *a = &p->assignment;
+
+	if (p->offline)
+		return json_is_true(json_object_get(p->state.content, "h_encryption")) ? "it is encrypted, and no control unit was there to give its key"
+										       : NULL;
+	if (a->h_closed != NULL)
+		return a->h_closed;
+	if (a->h_encryption && a->h_key == NULL)
+		return "it is to be encrypted, and the control unit gave no key";
+	if (a->h_encryption && !p->marks.crypt)
+		return "it is to be encrypted, and this OS image is too old for that: assign a newer one";
+	return NULL;
+}
+
+static int add_home_key(const struct provision *p, struct buffer *archive)
+{
+	struct buffer key = { 0 };
+	int r;
+
+	if (p->offline || !p->assignment.h_encryption)
+		return 0;
+	r = base64_parse(p->assignment.h_key, &key);
+	if (r == 0)
+		r = cpio_add_file(archive, "repave/h/key", 0600, key.data, key.size);
+	if (key.data != NULL)
+		explicit_bzero(key.data, key.size);
+	buffer_release(&key);
+	return r;
+}
+
+static int add_home_partition(const struct provision *p, struct buffer *archive)
+{
+	/* Named though C: and D: be in RAM for want of a slot: user data are no slot's. */
+	const struct gpt_entry *entry = p->disk.found ? p->disk.parts[PART_H] : NULL;
+	const char *closed = home_closed(p);
+	char guid[37];
+	int r;
+
+	if (closed != NULL)
+		return cpio_add_file(archive, "repave/h/closed", 0600, closed, strlen(closed));
+	if (entry == NULL)
+		return 0;
+	guid_format(entry->guid, guid);
+	r = cpio_add_file(archive, "repave/h/partition", 0600, guid, strlen(guid));
+	return r == 0 ? add_home_key(p, archive) : r;
+}
+
 static int add_home(const struct provision *p, struct buffer *archive)
 {
 	const char *choice = p->offline ? json_get_string(p->state.content, "h") : p->assignment.h;
 	struct home_choice home;
-	const struct gpt_entry *entry = p->disk.found ? p->disk.parts[PART_H] : NULL;
-	char guid[37];
 	int r;
 
 	/* Without a control unit user data are where they were the last time, or nowhere. */
@@ -213,10 +260,7 @@ static int add_home(const struct provision *p, struct buffer *archive)
 		r = cpio_add_file(archive, "repave/h/choice", 0600, choice, strlen(choice));
 	if (r == 0)
 		r = cpio_add_file(archive, "repave/h/node", 0600, p->identity.uuid, strlen(p->identity.uuid));
-	if (r < 0 || entry == NULL || (home.kind != HOME_LOCAL && home.kind != HOME_AUTO))
-		return r;
-	guid_format(entry->guid, guid);
-	return cpio_add_file(archive, "repave/h/partition", 0600, guid, strlen(guid));
+	return r == 0 && (home.kind == HOME_LOCAL || home.kind == HOME_AUTO) ? add_home_partition(p, archive) : r;
 }
 
 /* For whoever wants to check the TPM's PCR 8 in the running system, and to tell what is in the others. */
@@ -468,6 +512,7 @@ static struct image_marks read_features(void)
 		marks.reset = marks.reset || strcmp(word, "reset") == 0;
 		marks.users = marks.users || strcmp(word, "users") == 0;
 		marks.watchdog = marks.watchdog || strcmp(word, "watchdog") == 0;
+		marks.crypt = marks.crypt || strcmp(word, "crypt") == 0;
 	}
 	return marks;
 }
@@ -584,7 +629,8 @@ static int count_start(struct provision *p)
 		r = tries_note_start(&p->state, p->nonce, p->start, p->marks.mark);
 	if (r == 0 && !p->offline)
 		r = note_time(p);
-	if (r == 0 && !p->offline && json_object_set_new(p->state.content, "h", json_string(p->assignment.h)) < 0)
+	if (r == 0 && !p->offline && (json_object_set_new(p->state.content, "h", json_string(p->assignment.h)) < 0 ||
+				      json_object_set_new(p->state.content, "h_encryption", json_boolean(p->assignment.h_encryption)) < 0))
 		r = -ENOMEM;
 	if (r < 0)
 		return sentence(p->error, r, "out of memory");

@@ -9,6 +9,11 @@ provisioner-formats-test-src := provisioner/test/formats.c $(provisioner-pure) p
 	$(common-core)
 provisioner-formats-test-libs := -ljansson -lmbedcrypto
 
+unit-tests += provisioner-sanitize-test
+provisioner-sanitize-test-src := provisioner/test/sanitize.c $(provisioner-pure) $(addprefix provisioner/,clearing.c dmcrypt.c devmapper.c state.c mark.c) \
+	common/home-disk.c $(sha256-src) $(common-core)
+provisioner-sanitize-test-libs := -ljansson -lmbedcrypto
+
 unit-tests += provisioner-surroundings-test
 provisioner-surroundings-test-src := provisioner/test/surroundings.c $(addprefix provisioner/,clock.c cmdline.c console.c pstore.c smbios.c) \
 	common/tail.c $(common-core)
@@ -66,7 +71,7 @@ provisioner-plan-test-src := provisioner/test/plan.c provisioner/plan.c
 
 unit-tests += provisioner-machine-test
 provisioner-machine-test-src := provisioner/test/machine.c $(sha256-src) $(common-core) $(addprefix provisioner/,disk.c ram.c \
-	blockdev.c gpt.c dmverity.c cmdline.c identify.c config.c backoff.c sentence.c) common/http-text.c
+	blockdev.c gpt.c dmverity.c devmapper.c cmdline.c identify.c config.c backoff.c sentence.c) common/http-text.c
 provisioner-machine-test-libs := -ljansson -lmbedx509 -lmbedcrypto
 
 fuzz-targets += gpt state cmdline assignment smbios crash
@@ -94,11 +99,11 @@ unit-tests += provisioner-accounts-test
 provisioner-accounts-test-src := provisioner/test/accounts.c provisioner/accounts.c provisioner/sentence.c common/user.c common/user-list.c $(common-core)
 provisioner-accounts-test-libs := -ljansson
 
-provisioner-disk := $(addprefix provisioner/,gpt.c blockdev.c dmverity.c cmdline.c sentence.c)
+provisioner-disk := $(addprefix provisioner/,gpt.c blockdev.c dmverity.c devmapper.c cmdline.c sentence.c)
 
 musl-programs += stage2
 stage2-src := $(addprefix provisioner/,stage2.c accounts.c stage2-start.c ram.c watchdog.c cpio.c mark.c seal.c efivar.c load-option.c) \
-	$(provisioner-disk) common/user.c common/bytes.c common/file.c
+	provisioner/dmcrypt.c $(provisioner-disk) common/home-disk.c common/user.c common/bytes.c common/file.c $(sha256-src)
 stage2-libs := -lmbedcrypto
 
 musl-programs += healthy
@@ -109,7 +114,7 @@ healthy-libs := -ljansson -lmbedcrypto
 musl-programs += provision
 provision-src := common/tail.c signing/authenticode.c $(common-tpm) $(addprefix provisioner/,said.c main.c platform.c console.c config.c identify.c control.c credential.c enrol.c trust.c fetch.c live.c boot.c reset.c disk.c \
 	efivar.c fat.c load-option.c mark.c seal.c \
-	backoff.c choose.c offline.c settings.c links.c ram.c clock.c settime.c smbios.c tries.c blockdev.c dmverity.c state.c plan.c frame.c donor.c \
+	backoff.c choose.c offline.c settings.c links.c ram.c clock.c settime.c smbios.c tries.c blockdev.c dmverity.c devmapper.c sanitize.c clearing.c state.c plan.c frame.c donor.c \
 	pool.c pstore.c watchdog.c slot-data.c arrival.c patch.c install.c) common/patch.c $(provisioner-pure) \
 	$(signing-verify) common/seekable.c $(common-core) $(common-http) common/http-mirrors.c
 provision-libs := -lcurl -lmbedtls -lmbedx509 -lmbedcrypto -ljansson -lsodium -lzstd

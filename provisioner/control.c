@@ -62,6 +62,8 @@ static char *boot_question(const struct provision *p)
 								     start_way_name(p->last.way), "arrived", (int)p->last.arrived));
 	if (question != NULL && p->platform.session[0] != '\0')
 		json_object_set_new(question, "attestation", json_string(p->platform.session));
+	if (question != NULL)
+		sanitize_tell(p, question);
 	text = question != NULL ? json_format(question) : NULL;
 	json_decref(question);
 	return text;
@@ -107,6 +109,8 @@ static int ask_once(struct provision *p)
 		if (r < 0)
 			sentence(p->error, r, "%s", detail);
 	}
+	if (body.data != NULL)
+		explicit_bzero(body.data, body.size); /* the key of H: may be in it */
 	buffer_release(&body);
 	return r;
 }
@@ -204,6 +208,8 @@ int ask_for_assignment(struct provision *p)
 			p->heard = uptime();
 		if ((r == 0 && !p->assignment.wait) || r == -ENOMEM)
 			return r;
+		if (r == 0 && p->assignment.sanitize[0] != '\0')
+			return sanitize(p);
 		if (r == 0) {
 			sleep(wait_as_told(p, &asking));
 			continue;

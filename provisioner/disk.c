@@ -324,7 +324,7 @@ static int too_small(const char *name, uint64_t size, uint64_t needed, char ret_
 }
 
 /* Whose data lay there before is nobody's question any more: the OS makes a file system only where it finds none of its beginning
- * or end (rootfs/home-disk.h). */
+ * or end (common/home-disk.h). */
 static int wipe_home(int fd, const struct gpt *gpt, const uint8_t zeros[MIB])
 {
 	const struct gpt_entry *parts[PARTS];

@@ -42,6 +42,8 @@ void forget_keys(struct provision *p)
 	credential_wipe(&p->node);
 	credential_wipe(&p->agent);
 	json_object_del(p->state.content, "identity");
+	json_object_del(p->assignment.json, "h_key");
+	p->assignment.h_key = NULL;
 }
 
 /* ------------------------------------------------------------------ one question */
@@ -260,6 +262,29 @@ void renew_identity(struct provision *p)
 	/* It lasts for as long again. */
 	if (r < 0)
 		console_line(&p->stages, "this server's certificate isn't renewed yet: %s", p->error);
+}
+
+int change_key(struct provision *p)
+{
+	struct credential fresh = { 0 };
+	struct reply reply;
+	int r = credential_make(&fresh);
+
+	if (r < 0)
+		return sentence(p->error, r, "no key can be made");
+	r = ask(p, p->control, "enrol", &fresh, &reply);
+	if (r == 0 && reply.status != 200)
+		r = sentence(p->error, -EACCES, "%s", reply.text);
+	if (r == 0)
+		r = take(p, &reply, &fresh, "node");
+	if (r == 0) {
+		http_set_client(p->control, NULL, NULL); /* it borrows what is overwritten now */
+		p->node = fresh;
+		r = http_set_client(p->control, p->node.certificate, p->node.key);
+		keep_identity(p);
+	}
+	explicit_bzero(&fresh, sizeof(fresh));
+	return r;
 }
 
 /* ------------------------------------------------------------------ the agent's */

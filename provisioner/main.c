@@ -222,6 +222,7 @@ static int step_disk(struct provision *p)
 	}
 	attach_state(p);
 	keep_identity(p);
+	sanitize_forget(p);
 	save_state(p);
 	return 0;
 }

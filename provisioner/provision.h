@@ -84,8 +84,8 @@ struct provision {
 	struct last_start last;
 	enum start_way start;    /* how this boot ends */
 	struct image_marks {
-		/* What stage 2 of the image in c can: leave a mark, be started by the firmware, pat on, make users' accounts. */
-		bool mark, reset, watchdog, users;
+		/* What stage 2 of the image in c can: leave a mark, be started by the firmware, pat on, make users' accounts, open an encrypted H:. */
+		bool mark, reset, watchdog, users, crypt;
 	} marks;
 	uint16_t boot_entry;     /* the firmware's number of the entry that reset_prepare wrote */
 	bool offline;            /* no control unit had a say in this boot */
@@ -136,6 +136,15 @@ bool send_last_words(struct provision *p);
 bool report_progress(struct provision *p, json_t *progress);
 /* control.c: the "stages" and "images" of a report and of boot.json. A new reference, or NULL. */
 json_t *images_json(const struct provision *p);
+
+/* sanitize.c: clears this server of what a former account left, as the answer orders, tells the control unit, and resets. Returns only on failure. */
+int sanitize(struct provision *p);
+/* sanitize.c: forgets how far that was, once there is an assignment again. Not stored yet. */
+void sanitize_forget(struct provision *p);
+/* sanitize.c: adds to a question which kernel this is, and whether the firmware cleared the memory when it was asked to. */
+void sanitize_tell(const struct provision *p, json_t *question);
+/* enrol.c: another key for this server, in place of one that the former system could read. 0 or -errno with a sentence; then the old one stays. */
+int change_key(struct provision *p);
 
 /* main.c: one thing more that the operator should know of this boot. */
 void add_notice(struct provision *p, const char *text);
@@ -225,6 +234,8 @@ int reset_key(struct provision *p, uint8_t ret_key[SEAL_KEY_SIZE]);
 int reset_prepare(struct provision *p, const struct reset_files *files, const struct buffer *cmdline);
 /* reset.c: tells the firmware to start that entry once, and resets. Returns only on failure. */
 int reset_go(struct provision *p);
+/* reset.c: a cold reset, by way of the firmware. Returns only on failure. */
+int reset_cold(struct provision *p);
 /* reset.c: removes the key of a start that never came to pass. */
 void reset_forget(struct provision *p);
 

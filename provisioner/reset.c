@@ -207,16 +207,10 @@ int reset_prepare(struct provision *p, const struct reset_files *files, const st
 	return r < 0 ? sentence(p->error, r, "the firmware doesn't take a boot entry: %s", strerror(-r)) : 0;
 }
 
-int reset_go(struct provision *p)
+int reset_cold(struct provision *p)
 {
-	uint8_t next[2];
-	int fd, r;
+	int fd = open(REBOOT_MODE, O_WRONLY | O_CLOEXEC);
 
-	put_le16(next, p->boot_entry);
-	r = efivar_store("BootNext", EFI_GLOBAL, next, sizeof(next));
-	if (r < 0)
-		return sentence(p->error, r, "the firmware doesn't take BootNext: %s", strerror(-r));
-	fd = open(REBOOT_MODE, O_WRONLY | O_CLOEXEC);
 	if (fd >= 0) {
 		if (write(fd, "cold", 4) != 4)
 			console_line(&p->stages, "the reset may be a warm one: %s", strerror(errno));
@@ -226,4 +220,16 @@ int reset_go(struct provision *p)
 	forget_keys(p);
 	reboot(RB_AUTOBOOT);
 	return sentence(p->error, -errno, "the reset failed: %s", strerror(errno));
+}
+
+int reset_go(struct provision *p)
+{
+	uint8_t next[2];
+	int r;
+
+	put_le16(next, p->boot_entry);
+	r = efivar_store("BootNext", EFI_GLOBAL, next, sizeof(next));
+	if (r < 0)
+		return sentence(p->error, r, "the firmware doesn't take BootNext: %s", strerror(-r));
+	return reset_cold(p);
 }

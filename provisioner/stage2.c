@@ -21,6 +21,7 @@
 #include "provisioner/accounts.h"
 #include "provisioner/blockdev.h"
 #include "provisioner/cmdline.h"
+#include "provisioner/dmcrypt.h"
 #include "provisioner/dmverity.h"
 #include "provisioner/ram.h"
 #include "provisioner/sentence.h"
@@ -35,6 +36,8 @@
 #define CONFIG_TO "/run/repave"
 #define HOME CONFIG_TO "/h"
 #define SSH_WANTED CONFIG_TO "/ssh"
+#define HOME_KEY CONFIG_FROM "/h/key"
+#define HOME_MAPPED "repave-h"
 #define HOME_SECONDS 5u
 #define PANIC_SECONDS_FILE "/proc/sys/kernel/panic"
 #define FILE_MOST (1u << 20)
@@ -243,23 +246,78 @@ static int copy_folder(const char *name)
 	return r;
 }
 
-/* Names the device node of partition H for the OS, which has no use for a GUID. Without it the OS says what is missing. */
-static void name_home(void)
+/* The key as stage 1 handed it over, which is gone from the initrd then. 0; -ENOENT: H: isn't encrypted; or -errno. */
+static int take_home_key(uint8_t ret_key[DMCRYPT_KEY_SIZE])
 {
-	char *partuuid = read_line_of(HOME "/partition"), device[BLOCKDEV_NAME + 8];
-	int r = -ENODEV;
+	static const uint8_t zeros[DMCRYPT_KEY_SIZE];
+	struct buffer key = { 0 };
+	int fd, r = file_load(HOME_KEY, DMCRYPT_KEY_SIZE + 1, &key);
 
-	/* C: of the same disk is open; only with C: in RAM the disk may still be coming. */
-	for (unsigned tenth = 0; partuuid != NULL && r < 0 && tenth < HOME_SECONDS * 10; tenth++) {
-		r = blockdev_by_partuuid(partuuid, device);
+	if (r < 0)
+		return r;
+	r = key.size == DMCRYPT_KEY_SIZE ? 0 : -EBADMSG;
+	if (r == 0)
+		memcpy(ret_key, key.data, DMCRYPT_KEY_SIZE);
+	if (key.data != NULL)
+		explicit_bzero(key.data, key.size);
+	buffer_release(&key);
+	/* In place: the file's pages are the initrd's RAM. */
+	fd = open(HOME_KEY, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write_full_at(fd, zeros, sizeof(zeros), 0) < 0 || unlink(HOME_KEY) < 0)
+		say("the key of H: can't be removed from the initrd");
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+/* C: of the same disk is open; only with C: in RAM the disk may still be coming. */
+static int find_home(char ret_device[BLOCKDEV_NAME + 8])
+{
+	char *partuuid = read_line_of(CONFIG_FROM "/h/partition");
+	int r = partuuid != NULL ? -ENODEV : -ENOENT;
+
+	for (unsigned tenth = 0; r == -ENODEV && tenth < HOME_SECONDS * 10; tenth++) {
+		r = blockdev_by_partuuid(partuuid, ret_device);
 		if (r < 0)
 			usleep(100 * 1000);
 	}
-	if (r == 0)
-		r = file_store(HOME "/device", device, strlen(device), 0600);
-	if (partuuid != NULL && r < 0)
+	if (r == -ENODEV)
 		dprintf(STDERR_FILENO, "stage 2: partition H: %s\n", strerror(-r));
 	free(partuuid);
+	return r;
+}
+
+/* Names the device node of partition H for the OS, which has no use for a GUID, or says why it stays closed. Without either the OS says what is
+ * missing. */
+static void name_home(const uint8_t key[DMCRYPT_KEY_SIZE], bool encrypted)
+{
+	char device[BLOCKDEV_NAME + 8], closed[SENTENCE];
+
+	if (find_home(device) < 0)
+		return;
+	if (!encrypted) {
+		file_store(HOME "/device", device, strlen(device), 0600);
+		return;
+	}
+	if (dmcrypt_open(HOME_MAPPED, device, key, closed) == 0) {
+		file_store(HOME "/device", "/dev/mapper/" HOME_MAPPED, strlen("/dev/mapper/" HOME_MAPPED), 0600);
+		return;
+	}
+	dprintf(STDERR_FILENO, "stage 2: %s\n", closed);
+	file_store(HOME "/closed", closed, strlen(closed), 0600);
+}
+
+static int hand_over_home(void)
+{
+	uint8_t key[DMCRYPT_KEY_SIZE] = { 0 };
+	int r = take_home_key(key), copied;
+	bool encrypted = r != -ENOENT;
+
+	copied = copy_folder("h");
+	if (copied == 0 && (r == 0 || r == -ENOENT))
+		name_home(key, encrypted);
+	explicit_bzero(key, sizeof(key));
+	return copied;
 }
 
 /* An answer of the control unit that isn't sound lets nobody in; the operator gets in with root's keys. */
@@ -288,8 +346,8 @@ static int copy_config(char error[SENTENCE])
 	/* Without a credential there is no folder: the agent says so. */
 	if (r == 0 && access(CONFIG_FROM "/agent", F_OK) == 0)
 		r = copy_folder("agent");
-	if (r == 0 && access(CONFIG_FROM "/h", F_OK) == 0 && (r = copy_folder("h")) == 0)
-		name_home();
+	if (r == 0 && access(CONFIG_FROM "/h", F_OK) == 0)
+		r = hand_over_home();
 	if (r == 0)
 		r = copy_if_there(CONFIG_FROM "/boot.json", CONFIG_TO "/boot.json", 0644);
 	if (r == 0)

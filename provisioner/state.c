@@ -238,6 +238,50 @@ int state_store(struct state *state)
 	return r;
 }
 
+void state_forget_account(struct state *state)
+{
+	static const char *const kept[] = { "format", "identity", "tuf", "roots", "time", "sanitize" };
+	const char *name;
+	json_t *value;
+	void *next;
+
+	json_object_foreach_safe(state->content, next, name, value) {
+		size_t i = 0;
+
+		while (i < sizeof(kept) / sizeof(kept[0]) && strcmp(name, kept[i]) != 0)
+			i++;
+		if (i == sizeof(kept) / sizeof(kept[0]))
+			json_object_del(state->content, name);
+	}
+	forget_delegated(json_object_get(state->content, "tuf"));
+}
+
+static int zero_half(const struct state *state, unsigned half)
+{
+	static const uint8_t zeros[65536];
+	int r = 0;
+
+	for (uint64_t at = 0; r == 0 && at < state->half; at += sizeof(zeros)) {
+		size_t size = state->half - at < sizeof(zeros) ? (size_t)(state->half - at) : sizeof(zeros);
+
+		r = write_full_at(state->fd, zeros, size, half * state->half + at);
+	}
+	return r == 0 && fdatasync(state->fd) < 0 ? -errno : r;
+}
+
+int state_scrub(struct state *state)
+{
+	int r = 0;
+
+	/* Twice: the half that holds the newest record then was zeros before it was written. */
+	for (unsigned i = 0; r == 0 && state->fd >= 0 && i < 2; i++) {
+		r = state_store(state);
+		if (r == 0)
+			r = zero_half(state, state->next);
+	}
+	return r;
+}
+
 /* ------------------------------------------------------------------ content */
 static json_t *section(struct state *state, const char *name)
 {

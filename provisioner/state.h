@@ -50,6 +50,12 @@ int state_load(struct state *state, int fd, uint64_t size);
  * to the newest root are never left out: without them a revoked key counts again. 0 or -errno. */
 int state_store(struct state *state);
 
+/* Leaves of the content what is this server's own: identity, time, and the metadata that keeps time from being turned back. Not stored yet. */
+void state_forget_account(struct state *state);
+/* Writes the content, and zeros wherever else older records may lie in the partition; one sound record is there at any moment. In RAM: nothing to
+ * do. 0 or -errno. */
+int state_scrub(struct state *state);
+
 /* Root hash recorded for a slot ("C0"), 64 digits, or NULL. */
 const char *state_slot(const struct state *state, const char *slot);
 /* Records (or, with NULL, forgets) what a slot holds. Not stored yet. */

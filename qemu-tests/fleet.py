@@ -209,7 +209,7 @@ class Server:
     """One server: a QEMU guest with a data disk and one of the boot media."""
 
     def __init__(self, folder, index, netdev, medium="pxe", memory=512, disk_mib=4096, append=(),
-                 cmdline="", firmware=None, tpm=None):
+                 cmdline="", firmware=None, tpm=None, disk_options="", drive_options=""):
         """`firmware`: "secure" is UEFI with Secure Boot and this build's keys enrolled, for the media that UEFI can start. `tpm`: True
         for a TPM of its own, or a secure.Tpm that moves here. Its `ca` is the certificate of its maker's CA."""
         self.folder = Path(folder)
@@ -226,6 +226,7 @@ class Server:
         self.cmdline = cmdline
         self.firmware = firmware
         self.tpm = secure.Tpm(self.folder) if tpm is True else tpm
+        self.disk_options, self.drive_options = disk_options, drive_options
         self.esp = BUILD / "boot/repave-esp.img"
         self.token = BUILD / "boot/token.cpio"  # of the medium "direct"
         self.process = None
@@ -277,8 +278,8 @@ class Server:
                  "-netdev", self.netdev, "-device", f"virtio-net-pci,netdev=net0,mac={self.mac}" + (",bootindex=0,romfile=" if self.medium == "uefi-net" else ""),
                  "-device", "virtio-rng-pci"]
         if self.disk.exists():
-            words += ["-drive", f"file={self.disk},format=raw,if=none,id=data,discard=unmap,cache=unsafe",
-                      "-device", "virtio-blk-pci,drive=data"]
+            words += ["-drive", f"file={self.disk},format=raw,if=none,id=data,discard=unmap,cache=unsafe{self.drive_options}",
+                      "-device", f"virtio-blk-pci,drive=data{self.disk_options}"]
         if self.tpm:
             self.tpm.start()
             words += self.tpm.words()

@@ -5,7 +5,7 @@ app-run-src := rootfs/app-run.c rootfs/app-view.c rootfs/privileges.c rootfs/ses
 app-run-libs := -ljansson
 
 musl-programs += home
-home-src := rootfs/home.c rootfs/home-mount.c rootfs/folder.c rootfs/home-disk.c rootfs/app-spec.c common/home-choice.c $(common-core)
+home-src := rootfs/home.c rootfs/home-mount.c rootfs/folder.c common/home-disk.c rootfs/app-spec.c common/home-choice.c $(common-core)
 home-libs := -ljansson
 
 # The users' login shell; setuid root in the images.
@@ -15,9 +15,6 @@ session-src := rootfs/session.c rootfs/session-view.c rootfs/session-text.c root
 
 unit-tests += session-text-test
 session-text-test-src := rootfs/test/session-text.c rootfs/session-text.c common/user.c common/bytes.c
-
-unit-tests += home-disk-test
-home-disk-test-src := rootfs/test/home-disk.c rootfs/home-disk.c common/bytes.c common/file.c
 
 unit-tests += app-spec-test
 app-spec-test-src := rootfs/test/app-spec.c rootfs/app-spec.c common/home-choice.c $(common-core)

@@ -21,7 +21,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "rootfs/folder.h"
-#include "rootfs/home-disk.h"
+#include "common/home-disk.h"
 #include "rootfs/home.h"
 #include "rootfs/privileges.h"
 
@@ -201,7 +201,7 @@ static int make_file_system(struct home *home, int fd, uint64_t size)
 				    (char[]){ "-b" }, (char[]){ "4096" }, (char[]){ "-L" }, (char[]){ "H" }, (char[]){ "-m" },
 				    (char[]){ "1" }, (char[]){ "-e" }, (char[]){ "remount-ro" }, (char[]){ "-O" },
 				    (char[]){ "^metadata_csum_seed,^orphan_file" }, device, blocks, NULL };
-	int r = home_disk_mark(fd, size, HOME_CONTENT_HALF_MADE);
+	int r = home_disk_mark(fd, size, HOME_CONTENT_HALF_MADE, NULL);
 
 	memcpy(device, home->device, sizeof(device));
 	snprintf(blocks, sizeof(blocks), "%llu", (unsigned long long)((size - HOME_TAIL) / BLOCK));
@@ -209,7 +209,7 @@ static int make_file_system(struct home *home, int fd, uint64_t size)
 		r = run(home, arguments, "a file system is being made; the application finds its home empty and read-only till then");
 	if (r > 0)
 		r = -EIO;
-	return r == 0 ? home_disk_mark(fd, size, HOME_CONTENT_MADE) : r;
+	return r == 0 ? home_disk_mark(fd, size, HOME_CONTENT_MADE, NULL) : r;
 }
 
 /* What is damaged is mended as far as that needs no decision (e2fsck(8): 4 and above is what was left). */
@@ -237,12 +237,15 @@ static int prepare(struct home *home, int fd, char ret_text[HOME_TEXT])
 
 	home->read_only = r == 0 && ioctl(fd, BLKROGET, &only) == 0 && only != 0;
 	if (r == 0)
-		r = home_disk_look(fd, size, &content);
+		r = home_disk_look(fd, size, &content, NULL);
 	if (r < 0)
 		return tell(ret_text, r, "partition H (%s) can't be read: %s: replace the disk", home->device, strerror(-r));
 	if (content == HOME_CONTENT_FOREIGN)
 		return tell(ret_text, -EMEDIUMTYPE, "partition H (%s) holds something that Repave didn't put there, and is left alone; clear its first MiB"
 			    " and its last 64 KiB if nobody needs that", home->device);
+	if (content == HOME_CONTENT_HALF_LOCKED || content == HOME_CONTENT_LOCKED)
+		return tell(ret_text, -ENOKEY, "partition H (%s) is encrypted, and the control unit gave no key: its group must say h_encryption: on, or"
+			    " `repave sanitize` begins anew", home->device);
 	if (content == HOME_CONTENT_MADE) {
 		check_file_system(home, ret_text);
 		return 0;
@@ -271,6 +274,8 @@ int home_open_local(struct home *home, char ret_text[HOME_TEXT])
 {
 	int fd, r;
 
+	if (home->closed[0] != '\0')
+		return tell(ret_text, -ENOKEY, "it stays closed: %.200s", home->closed);
 	if (home->device[0] == '\0')
 		return tell(ret_text, -ENODEV, "this server's disk has no partition H: it's as large as 64 MiB beside C: and D: on disks that Repave lays out");
 	fd = open(home->device, O_RDWR | O_CLOEXEC);

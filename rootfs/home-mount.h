@@ -16,6 +16,7 @@ struct home {
 	char text[HOME_CHOICE_MOST + 1];
 	char device[80];           /* of partition H, "" for none */
 	char node[40];
+	char closed[HOME_TEXT];    /* why the partition isn't handed over though there may be one; "" */
 	struct app_spec app;       /* app.home: where the application wants its part, NULL for nowhere */
 	bool read_only;            /* it is damaged, or its disk is read-only */
 	bool waiting;              /* a place is held, and it was told */

@@ -41,15 +41,17 @@ static void load_app(struct home *home)
 static int load_choice(struct home *home)
 {
 	char *choice = read_line_of(HOME_FOLDER "/choice"), *device = read_line_of(HOME_FOLDER "/device"),
-	     *node = read_line_of(HOME_FOLDER "/node");
+	     *node = read_line_of(HOME_FOLDER "/node"), *closed = read_line_of(HOME_FOLDER "/closed");
 	int r = home_choice_parse(choice != NULL ? choice : "none", &home->choice);
 
 	snprintf(home->text, sizeof(home->text), "%s", r == 0 && choice != NULL ? choice : "none");
 	snprintf(home->device, sizeof(home->device), "%s", device != NULL ? device : "");
 	snprintf(home->node, sizeof(home->node), "%s", node != NULL ? node : "");
+	snprintf(home->closed, sizeof(home->closed), "%s", closed != NULL ? closed : "");
 	free(choice);
 	free(device);
 	free(node);
+	free(closed);
 	if (home->choice.kind == HOME_AUTO)
 		home->choice.kind = home->app.home != NULL ? HOME_LOCAL : HOME_NONE;
 	return r;

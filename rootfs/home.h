@@ -3,7 +3,8 @@
 #ifndef ROOTFS_HOME_H
 #define ROOTFS_HOME_H
 
-/* From stage 2, one line each: `choice` (common/home-choice.h), `node`, and with a partition H `device`. */
+/* From stage 2, one line each: `choice` (common/home-choice.h), `node`, and with a partition H `device`, or `closed`: a sentence why it can't be
+ * used. */
 #define HOME_FOLDER "/run/repave/h"
 /* {"format": 1, "choice": "local", "state": "mounted", "text": "a sentence, or empty"}: what became of it. It appears when the
  * application may start. States: none, mounted, read-only, waiting (the file system is being checked, or the server doesn't

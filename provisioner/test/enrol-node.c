@@ -36,6 +36,18 @@ void heed_lease(struct provision *p)
 	(void)p;
 }
 
+/* A development host's disks are nobody's to clear. */
+int sanitize(struct provision *p)
+{
+	return sentence(p->error, -EOPNOTSUPP, "this machine is to be cleared: %s", p->assignment.reason);
+}
+
+void sanitize_tell(const struct provision *p, json_t *question)
+{
+	(void)p;
+	(void)question;
+}
+
 int doubt_clock(struct provision *p)
 {
 	(void)p;

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "control/tenancy.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "common/json.h"
+#include "common/log.h"
+#include "control/attestation-gate.h"
+#include "control/power.h"
+#include "control/report-key.h"
+#include "control/sealed.h"
+#include "control/store-tenancy.h"
+
+#define HOME_KEY_SIZE 64u /* two AES-256 keys of XTS */
+
+static const char *account_of(const struct control *control, const struct node *node)
+{
+	const struct group *group = group_of(control->fleet, node);
+
+	return group ? group->account : "";
+}
+
+/* ------------------------------------------------------------------ the key of H: */
+
+static int seal_purpose(const struct node *node, const char *account, char ret_purpose[160])
+{
+	int n = snprintf(ret_purpose, 160, "home-key %s %s", node->id, account);
+
+	return n > 0 && n < 160 ? 0 : -EINVAL;
+}
+
+static int make_key(struct control *control, const struct node *node, const char *account, const char *purpose, int64_t now,
+		    struct buffer *ret_key)
+{
+	uint8_t key[HOME_KEY_SIZE];
+	struct buffer sealed = { 0 };
+	int r = getrandom(key, sizeof key, 0) == (ssize_t)sizeof key ? base64_format(key, sizeof key, ret_key) : -EIO;
+
+	if (!r)
+		r = sealed_close(power_sealing_key(control->power), purpose, (const char *)ret_key->data, &sealed);
+	if (!r)
+		r = store_put_home_key(control->store, node->id, account, (const char *)sealed.data, now);
+	explicit_bzero(key, sizeof key);
+	buffer_release(&sealed);
+	return r;
+}
+
+/* In base64. -ENOKEY and -EBADMSG: it is there and can't be opened; another one would make H: unreadable for ever. */
+static int find_key(struct control *control, const struct node *node, const char *account, int64_t now, struct buffer *ret_key)
+{
+	struct buffer sealed = { 0 };
+	char purpose[160];
+	int r = seal_purpose(node, account, purpose);
+
+	if (!r)
+		r = store_get_home_key(control->store, node->id, account, &sealed);
+	if (r == -ENOENT)
+		r = make_key(control, node, account, purpose, now, ret_key);
+	else if (!r)
+		r = sealed_open(power_sealing_key(control->power), purpose, (const char *)sealed.data, ret_key);
+	buffer_release(&sealed);
+	return r;
+}
+
+static int set_closed(json_t *answer, const char *why)
+{
+	return json_object_set_new(answer, "h_closed", json_string(why)) < 0 ? -ENOMEM : 0;
+}
+
+static int add_key(struct control *control, const struct node *node, const char *account, int64_t now, json_t *answer)
+{
+	struct buffer key = { 0 };
+	int r = find_key(control, node, account, now, &key);
+
+	if (!r && json_object_set_new(answer, "h_key", json_string((const char *)key.data)) < 0)
+		r = -ENOMEM;
+	if (key.data)
+		explicit_bzero(key.data, key.size);
+	buffer_release(&key);
+	if (r != -ENOKEY && r != -EBADMSG)
+		return r;
+	control_event(control, now, node->id, SEVERITY_ALARM, "home", NULL, "the key of H: can't be opened (it was sealed with another " SEALING_KEY_FILE
+		      ", or is damaged): H: stays closed; put back that file, or `repave sanitize` the server");
+	return set_closed(answer, "the control unit can't open its key: see its events");
+}
+
+int tenancy_add_home(struct control *control, const struct node *node, const struct boot_request *request, int64_t now, json_t *answer)
+{
+	const struct group *group = group_of(control->fleet, node);
+	const char *account = account_of(control, node);
+	char tenant[ACCOUNT_MOST + 1];
+	int r = store_get_tenant(control->store, node->id, tenant);
+
+	if (r < 0)
+		return r;
+	if (tenant[0] && !account[0])
+		return set_closed(answer, "it holds the data of an account that this server doesn't work for at present");
+	if (!group || !group->home_encrypted)
+		return 0;
+	if (json_object_set_new(answer, "h_encryption", json_true()) < 0)
+		return -ENOMEM;
+	if (!attestation_allows_secrets(control, node, request))
+		return set_closed(answer, "its key is only for a server that has proved what it runs");
+	return add_key(control, node, account, now, answer);
+}
+
+/* ------------------------------------------------------------------ clearing */
+
+static int make_order(char ret_order[SANITIZE_ORDER_SIZE + 1])
+{
+	uint8_t random[SANITIZE_ORDER_SIZE / 2];
+
+	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+		return -EIO;
+	hex_format(random, sizeof random, ret_order);
+	return 0;
+}
+
+static int put(struct control *control, struct sanitizing *s)
+{
+	return store_put_sanitizing(control->store, s, "", "");
+}
+
+/* The keys go before stage 1 hears of it: what it doesn't get to isn't readable any more. One transaction. */
+static int begin(struct control *control, struct sanitizing *s, const char *to, int64_t now)
+{
+	int r = store_begin(control->store);
+
+	if (r < 0)
+		return r;
+	s->began = now;
+	strcpy(s->to, to);
+	r = store_forget_home_keys(control->store, s->node, &s->keys);
+	if (!r)
+		r = put(control, s);
+	if (r < 0) {
+		store_rollback(control->store);
+		return r;
+	}
+	r = store_commit(control->store);
+	if (r < 0)
+		return r;
+	return control_event(control, now, s->node, SEVERITY_NOTICE, "sanitize", NULL,
+			     "it is cleared of what account %s left (%s): %llu key%s of H: destroyed; order %.8s", s->from[0] ? s->from : "(none)",
+			     s->reason, (unsigned long long)s->keys, s->keys == 1 ? "" : "s", s->order);
+}
+
+static json_int_t newest_audit(struct control *control)
+{
+	struct store_filter filter = { .after = -1, .most = 1, .node = "" };
+	json_t *list = NULL;
+	json_int_t sequence = 0;
+
+	if (!store_list(control->store, STORE_AUDIT, &filter, &list))
+		sequence = json_integer_value(json_object_get(json_array_get(list, json_array_size(list) - 1), "sequence"));
+	json_decref(list);
+	return sequence;
+}
+
+static int sign_record(struct control *control, const struct sanitizing *s, const char *name, int64_t now, struct buffer *ret_text,
+		       char ret_signature[2 * REPORT_SIGNATURE_SIZE + 1])
+{
+	uint8_t signature[REPORT_SIGNATURE_SIZE];
+	char why[ERROR_TEXT] = "";
+	int r = sanitizing_record(s, name, now, newest_audit(control), ret_text);
+
+	if (!r)
+		r = report_key_sign(control, ret_text->data, ret_text->size, signature, why);
+	if (r < 0)
+		return log_error(r, "the record of how node %s was cleared can't be signed%s%s", s->node, why[0] ? ": " : "", why);
+	hex_format(signature, sizeof signature, ret_signature);
+	return 0;
+}
+
+/* After the reset. What can't be signed isn't over: the node asks again. */
+static int end(struct control *control, const struct node *node, struct sanitizing *s, const char *memory_after, int64_t now)
+{
+	char signature[2 * REPORT_SIGNATURE_SIZE + 1];
+	struct buffer text = { 0 };
+	int r;
+
+	s->ended = now;
+	/* Who wasn't asked to clear it didn't. */
+	if (!strcmp(s->done.memory, "requested"))
+		snprintf(s->memory_after, sizeof s->memory_after, "%s", memory_after);
+	r = sign_record(control, s, assignment_host_name(&node->assignment), now, &text, signature);
+	if (!r)
+		r = store_begin(control->store);
+	if (!r) {
+		r = store_put_sanitizing(control->store, s, (const char *)text.data, signature);
+		if (!r)
+			r = store_put_tenant(control->store, s->node, "", now);
+		if (r < 0)
+			store_rollback(control->store);
+		else
+			r = store_commit(control->store);
+	}
+	buffer_release(&text);
+	if (r < 0)
+		return r;
+	return control_event(control, now, s->node, SEVERITY_NOTICE, "sanitize", NULL,
+			     "it is cleared of what account %s left, and was reset: record %llu (`repave report sanitize`)",
+			     s->from[0] ? s->from : "(none)", (unsigned long long)s->id);
+}
+
+static int new_order(struct control *control, const struct node *node, const char *from, const char *reason, int64_t now,
+		     struct sanitizing *ret_sanitizing)
+{
+	struct sanitizing *s = ret_sanitizing;
+	int r;
+
+	*s = (struct sanitizing){ .ordered = now };
+	strcpy(s->node, node->id);
+	snprintf(s->from, sizeof s->from, "%s", from);
+	snprintf(s->reason, sizeof s->reason, "%s", reason);
+	r = make_order(s->order);
+	if (!r)
+		r = store_begin(control->store);
+	if (r < 0)
+		return r;
+	r = put(control, s);
+	if (r < 0) {
+		store_rollback(control->store);
+		return r;
+	}
+	return store_commit(control->store);
+}
+
+/* Another account's data are there: 0 with an order in `s`, which isn't stored before it begins; -ENOENT when nothing is to be done. */
+static int look_at_tenant(struct control *control, const struct node *node, const char *account, int64_t now, struct sanitizing *s)
+{
+	char tenant[ACCOUNT_MOST + 1], reason[SANITIZE_REASON_MOST + 1];
+	int r = store_get_tenant(control->store, node->id, tenant);
+
+	if (r < 0 || !account[0] || !strcmp(tenant, account))
+		return r < 0 ? r : -ENOENT;
+	if (!tenant[0]) {
+		r = store_put_tenant(control->store, node->id, account, now);
+		return r < 0 ? r : -ENOENT;
+	}
+	snprintf(reason, sizeof reason, "passes from account %s to %s", tenant, account);
+	return new_order(control, node, tenant, reason, now, s);
+}
+
+/* What a stage 1 that knows nothing of this understands is that it has to wait. */
+static int format_order(const struct sanitizing *s, bool known, json_t **ret_order, char ret_why[ERROR_TEXT])
+{
+	if (!known)
+		snprintf(ret_why, ERROR_TEXT, "this server must be cleared of what account %s left, and its stage 1 is too old for that: boot a newer one",
+			 s->from[0] ? s->from : "(none)");
+	else
+		snprintf(ret_why, ERROR_TEXT, "it is cleared of what account %s left%s", s->from[0] ? s->from : "(none)",
+			 s->cleared ? ", and waits for a reset" : "");
+	*ret_order = json_pack("{ss sb}", "order", s->order, "cleared", (int)(s->cleared != 0));
+	return *ret_order ? 0 : -ENOMEM;
+}
+
+int tenancy_asked(struct control *control, const struct node *node, const struct boot_request *request, int64_t now, json_t **ret_order,
+		  char ret_why[ERROR_TEXT])
+{
+	const char *account = account_of(control, node);
+	struct sanitizing s;
+	int r = store_open_sanitizing(control->store, node->id, &s);
+
+	*ret_order = NULL;
+	if (r == -ENOENT)
+		r = look_at_tenant(control, node, account, now, &s);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	/* Another kernel than the one that cleared it: it was reset, or lost its power. */
+	if (s.cleared && request->boot_id[0] && strcmp(request->boot_id, s.done.boot_id)) {
+		r = end(control, node, &s, request->memory, now);
+		if (!r && account[0])
+			r = store_put_tenant(control->store, node->id, account, now);
+		return r;
+	}
+	if (!s.began && request->boot_id[0])
+		r = begin(control, &s, account, now);
+	return r < 0 ? r : format_order(&s, request->boot_id[0] != 0, ret_order, ret_why);
+}
+
+int tenancy_cleared(struct control *control, const struct node *node, const struct cleared *cleared, int64_t now)
+{
+	struct sanitizing s;
+	int r = store_open_sanitizing(control->store, node->id, &s);
+
+	if (r == -ENOENT || (!r && (!s.began || strcmp(s.order, cleared->order))))
+		return -ESTALE;
+	if (r < 0)
+		return r;
+	s.cleared = now;
+	s.done = *cleared;
+	return put(control, &s);
+}
+
+int tenancy_order(struct control *control, const struct node *node, const char *by, int64_t now, struct sanitizing *ret_sanitizing,
+		  char ret_error[ERROR_TEXT])
+{
+	char tenant[ACCOUNT_MOST + 1], reason[SANITIZE_REASON_MOST + 1];
+	int r = store_open_sanitizing(control->store, node->id, ret_sanitizing);
+
+	if (!r) {
+		snprintf(ret_error, ERROR_TEXT, "node %s is to be cleared already, at its next start", node->id);
+		return -EEXIST;
+	}
+	if (r == -ENOENT)
+		r = store_get_tenant(control->store, node->id, tenant);
+	if (r < 0)
+		return r;
+	snprintf(reason, sizeof reason, "ordered by %.100s", by);
+	return new_order(control, node, tenant, reason, now, ret_sanitizing);
+}
