@@ -80,7 +80,9 @@ def check_application(fleet, server, program, app):
     declared = ["/run/app", "/tmp", "/dev/shm"] + ([home["path"]] if home else [])
     script = "/run/repave/where.sh"
     fleet.ssh(server, f"cat >{script} <<'END'\n{WHERE_IT_WRITES}END\nchmod 644 {script}")
-    said = fleet.ssh(server, f"nsenter -t {processes[0]['Pid']} -m -- su -s /bin/sh app -c 'sh {script}' 2>&1; rm {script}").splitlines()
+    # Each has one of the two ways into a process's view as another account.
+    become = f"-S 990 -G 990 -- sh {script}" if app.endswith("-debian") else f"-- su -s /bin/sh app -c 'sh {script}'"
+    said = fleet.ssh(server, f"nsenter -t {processes[0]['Pid']} -m {become} 2>&1; rm {script}").splitlines()
     assert said and said[-1] == "done", said
     elsewhere = [path for path in said[:-1] if not any(path == place or path.startswith(place + "/") for place in declared)]
     assert not elsewhere, elsewhere

@@ -45,9 +45,8 @@ def test_failed_stage_1_is_repaired_by_ssh_and_imaged_anew(fleet):
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=30)
         assert done.returncode != 0 and "SSH-2.0" not in done.stdout, done.stdout
     # What was in the way is cleared from afar, and the server starts anew.
-    fleet.ssh(server, "dd if=/dev/zero of=/dev/vda bs=1M count=2 conv=fsync 2>/dev/null; s=$(cat /sys/block/vda/size); "
-                      "dd if=/dev/zero of=/dev/vda bs=512 seek=$((s - 2048)) count=2048 conv=fsync 2>/dev/null; "
-                      "(sleep 1; reboot -f) </dev/null >/dev/null 2>&1 &")
-    server.wait_for(r"(?s)dropbear listens.*^repave: healthy", 180)
+    fleet.ssh(server, "dd if=/dev/zero of=/dev/vda bs=1M count=2 && dd if=/dev/zero of=/dev/vda bs=1M seek=4095 count=1 && sync && "
+                      "{ (sleep 1; reboot -f) </dev/null >/dev/null 2>&1 & }")
+    server.wait_for(r"(?s)dropbear listens.*^repave: healthy", 120)
     assert fleet.control.node(server.id)["last_boot"]["event"] == "kexec"
     wait_until("the system's own ssh server", 60, lambda: "repave-c" in fleet.ssh(server, "cat /sys/block/dm-*/dm/name"))
