@@ -18,8 +18,8 @@
 #include "control/route.h"
 #include "control/tenancy.h"
 
-enum operation { BOOT, REPORT, ENROL, AGENT, RENEW_AGENT, STATUS, LOG, AGENT_LOG, EVIDENCE, HELLO, RELAYED_RENEWAL, RELAYED_STATUS, RELAYED_LOG,
-		 RELAYED_EVIDENCE, SANITIZED };
+enum operation { BOOT, REPORT, ENROL, AGENT, RENEW_AGENT, STATUS, LOG, AGENT_LOG, EVIDENCE, HELLO, SANITIZED, RELAYED_RENEWAL, RELAYED_STATUS, RELAYED_LOG,
+		 RELAYED_EVIDENCE };
 
 static const struct route routes[] = {
 	{ "POST", "/v1/nodes/{}/boot", BOOT },
@@ -98,7 +98,7 @@ void node_api_admit(void *context, const struct http_call *call, struct http_ans
 		http_answer_error(answer, 400, "a node's id is its DMI UUID in lower case");
 	else if (operation == ENROL)
 		admit_token(context, call, answer);
-	else if (operation >= RELAYED_RENEWAL && operation <= RELAYED_EVIDENCE)
+	else if (operation >= RELAYED_RENEWAL)
 		admit_relayed(context, id, call, answer);
 	else
 		admit_certificate(context, id, operation == RENEW_AGENT || operation == STATUS || operation == AGENT_LOG || operation == EVIDENCE ?
