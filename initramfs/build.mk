@@ -21,7 +21,8 @@ fleet-folder := $(or $(call cfg,FLEET_FOLDER),$(B)/fleet)
 boot-archives := $(addprefix $(B)/boot/,vmlinuz initramfs-base.img initramfs.img token.cpio)
 boot-media := $(if $(CONFIG_MEDIA_PXE),$(B)/boot/tftp.stamp) $(if $(CONFIG_MEDIA_ISO),$(B)/boot/repave.iso) \
 	$(if $(CONFIG_MEDIA_DISK),$(B)/boot/repave-disk.img) \
-	$(if $(CONFIG_MEDIA_UKI),$(B)/boot/repave.efi $(B)/boot/repave-esp.img)
+	$(if $(CONFIG_MEDIA_UKI),$(B)/boot/repave.efi $(B)/boot/repave-esp.img $(B)/boot/repave.pcrs.json \
+	$(if $(CONFIG_SECURE_BOOT),$(B)/boot/repave.pcrs.sig))
 all-outputs += $(boot-archives) $(boot-media)
 shell-scripts += $(addprefix initramfs/,init drivers network udhcpc-script remote-shell give-up profile)
 script-tests += initramfs/test/archive-test initramfs/test/media-test initramfs/test/init-test
@@ -39,9 +40,16 @@ $(call cfg,SECURE_BOOT_KEYS)/db.key:
 	$(Q)echo "error: there is no $@: make it with 'repave-sign secureboot init', or empty SECURE_BOOT_KEYS with 'make menuconfig'" >&2
 	$(Q)false
 endif
-# $(1) from, $(2) to: signed, or as it is.
-sign-or-copy = $(if $(CONFIG_SECURE_BOOT),$(B)/bin/repave-sign secureboot sign --keys $(secure-boot-keys) --output $(2) $(1),\
+# $(1) from, $(2) to, $(3) further options: signed, or as it is.
+sign-or-copy = $(if $(CONFIG_SECURE_BOOT),$(B)/bin/repave-sign secureboot sign --keys $(secure-boot-keys) $(3) --output $(2) $(1),\
 	install -m 600 $(1) $(2))
+
+# The kernel of the OS images. Stage 1's own stands in the signed unified image, and has no signature of ours by itself: with one,
+# firmware would start it with any initrd and command line.
+$(B)/boot/vmlinuz-os: $(B)/kernel/kernel.stamp $(secure-boot-needs)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(call sign-or-copy,$(B)/kernel/vmlinuz,$@,--for-kexec)
+	$(Q)chmod 644 $@ && touch $@
 
 # ------------------------------------------------------------------ archives
 $(B)/boot/initramfs-base.img: $(addprefix initramfs/,build-initramfs newc.py init drivers network udhcpc-script \
@@ -69,11 +77,8 @@ $(B)/boot/initramfs.img: $(B)/boot/initramfs-base.img $(B)/boot/initramfs-module
 $(B)/boot/token.cpio: initramfs/build-initramfs initramfs/newc.py $(fleet-folder)/ca.pem $(B)/config/FLEET_FOLDER
 	$(Q)initramfs/build-initramfs token --token $(fleet-folder)/join-token --output $@
 
-# One kernel for stage 1 and the OS images.
-$(B)/boot/vmlinuz: $(B)/kernel/kernel.stamp $(secure-boot-needs)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(call sign-or-copy,$(B)/kernel/vmlinuz,$@)
-	$(Q)chmod 644 $@ && touch $@
+$(B)/boot/vmlinuz: $(B)/kernel/kernel.stamp
+	$(Q)mkdir -p $(@D) && install -m 644 $(B)/kernel/vmlinuz $@
 
 # ------------------------------------------------------------------ media
 $(B)/boot/tftp.stamp: $(boot-payload-files) $(if $(CONFIG_MEDIA_UKI),$(B)/boot/repave.efi) $(B)/config/MEDIA_UKI
@@ -102,3 +107,9 @@ $(B)/boot/repave.efi: $(B)/boot/repave.unsigned.efi $(secure-boot-needs)
 $(B)/boot/repave-esp.img: $(B)/boot/repave.efi initramfs/build-media
 	$(call say,MEDIA,$@)
 	$(Q)initramfs/build-media esp --uki $< --output $@
+
+$(B)/boot/repave.pcrs.json: $(B)/boot/repave.efi initramfs/build-media $(B)/bin/repave-sign
+	$(Q)initramfs/build-media pcrs --uki $< --repave-sign $(B)/bin/repave-sign --output $@
+
+$(B)/boot/repave.pcrs.sig: $(B)/boot/repave.pcrs.json $(secure-boot-needs)
+	$(Q)$(B)/bin/repave-sign secureboot sign-file --keys $(secure-boot-keys) --output $@ $<
