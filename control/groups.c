@@ -175,6 +175,15 @@ static int take_encryption(const json_t *value, bool *ret_on, char error[ERROR_T
 	return refused(error, "h_encryption must be true or false, or \"on\" or \"off\" in quotes");
 }
 
+static int take_attestation(const json_t *definition, struct group *group, char error[ERROR_TEXT])
+{
+	const char *text;
+
+	if (take_text(definition, "attestation", &text) < 0 || (text && attest_policy_parse(text, &group->attestation) < 0))
+		return refused(error, "attestation must be required, preferred or off");
+	return 0;
+}
+
 static int take_policy(const json_t *policy, struct group *group, char error[ERROR_TEXT])
 {
 	char why[ERROR_TEXT];
@@ -185,7 +194,7 @@ static int take_policy(const json_t *policy, struct group *group, char error[ERR
 
 static int parse_definition(const json_t *definition, struct group *group, char error[ERROR_TEXT])
 {
-	static const char *const known[] = { "account", "os", "app", "minimum", "service", "users", "policy", "h_encryption", NULL };
+	static const char *const known[] = { "account", "os", "app", "minimum", "service", "users", "policy", "h_encryption", "attestation", NULL };
 	const json_t *service = json_object_get(definition, "service");
 	uint64_t minimum = 0;
 	const char *account;
@@ -212,6 +221,8 @@ static int parse_definition(const json_t *definition, struct group *group, char 
 		r = take_encryption(json_object_get(definition, "h_encryption"), &group->home_encrypted, error);
 	if (!r)
 		r = take_policy(json_object_get(definition, "policy"), group, error);
+	if (!r)
+		r = take_attestation(definition, group, error);
 	if (r < 0)
 		return r;
 	return service ? parse_service(service, &group->service, error) : 0;
