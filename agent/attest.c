@@ -167,7 +167,8 @@ void attester_take(struct attester *attester, enum transport_kind kind, const st
 {
 	struct attest_verdict verdict;
 
-	if (reply->status == 404 || reply->status == 405 || reply->status == 501) {
+	/* 403: stage 1 proved nothing in this boot. */
+	if (reply->status == 403 || reply->status == 404 || reply->status == 405 || reply->status == 501) {
 		attester->off = true;
 	} else if (reply->status != 200) {
 		log_warning("not attested: the control unit answers with status %u: %.200s", reply->status, reply->text);

@@ -164,15 +164,6 @@ static int check_users(const json_t *users, char error[ERROR_TEXT])
 	return 0;
 }
 
-static int take_attestation(const json_t *definition, struct group *group, char error[ERROR_TEXT])
-{
-	const char *text;
-
-	if (take_text(definition, "attestation", &text) < 0 || (text && attest_policy_parse(text, &group->attestation) < 0))
-		return refused(error, "attestation must be required, preferred or off");
-	return 0;
-}
-
 /* "on" and "off" are what people write; YAML has true and false. */
 static int take_encryption(const json_t *value, bool *ret_on, char error[ERROR_TEXT])
 {
@@ -182,6 +173,15 @@ static int take_encryption(const json_t *value, bool *ret_on, char error[ERROR_T
 	if (!value || *ret_on || json_is_false(value) || (text && !strcmp(text, "off")))
 		return 0;
 	return refused(error, "h_encryption must be true or false, or \"on\" or \"off\" in quotes");
+}
+
+static int take_attestation(const json_t *definition, struct group *group, char error[ERROR_TEXT])
+{
+	const char *text;
+
+	if (take_text(definition, "attestation", &text) < 0 || (text && attest_policy_parse(text, &group->attestation) < 0))
+		return refused(error, "attestation must be required, preferred or off");
+	return 0;
 }
 
 static int take_policy(const json_t *policy, struct group *group, char error[ERROR_TEXT])
@@ -194,7 +194,7 @@ static int take_policy(const json_t *policy, struct group *group, char error[ERR
 
 static int parse_definition(const json_t *definition, struct group *group, char error[ERROR_TEXT])
 {
-	static const char *const known[] = { "account", "os", "app", "minimum", "service", "users", "policy", "attestation", "h_encryption", NULL };
+	static const char *const known[] = { "account", "os", "app", "minimum", "service", "users", "policy", "h_encryption", "attestation", NULL };
 	const json_t *service = json_object_get(definition, "service");
 	uint64_t minimum = 0;
 	const char *account;

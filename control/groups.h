@@ -67,7 +67,8 @@ struct group_list {
 /* A name of a group: one label as host names are, but not "repave", which HAProxy's configuration has for itself. */
 bool group_name_valid(const char *name);
 
-/* Reads {"account", "os", "app", "minimum", "users", "attestation": required, preferred or off, "policy": as control/policy.h, "h_encryption": on or off, "service": {"port", "server_port", "mode", "check", "hosts", "path", "header", "sessions"}}; unknown members are
+/* Reads {"account", "os", "app", "minimum", "users", "policy": as control/policy.h, "h_encryption": on or off,
+ * "attestation": required, preferred or off, "service": {"port", "server_port", "mode", "check", "hosts", "path", "header", "sessions"}}; unknown members are
  * refused. 0 (the caller releases); -EINVAL with a sentence; -ENOMEM. */
 int group_parse(const char *name, const json_t *definition, struct group *ret_group, char ret_error[ERROR_TEXT]);
 void group_release(struct group *group);

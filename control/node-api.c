@@ -20,8 +20,8 @@
 #include "control/route.h"
 #include "control/tenancy.h"
 
-enum operation { BOOT, REPORT, ENROL, AGENT, RENEW_AGENT, STATUS, LOG, AGENT_LOG, EVIDENCE, HELLO, ATTEST, QUOTE, ATTEST_AGENT, QUOTE_AGENT, RELAYED_RENEWAL, RELAYED_STATUS, RELAYED_LOG,
-		 RELAYED_EVIDENCE, SANITIZED };
+enum operation { BOOT, REPORT, ENROL, AGENT, RENEW_AGENT, STATUS, LOG, AGENT_LOG, EVIDENCE, HELLO, SANITIZED, ATTEST, QUOTE, ATTEST_AGENT, QUOTE_AGENT, RELAYED_RENEWAL, RELAYED_STATUS, RELAYED_LOG,
+		 RELAYED_EVIDENCE };
 
 static const struct route routes[] = {
 	{ "POST", "/v1/nodes/{}/boot", BOOT },
@@ -118,7 +118,7 @@ void node_api_admit(void *context, const struct http_call *call, struct http_ans
 		http_answer_error(answer, 400, "a node's id is its DMI UUID in lower case");
 	else if (operation == ENROL)
 		admit_token(context, call, answer);
-	else if (operation >= RELAYED_RENEWAL && operation <= RELAYED_EVIDENCE)
+	else if (operation >= RELAYED_RENEWAL)
 		admit_relayed(context, id, call, answer);
 	else
 		admit_certificate(context, id, is_of_agent(operation) ? CLIENT_AGENT : CLIENT_NODE, call, answer);
@@ -160,7 +160,7 @@ static int choose_boot(struct control *control, const char *id, const struct boo
 	if (node && !attestation_admits(control, node, request->attestation, now, ret_why))
 		return -EACCES;
 	/* Nothing of a new account goes to a server that still holds the former one's data. */
-	r = tenancy_asked(control, node, request, now, &order, why);
+	r = node ? tenancy_asked(control, node, request, now, &order, why) : 0;
 	if (!r)
 		r = fleet_boot(control->fleet, catalogue_images(control->catalogue), order ? why : refusal, id, request, address, now, ret_answer);
 	if (r < 0) {

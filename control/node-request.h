@@ -26,9 +26,9 @@ struct boot_request {
 	json_t *inventory; /* known members only, each checked; owned */
 	json_t *slots;     /* "C0" … "D1": root hash or null; owned */
 	struct last_start last_start;
-	char attestation[NONCE_SIZE + 1]; /* the session by which its TPM proved something; "" without */
 	char boot_id[BOOT_ID_MOST + 1];     /* of the kernel that stage 1 runs in; "" from one that doesn't say */
 	char memory[MEMORY_WORD_MOST + 1];  /* what became of a request to clear memory: "cleared", "not cleared"; "" */
+	char attestation[NONCE_SIZE + 1]; /* the session by which its TPM proved something; "" without */
 };
 
 /* BOOT_KEXEC and BOOT_RESET: its system starts, in this way. */

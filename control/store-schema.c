@@ -131,7 +131,6 @@ static const char from_4_campaigns[] =
 static const char from_5_attest[] =
 	"CREATE TABLE attestations (node TEXT PRIMARY KEY REFERENCES nodes(id) ON DELETE CASCADE, state JSON NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE trusted (kind TEXT NOT NULL, name TEXT NOT NULL, value JSON NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID;";
-
 /* control/store-tenancy.h; what a node held outlives it. */
 static const char from_5_home[] =
 	"CREATE TABLE tenants (node TEXT PRIMARY KEY, account TEXT NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID;"
@@ -150,7 +149,8 @@ static const struct step {
 	{ 0, 0, schema_2 }, { 1, 1, from_1 }, { 0, 2, from_2 }, { 0, 3, from_3_channel }, { 0, 3, from_3_power },
 	{ 0, 3, from_3_balancer }, { 0, 3, from_3_restarts }, { 0, 3, from_3_logs }, { 0, 3, from_3_monitors },
 	{ 0, 4, from_4_places }, { 0, 4, from_4_journal }, { 0, 4, from_4_memories }, { 0, 4, from_4_campaigns },
-	{ 0, 4, from_4_messages }, { 0, 4, from_4_alarms }, { 0, 5, from_5_attest }, { 0, 5, from_5_home },
+	{ 0, 4, from_4_messages }, { 0, 4, from_4_alarms },
+	{ 0, 5, from_5_attest }, { 0, 5, from_5_home },
 };
 
 static int read_version(struct store *store, int *ret_version)

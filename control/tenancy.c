@@ -65,12 +65,18 @@ static int find_key(struct control *control, const struct node *node, const char
 	return r;
 }
 
-static int set_closed(json_t *answer, const char *why)
+/* A stage 1 from before there was this would open it all the same, or make a file system in the clear: what it knows is that there is none. */
+static int set_closed(json_t *answer, const struct boot_request *request, const char *why)
 {
+	const char *h = json_get_string(answer, "h");
+
+	if (!request->boot_id[0] && h && strncmp(h, "nfs:", 4) && json_object_set_new(answer, "h", json_string("none")) < 0)
+		return -ENOMEM;
 	return json_object_set_new(answer, "h_closed", json_string(why)) < 0 ? -ENOMEM : 0;
 }
 
-static int add_key(struct control *control, const struct node *node, const char *account, int64_t now, json_t *answer)
+static int add_key(struct control *control, const struct node *node, const char *account, const struct boot_request *request, int64_t now,
+		   json_t *answer)
 {
 	struct buffer key = { 0 };
 	int r = find_key(control, node, account, now, &key);
@@ -84,7 +90,7 @@ static int add_key(struct control *control, const struct node *node, const char 
 		return r;
 	control_event(control, now, node->id, SEVERITY_ALARM, "home", NULL, "the key of H: can't be opened (it was sealed with another " SEALING_KEY_FILE
 		      ", or is damaged): H: stays closed; put back that file, or `repave sanitize` the server");
-	return set_closed(answer, "the control unit can't open its key: see its events");
+	return set_closed(answer, request, "the control unit can't open its key: see its events");
 }
 
 int tenancy_add_home(struct control *control, const struct node *node, const struct boot_request *request, int64_t now, json_t *answer)
@@ -97,14 +103,16 @@ int tenancy_add_home(struct control *control, const struct node *node, const str
 	if (r < 0)
 		return r;
 	if (tenant[0] && !account[0])
-		return set_closed(answer, "it holds the data of an account that this server doesn't work for at present");
+		return set_closed(answer, request, "it holds the data of an account that this server doesn't work for at present");
 	if (!group || !group->home_encrypted)
 		return 0;
 	if (json_object_set_new(answer, "h_encryption", json_true()) < 0)
 		return -ENOMEM;
 	if (!attestation_allows_secrets(control, node, request))
-		return set_closed(answer, "its key is only for a server that has proved what it runs");
-	return add_key(control, node, account, now, answer);
+		return set_closed(answer, request, "its key is only for a server that has proved what it runs");
+	if (!request->boot_id[0])
+		return set_closed(answer, request, "it is to be encrypted, and this stage 1 is too old for that");
+	return add_key(control, node, account, request, now, answer);
 }
 
 /* ------------------------------------------------------------------ clearing */

@@ -60,10 +60,10 @@ static char *boot_question(const struct provision *p)
 	if (question != NULL && p->last.known)
 		json_object_set_new(question, "last_start", json_pack("{s:s,s:s,s:b}", "nonce", p->last.nonce, "by",
 								     start_way_name(p->last.way), "arrived", (int)p->last.arrived));
-	if (question != NULL && p->platform.session[0] != '\0')
-		json_object_set_new(question, "attestation", json_string(p->platform.session));
 	if (question != NULL)
 		sanitize_tell(p, question);
+	if (question != NULL && p->platform.session[0] != '\0')
+		json_object_set_new(question, "attestation", json_string(p->platform.session));
 	text = question != NULL ? json_format(question) : NULL;
 	json_decref(question);
 	return text;

@@ -224,9 +224,9 @@ class Server:
         self.qmp_file = self.folder / "qmp.sock"
         self.append = list(append)
         self.cmdline = cmdline
+        self.disk_options, self.drive_options = disk_options, drive_options
         self.firmware = firmware
         self.tpm = secure.Tpm(self.folder) if tpm is True else tpm
-        self.disk_options, self.drive_options = disk_options, drive_options
         self.esp = BUILD / "boot/repave-esp.img"
         self.token = BUILD / "boot/token.cpio"  # of the medium "direct"
         self.process = None
