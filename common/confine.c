@@ -7,6 +7,7 @@
 #include <linux/filter.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -58,6 +59,7 @@ static int keep_capabilities(uint64_t kept)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct sets[2] = { 0 };
+	bool changes = false;
 
 	if (syscall(SYS_capget, &header, sets) < 0)
 		return -errno;
@@ -69,11 +71,13 @@ static int keep_capabilities(uint64_t kept)
 	for (unsigned i = 0; i < 2; i++) {
 		uint32_t mask = (uint32_t)(kept >> (32 * i));
 
+		changes = changes || ((sets[i].permitted | sets[i].effective | sets[i].inheritable) & ~mask) != 0;
 		sets[i].permitted &= mask;
 		sets[i].effective &= mask;
 		sets[i].inheritable &= mask;
 	}
-	return syscall(SYS_capset, &header, sets) < 0 ? -errno : 0;
+	/* A service manager may have taken this call away, with all capabilities. */
+	return changes && syscall(SYS_capset, &header, sets) < 0 ? -errno : 0;
 }
 
 int confine(uint64_t capabilities)
