@@ -21,10 +21,35 @@ fleet-folder := $(or $(call cfg,FLEET_FOLDER),$(B)/fleet)
 boot-archives := $(addprefix $(B)/boot/,vmlinuz initramfs-base.img initramfs.img token.cpio)
 boot-media := $(if $(CONFIG_MEDIA_PXE),$(B)/boot/tftp.stamp) $(if $(CONFIG_MEDIA_ISO),$(B)/boot/repave.iso) \
 	$(if $(CONFIG_MEDIA_DISK),$(B)/boot/repave-disk.img) \
-	$(if $(CONFIG_MEDIA_UKI),$(B)/boot/repave.efi $(B)/boot/repave-esp.img)
+	$(if $(CONFIG_MEDIA_UKI),$(B)/boot/repave.efi $(B)/boot/repave-esp.img $(B)/boot/repave.pcrs.json \
+	$(if $(CONFIG_SECURE_BOOT),$(B)/boot/repave.pcrs.sig))
 all-outputs += $(boot-archives) $(boot-media)
 shell-scripts += $(addprefix initramfs/,init drivers network udhcpc-script remote-shell give-up profile)
 script-tests += initramfs/test/archive-test initramfs/test/media-test initramfs/test/init-test
+
+# ------------------------------------------------------------------ signatures
+secure-boot-keys := $(or $(call cfg,SECURE_BOOT_KEYS),$(B)/secureboot)
+secure-boot-needs := $(if $(CONFIG_SECURE_BOOT),$(secure-boot-keys)/db.key $(B)/bin/repave-sign) $(B)/config/SECURE_BOOT \
+	$(B)/config/SECURE_BOOT_KEYS
+# Other keys would have to be enrolled on every machine: made once, whatever becomes newer.
+$(B)/secureboot/db.key: | $(B)/bin/repave-sign
+	$(call say,KEYS,$(B)/secureboot)
+	$(Q)$(B)/bin/repave-sign secureboot init --keys $(B)/secureboot --name "Repave trial" >/dev/null
+ifneq ($(call cfg,SECURE_BOOT_KEYS),)
+$(call cfg,SECURE_BOOT_KEYS)/db.key:
+	$(Q)echo "error: there is no $@: make it with 'repave-sign secureboot init', or empty SECURE_BOOT_KEYS with 'make menuconfig'" >&2
+	$(Q)false
+endif
+# $(1) from, $(2) to, $(3) further options: signed, or as it is.
+sign-or-copy = $(if $(CONFIG_SECURE_BOOT),$(B)/bin/repave-sign secureboot sign --keys $(secure-boot-keys) $(3) --output $(2) $(1),\
+	install -m 600 $(1) $(2))
+
+# The kernel of the OS images. Stage 1's own stands in the signed unified image, and has no signature of ours by itself: with one,
+# firmware would start it with any initrd and command line.
+$(B)/boot/vmlinuz-os: $(B)/kernel/kernel.stamp $(secure-boot-needs)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(call sign-or-copy,$(B)/kernel/vmlinuz,$@,--for-kexec)
+	$(Q)chmod 644 $@ && touch $@
 
 # ------------------------------------------------------------------ archives
 $(B)/boot/initramfs-base.img: $(addprefix initramfs/,build-initramfs newc.py init drivers network udhcpc-script \
@@ -61,18 +86,30 @@ $(B)/boot/tftp.stamp: $(boot-payload-files) $(if $(CONFIG_MEDIA_UKI),$(B)/boot/r
 	$(Q)initramfs/build-media tftp $(boot-payload) $(if $(CONFIG_MEDIA_UKI),--uki $(B)/boot/repave.efi) --output $(B)/boot/tftp
 	$(Q)touch $@
 
-$(B)/boot/repave.iso: $(boot-payload-files)
+$(B)/boot/repave.iso: $(boot-payload-files) $(if $(CONFIG_MEDIA_UKI),$(B)/boot/repave-esp.img) $(B)/config/MEDIA_UKI
 	$(call say,MEDIA,$@)
-	$(Q)initramfs/build-media iso $(boot-payload) --output $@
+	$(Q)initramfs/build-media iso $(boot-payload) $(if $(CONFIG_MEDIA_UKI),--esp $(B)/boot/repave-esp.img) --output $@
 
 $(B)/boot/repave-disk.img: $(boot-payload-files)
 	$(call say,MEDIA,$@)
 	$(Q)initramfs/build-media disk $(boot-payload) --output $@
 
-$(B)/boot/repave.efi: $(boot-payload-files)
+$(B)/boot/repave.unsigned.efi: $(boot-payload-files) $(addprefix $(B)/config/INITRAMFS_,RESCUE_SHELL DROPBEAR)
 	$(call say,MEDIA,$@)
-	$(Q)initramfs/build-media uki $(boot-payload) --kernel-version $(B)/kernel/version --output $@
+	$(Q)initramfs/build-media uki $(boot-payload) --kernel-version $(B)/kernel/version \
+		$(if $(CONFIG_INITRAMFS_RESCUE_SHELL)$(CONFIG_INITRAMFS_DROPBEAR),--rescue) --output $@
+
+$(B)/boot/repave.efi: $(B)/boot/repave.unsigned.efi $(secure-boot-needs)
+	$(if $(CONFIG_SECURE_BOOT),$(call say,SIGN,$@))
+	$(Q)$(call sign-or-copy,$<,$@)
+	$(Q)touch $@
 
 $(B)/boot/repave-esp.img: $(B)/boot/repave.efi initramfs/build-media
 	$(call say,MEDIA,$@)
 	$(Q)initramfs/build-media esp --uki $< --output $@
+
+$(B)/boot/repave.pcrs.json: $(B)/boot/repave.efi initramfs/build-media $(B)/bin/repave-sign
+	$(Q)initramfs/build-media pcrs --uki $< --repave-sign $(B)/bin/repave-sign --output $@
+
+$(B)/boot/repave.pcrs.sig: $(B)/boot/repave.pcrs.json $(secure-boot-needs)
+	$(Q)$(B)/bin/repave-sign secureboot sign-file --keys $(secure-boot-keys) --output $@ $<

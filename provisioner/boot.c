@@ -413,13 +413,22 @@ static int open_c(struct provision *p)
 }
 
 /* ------------------------------------------------------------------ the jump */
+static const char *refusal(int error)
+{
+	switch (error) {
+	case ENODATA: return "nobody signed it for Secure Boot";
+	case EKEYREJECTED:
+	case ENOKEY: return "its signature isn't by a key this machine trusts";
+	default: return strerror(error);
+	}
+}
+
 static int load_kernel(struct provision *p, int kernel, int initrd, const struct buffer *cmdline)
 {
 	if (syscall(SYS_kexec_file_load, kernel, initrd, cmdline->size + 1, (const char *)cmdline->data, 0UL) == 0)
 		return 0;
 	return sentence(p->error, -errno, "the kernel refuses to load %s of %s: %s",
-			verified_image_description(p->c.image)->kernel, verified_image_path(p->c.image),
-			errno == EKEYREJECTED || errno == ENOKEY ? "its signature isn't by a key this machine trusts" : strerror(errno));
+			verified_image_description(p->c.image)->kernel, verified_image_path(p->c.image), refusal(errno));
 }
 
 /* What stage 2 of the image can, as words; an older one has no such file. */

@@ -107,7 +107,7 @@ healthy-src := provisioner/healthy.c common/probe.c provisioner/disk.c provision
 healthy-libs := -ljansson -lmbedcrypto
 
 musl-programs += provision
-provision-src := common/tail.c $(addprefix provisioner/,said.c main.c console.c config.c identify.c control.c credential.c enrol.c trust.c fetch.c live.c boot.c reset.c disk.c \
+provision-src := common/tail.c signing/authenticode.c $(addprefix provisioner/,said.c main.c console.c config.c identify.c control.c credential.c enrol.c trust.c fetch.c live.c boot.c reset.c disk.c \
 	efivar.c fat.c load-option.c mark.c seal.c \
 	backoff.c choose.c offline.c settings.c links.c ram.c clock.c settime.c smbios.c tries.c blockdev.c dmverity.c state.c plan.c frame.c donor.c \
 	pool.c pstore.c watchdog.c slot-data.c arrival.c patch.c install.c) common/patch.c $(provisioner-pure) \

@@ -17,6 +17,8 @@ import time
 import uuid
 from pathlib import Path
 
+import secure
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("B", "build"))
 BUILD = BUILD if BUILD.is_absolute() else ROOT / BUILD
@@ -207,7 +209,9 @@ class Server:
     """One server: a QEMU guest with a data disk and one of the boot media."""
 
     def __init__(self, folder, index, netdev, medium="pxe", memory=512, disk_mib=4096, append=(),
-                 cmdline=""):
+                 cmdline="", firmware=None, tpm=None):
+        """`firmware`: "secure" is UEFI with Secure Boot and this build's keys enrolled, for the media that UEFI can start. `tpm`: True
+        for a TPM of its own, or a secure.Tpm that moves here. Its `ca` is the certificate of its maker's CA."""
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.index = index
@@ -220,6 +224,8 @@ class Server:
         self.qmp_file = self.folder / "qmp.sock"
         self.append = list(append)
         self.cmdline = cmdline
+        self.firmware = firmware
+        self.tpm = secure.Tpm(self.folder) if tpm is True else tpm
         self.esp = BUILD / "boot/repave-esp.img"
         self.token = BUILD / "boot/token.cpio"  # of the medium "direct"
         self.process = None
@@ -228,6 +234,16 @@ class Server:
         if disk_mib and not self.disk.exists():
             with open(self.disk, "wb") as disk:
                 disk.truncate(disk_mib << 20)
+
+    def firmware_words(self):
+        """UEFI, with its variables in vars.fd."""
+        variables = self.folder / "vars.fd"
+        if self.firmware == "secure":
+            # What the firmware wrote there stays over power cuts.
+            return secure.words(self.folder, variables if variables.exists() else None)
+        shutil.copyfile("/usr/share/OVMF/OVMF_VARS_4M.fd", variables)
+        return ["-machine", "q35", "-drive", "if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd",
+                "-drive", f"if=pflash,format=raw,unit=1,file={variables}"]
 
     def medium_words(self):
         boot = BUILD / "boot"
@@ -240,17 +256,15 @@ class Server:
             return ["-kernel", boot / "vmlinuz", "-initrd", whole, "-append",
                     f"console=ttyS0,115200 loglevel=4 panic=30 watchdog.stop_on_reboot=0 {self.cmdline}"]
         if self.medium == "iso":
-            return ["-boot", "d", "-drive", f"file={boot}/repave.iso,media=cdrom,readonly=on"]
+            return (self.firmware_words() if self.firmware else []) + [
+                "-boot", "d", "-drive", f"file={boot}/repave.iso,media=cdrom,readonly=on"]
         if self.medium == "disk":
             return ["-drive", f"file={boot}/repave-disk.img,format=raw,if=none,id=boot,snapshot=on",
                     "-device", "virtio-blk-pci,drive=boot,bootindex=0"]
+        if self.medium == "none":
+            return self.firmware_words()  # UEFI, and what the test appends
         if self.medium in ("uki", "uefi-net"):
-            code, template = "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"
-            shutil.copyfile(template, self.folder / "vars.fd")
-            words = ["-machine", "q35",
-                     "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}",
-                     "-drive", f"if=pflash,format=raw,unit=1,file={self.folder}/vars.fd"]
-            return words if self.medium == "uefi-net" else words + [
+            return self.firmware_words() if self.medium == "uefi-net" else self.firmware_words() + [
                 "-drive", f"file={self.esp},format=raw,if=none,id=boot,snapshot=on",
                 "-device", "virtio-blk-pci,drive=boot,bootindex=0"]
         raise Failure(f"MEDIUM={self.medium}: no such boot medium; there are pxe, iso, disk, uki and direct")
@@ -265,6 +279,9 @@ class Server:
         if self.disk.exists():
             words += ["-drive", f"file={self.disk},format=raw,if=none,id=data,discard=unmap,cache=unsafe",
                       "-device", "virtio-blk-pci,drive=data"]
+        if self.tpm:
+            self.tpm.start()
+            words += self.tpm.words()
         self.console_file.unlink(missing_ok=True)
         self.mark = 0
         self.started = time.monotonic()
@@ -274,10 +291,14 @@ class Server:
         if self.process:
             self.process.stop()
             self.process = None
+        if self.tpm:
+            self.tpm.stop()
 
     def power_cut(self):
         self.process.kill()
         self.process = None
+        if self.tpm:
+            self.tpm.stop()
 
     def qmp(self, command, **arguments):
         """What QEMU answers."""
@@ -444,6 +465,8 @@ class Fleet:
     def close(self):
         for server in self.servers:
             server.stop()
+            if server.tpm:
+                server.tpm.close()
         self.control.stop()
         for process in self.processes:
             process.stop()

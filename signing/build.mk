@@ -14,8 +14,9 @@ signing-author-libs := $(signing-verify-libs) -lzstd
 
 host-programs += repave-sign
 repave-sign-src := signing/repave-sign.c signing/command-repository.c signing/command-roles.c signing/command-key.c \
+	signing/command-secureboot.c signing/secureboot.c signing/authenticode.c signing/tool.c \
 	signing/edit.c signing/payload.c signing/show.c signing/difference.c signing/check.c signing/prune.c $(signing-author) $(signing-verify) common/seekable.c $(common-core)
-repave-sign-libs := $(signing-author-libs)
+repave-sign-libs := -lmbedx509 $(signing-author-libs)
 
 # The vectors' speed hangs on the compiler's scheduling: on a node too this file is for speed, not size.
 $(B)/obj/musl/signing/sha256-lanes.o: CFLAGS-musl += -O3
@@ -114,6 +115,19 @@ script-tests += signing/test/reference
 test-unit-needs += $(B)/test/verity-check $(B)/bin/repave-sign
 script-tests += signing/test/ceremony signing/test/repave-sign-test signing/test/man-test signing/test/verity-vectors signing/test/no-signing-in-nodes
 shell-scripts += signing/test/repave-sign-test signing/test/verity-vectors signing/test/no-signing-in-nodes
+
+script-tests += signing/test/secureboot-test
+shell-scripts += signing/test/secureboot-test
+test-unit-needs += $(B)/kernel/kernel.stamp
+
+unit-tests += signing-authenticode-test
+signing-authenticode-test-src := signing/test/authenticode-test.c signing/authenticode.c $(sha256-src) common/bytes.c
+signing-authenticode-test-libs := -lmbedcrypto
+
+fuzz-targets += authenticode
+authenticode-src := signing/fuzz/authenticode.c signing/authenticode.c $(sha256-src) common/bytes.c
+authenticode-libs := -lmbedcrypto
+authenticode-corpus := signing/fuzz/corpus/authenticode
 
 unit-tests += signing-repository-test
 signing-repository-test-src := signing/test/repository-test.c signing/edit.c signing/payload.c signing/show.c \

@@ -151,6 +151,28 @@ static const struct command commands[] = {
 	  "KEYFILE PAYLOAD --output FILE",
 	  "Signs what repave-sign payload wrote, on a machine that has the key and not the\n"
 	  "repository. Says what it signs.\n" PASSPHRASE_HELP },
+	{ "secureboot init", BIT(OPTION_KEYS) | BIT(OPTION_NAME), BIT(OPTION_KEYS), 0, 0, NULL, run_secureboot_init,
+	  "--keys DIR [--name OWNER]",
+	  "Makes the keys that UEFI Secure Boot knows, in a new folder: PK, KEK and db, each with\n"
+	  "certificate (.crt PEM, .cer DER) and lists for enrolment (.esl, and .auth signed).\n"
+	  "  --name OWNER               who stands in the certificates (default: Repave)\n" },
+	{ "secureboot sign", BIT(OPTION_KEYS) | BIT(OPTION_OUTPUT) | BIT(OPTION_FOR_KEXEC), BIT(OPTION_KEYS) | BIT(OPTION_OUTPUT), 1, 1, "FILE",
+	  run_secureboot_sign, "--keys DIR --output OUT [--for-kexec] FILE",
+	  "Signs a program of UEFI or a Linux kernel with db. Signatures that it has are removed:\n"
+	  "only the first one counts.\n"
+	  "  --for-kexec                a kernel that kexec takes under lockdown and firmware\n"
+	  "                             doesn't start: nothing would check its initrd there\n" },
+	{ "secureboot verify", BIT(OPTION_KEYS), BIT(OPTION_KEYS), 1, 1, "FILE", run_secureboot_verify, "--keys DIR FILE",
+	  "Whether a program has one signature, and that is db's.\n" },
+	{ "secureboot digest", 0, 0, 1, 1, "FILE", run_secureboot_digest, "FILE",
+	  "Prints the Authenticode SHA-256 digest of a program: what firmware measures and what\n"
+	  "its lists of allowed and forbidden programs hold.\n" },
+	{ "secureboot sign-file", BIT(OPTION_KEYS) | BIT(OPTION_OUTPUT), BIT(OPTION_KEYS) | BIT(OPTION_OUTPUT), 1, 1, "FILE",
+	  run_secureboot_sign_file, "--keys DIR --output SIGNATURE FILE",
+	  "Writes the base64 of db's signature (RSA PKCS#1 v1.5, SHA-256) over any file, such as\n"
+	  "the values that are expected of TPMs.\n" },
+	{ "secureboot verify-file", BIT(OPTION_KEYS) | BIT(OPTION_SIGNATURE), BIT(OPTION_KEYS) | BIT(OPTION_SIGNATURE), 1, 1, "FILE",
+	  run_secureboot_verify_file, "--keys DIR --signature SIGNATURE FILE", "Checks such a signature.\n" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
@@ -243,6 +265,7 @@ static const struct option long_options[] = {
 	{ "output", required_argument, NULL, VALUE + OPTION_OUTPUT },
 	{ "signature", required_argument, NULL, VALUE + OPTION_SIGNATURE },
 	{ "root", required_argument, NULL, VALUE + OPTION_ROOT },
+	{ "for-kexec", no_argument, NULL, VALUE + OPTION_FOR_KEXEC },
 	{ "type", required_argument, NULL, VALUE + OPTION_TYPE },
 	{ "name", required_argument, NULL, VALUE + OPTION_NAME },
 	{ "yes", no_argument, NULL, VALUE + OPTION_YES },
@@ -270,6 +293,7 @@ static bool *flag_of(struct arguments *a, unsigned id)
 	case OPTION_NEW_VERSION: return &a->new_version;
 	case OPTION_TERMINATING: return &a->terminating;
 	case OPTION_YES: return &a->yes;
+	case OPTION_FOR_KEXEC: return &a->for_kexec;
 	case OPTION_PEM: return &a->pem;
 	default: return NULL;
 	}
@@ -411,8 +435,9 @@ static int parse_arguments(const struct command *command, int argc, char **argv,
 /* Of all commands, or of those that begin with a word. */
 static void print_help(FILE *to, const char *word)
 {
-	fprintf(to, "usage: repave-sign %s [options]\n\n%s\n\n", word ? "key COMMAND" : "COMMAND",
-		word ? "Makes and looks after files of keys." : "Signs the images of a fleet (The Update Framework).");
+	fprintf(to, "usage: repave-sign %s%sCOMMAND [options]\n\n%s\n\n", word ? word : "", word ? " " : "",
+		!word ? "Signs the images of a fleet (The Update Framework)." :
+		strcmp(word, "key") == 0 ? "Makes and looks after files of keys." : "Keys and signatures of UEFI Secure Boot.");
 	for (size_t i = 0; i < COMMANDS; i++)
 		if (!word || (strncmp(commands[i].name, word, strlen(word)) == 0 && commands[i].name[strlen(word)] == ' '))
 			fprintf(to, "  repave-sign %s %s\n", commands[i].name, commands[i].usage);
@@ -426,10 +451,16 @@ static bool is_help(const char *word)
 	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-/* Without a command, or with "key" alone: help, which is an answer when it was asked for. -1: there is a command. */
+/* Whether commands of two words begin with it. */
+static bool is_first_word(const char *word)
+{
+	return strcmp(word, "key") == 0 || strcmp(word, "secureboot") == 0;
+}
+
+/* Without a command, or with such a word alone: help, which is an answer when it was asked for. -1: there is a command. */
 static int help_alone(int argc, char **argv)
 {
-	const char *word = argc > 1 && strcmp(argv[1], "key") == 0 ? "key" : NULL;
+	const char *word = argc > 1 && is_first_word(argv[1]) ? argv[1] : NULL;
 	int at = word ? 2 : 1;
 
 	if (argc <= at) {
@@ -498,7 +529,7 @@ int main(int argc, char **argv)
 	words = find_command(argc, argv, &command);
 	if (words == 0) {
 		log_error(0, "there is no command \"%s%s%s\": repave-sign --help lists them", argv[1],
-			  strcmp(argv[1], "key") == 0 && argc > 2 ? " " : "", strcmp(argv[1], "key") == 0 && argc > 2 ? argv[2] : "");
+			  is_first_word(argv[1]) && argc > 2 ? " " : "", is_first_word(argv[1]) && argc > 2 ? argv[2] : "");
 		return EXIT_USAGE;
 	}
 	r = parse_arguments(command, argc - words, argv + words, &arguments);
