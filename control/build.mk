@@ -282,3 +282,16 @@ fuzz-targets += control-campaign
 control-campaign-src := control/fuzz/campaign.c control/campaign.c control/moment.c control/report-signature.c control/names.c $(control-rules) $(common-core)
 control-campaign-libs := -lsodium -ljansson $(control-rules-libs)
 control-campaign-corpus := control/fuzz/corpus/campaign
+
+# Proofs by TPM
+control-tpm-pure := $(control-tpm) control/names.c $(sha256-src) $(common-core)
+unit-tests += control-attest-test
+control-attest-test-src := control/test/attest-test.c $(control-tpm-pure) control/attest-policy.c
+control-attest-test-libs := $(control-pki-libs) -ljansson
+fuzz-targets += control-attest-request control-tpm-log
+control-attest-request-src := control/fuzz/attest-request.c $(control-tpm-pure)
+control-attest-request-libs := $(control-pki-libs) -ljansson
+control-attest-request-corpus := control/fuzz/corpus/attest-request
+control-tpm-log-src := control/fuzz/tpm-log.c $(control-tpm-pure)
+control-tpm-log-libs := $(control-pki-libs) -ljansson
+control-tpm-log-corpus := control/fuzz/corpus/tpm-log
