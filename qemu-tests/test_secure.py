@@ -5,7 +5,6 @@ import re
 import shutil
 import struct
 
-
 import fleet as fleet_module
 import secure
 from fleet import BUILD, run

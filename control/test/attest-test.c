@@ -400,6 +400,42 @@ static void a_good_boot(void **state)
 	assert_int_equal(b->judgement.pcr, -1);
 }
 
+/* OVMF with Secure Boot and a signed boot image of Repave's kind: its log, the values that the guest's kernel read, and what `build-media pcrs` had
+ * computed before. */
+static void real_firmware(void **state)
+{
+	struct buffer bytes = load("ovmf.log"), document = load("ovmf-expected.json"), text = load("ovmf-values.json");
+	struct repave_events none = { 0 };
+	struct expected_set set;
+	struct firmware_log log;
+	struct judge_input input = { .pcrs = PCRS_QUOTED, .log = &log, .events = &none, .sets = &set, .set_count = 1 };
+	struct judgement j;
+	char error[ERROR_TEXT], why[160], key[12];
+	json_t *values = json_parse(text.data, text.size, why);
+
+	(void)state;
+	assert_int_equal(firmware_log_parse(bytes.data, bytes.size, &log, error), 0);
+	assert_int_equal(log.count, 38);
+	assert_int_equal(expected_set_parse(document.data, document.size, &set, error), 0);
+	set.certificate = load("ovmf-db.der");
+	for (unsigned pcr = 0; pcr < PCRS; pcr++) {
+		snprintf(key, sizeof key, "%u", pcr);
+		if (PCRS_QUOTED & 1u << pcr)
+			assert_int_equal(json_get_hex(values, key, input.values[pcr], TPM_DIGEST), 0);
+	}
+	assert_int_equal(judge_boot(&input, &j), 0);
+	assert_string_equal(j.text, "boot image stage1 1795219200, by Secure Boot; firmware seen for the first time");
+	/* What it measured of boot variables isn't kept: only the separator. */
+	assert_int_equal(json_array_size(json_object_get(json_object_get(j.firmware, "1"), "events")), 1);
+	json_decref(j.firmware);
+	json_decref(values);
+	expected_set_release(&set);
+	firmware_log_release(&log);
+	buffer_release(&text);
+	buffer_release(&document);
+	buffer_release(&bytes);
+}
+
 static void foreign_image_named(void **state)
 {
 	struct bench *b = *state;
@@ -630,7 +666,7 @@ int main(void)
 		cmocka_unit_test(keys_of_a_tpm), cmocka_unit_test(keys_without_an_attribute), cmocka_unit_test(cut_structures),
 		cmocka_unit_test(quotes_are_signed), cmocka_unit_test(derived_keys), cmocka_unit_test(credentials), cmocka_unit_test(certificates),
 		cmocka_unit_test(firmware_logs), cmocka_unit_test(truncated_logs), cmocka_unit_test(odd_logs), cmocka_unit_test(own_events),
-		cmocka_unit_test(expected_values), cmocka_unit_test(policies), judging(a_good_boot), judging(foreign_image_named),
+		cmocka_unit_test(expected_values), cmocka_unit_test(policies), judging(a_good_boot), cmocka_unit_test(real_firmware), judging(foreign_image_named),
 		judging(image_in_disguise), judging(said_but_not_measured), judging(foreign_authority), judging(other_parts_and_initrd),
 		judging(wrong_values), judging(changed_firmware_named), judging(boot_order), judging(a_rescue_shell), judging(a_running_system),
 	};
