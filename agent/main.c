@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "agent/actions.h"
+#include "agent/attest.h"
 #include "agent/channel.h"
 #include "agent/exporter.h"
 #include "agent/gather.h"
@@ -51,6 +52,7 @@ struct agent {
 	struct measures measures;
 	struct look look;
 	struct prober prober;
+	struct attester attester;
 	struct action_job job;
 	struct transport transport;
 	struct exporter exporter;
@@ -144,6 +146,7 @@ static int agent_open(struct agent *agent)
 	again = load_state(agent);
 	if (!again)
 		store_state(agent);
+	attester_open(&agent->attester, agent->options.places.tpm, agent->options.places.events);
 	look_open(&agent->look, &agent->options.places, &agent->channel, again);
 	agent->look.own_port = agent->exporter.socket >= 0 ? agent->exporter.port : 0;
 	agent->transport.fd = -1;
@@ -257,6 +260,22 @@ static void post_log(struct agent *agent)
 	connection_failed(agent, "the network process is gone");
 }
 
+/* Whether something was sent. */
+static bool post_proof(struct agent *agent)
+{
+	const char *body;
+	enum transport_kind kind = attester_due(&agent->attester, &body);
+
+	if (kind == 0)
+		return false;
+	agent->asked = kind;
+	if (transport_send(&agent->transport, kind, body, strlen(body), ANSWER_SPARE_MS) < 0) {
+		transport_stop(&agent->transport);
+		connection_failed(agent, "the network process is gone");
+	}
+	return true;
+}
+
 static void post_if_due(struct agent *agent)
 {
 	if (agent->transport.busy || steady_ms() < agent->post_at)
@@ -287,7 +306,8 @@ static void post_if_due(struct agent *agent)
 		post_log(agent);
 		return;
 	}
-	post_status(agent);
+	if (!post_proof(agent))
+		post_status(agent);
 }
 
 /* ------------------------------------------------------------------ answers */
@@ -330,6 +350,7 @@ static void take_status_answer(struct agent *agent, const struct transport_reply
 		if (agent->complained || agent->channel.sequence == 0)
 			log_info("connected to the control unit");
 		agent->complained = false;
+		agent->attester.heard = true;
 		channel_status_answered(&agent->channel, answer);
 		if (answer->monitor[0] != '\0')
 			take_monitor(agent, answer->monitor);
@@ -497,6 +518,9 @@ static void receive(struct agent *agent)
 		take_evidence_answer(agent, &reply);
 	} else if (agent->asked == TRANSPORT_LOG) {
 		take_log_answer(agent, &reply);
+	} else if (agent->asked == TRANSPORT_ATTEST || agent->asked == TRANSPORT_QUOTE) {
+		attester_take(&agent->attester, agent->asked, &reply);
+		agent->post_at = steady_ms();
 	} else {
 		take_status_answer(agent, &reply);
 	}
@@ -611,7 +635,7 @@ static void wait_for_news(struct agent *agent)
 		{ .fd = agent->look.logs.socket, .events = POLLIN },
 		{ .fd = agent->asks.complete ? -1 : agent->asks.connection >= 0 ? agent->asks.connection : agent->asks.listener, .events = POLLIN },
 	};
-	bool quick = agent->job.process != 0 || agent->prober.process != 0;
+	bool quick = agent->job.process != 0 || agent->attester.process != 0 || agent->prober.process != 0;
 	int64_t wait = agent->transport.busy ? 1000 : agent->post_at - steady_ms();
 
 	if (quick && wait > 50)
@@ -629,6 +653,7 @@ static void run(struct agent *agent)
 		prober_run(&agent->prober, &agent->options.places, agent->channel.interval, &agent->measures.health);
 		look_logs(&agent->look);
 		receive(agent);
+		attester_run(&agent->attester);
 		exporter_keep(&agent->exporter);
 		if (user_asks_read(&agent->asks))
 			agent->post_at = steady_ms();
@@ -698,6 +723,7 @@ int main(int argc, char **argv)
 	user_asks_open(&agent.asks, agent.options.places.requests);
 	run(&agent);
 	user_asks_close(&agent.asks);
+	attester_close(&agent.attester);
 	transport_stop(&agent.transport);
 	exporter_close(&agent.exporter);
 	look_close(&agent.look);

@@ -24,6 +24,8 @@ const char usage_text[] =
 	"  --drain FILE       is there while this server drains (default: /run/repave/drain)\n"
 	"  --commands DIR     reboot, poweroff (default: /sbin)\n"
 	"  --home FILE        what became of H: (default: /run/repave/h/state)\n"
+	"  --tpm DEVICE       the TPM (default: /dev/tpmrm0)\n"
+	"  --events FILE      what stage 1 measured (default: /run/repave/events.json)\n"
 	"  --journal SOCKET   where journald sends its lines to\n"
 	"                     (default: /run/systemd/journal/syslog)\n"
 	"  --metrics FILE     ADDRESS:PORT where metrics are asked for; without it nowhere\n"
@@ -40,6 +42,7 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 		{ "lower", required_argument, NULL, 'l' },    { "actions", required_argument, NULL, 'A' },
 		{ "hooks", required_argument, NULL, 'H' },    { "drain", required_argument, NULL, 'd' },
 		{ "commands", required_argument, NULL, 'C' }, { "journal", required_argument, NULL, 'j' },
+		{ "tpm", required_argument, NULL, 'T' },      { "events", required_argument, NULL, 'E' },
 		{ "home", required_argument, NULL, 'U' },    { "metrics", required_argument, NULL, 'm' },
 		{ "requests", required_argument, NULL, 'r' }, { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -63,6 +66,8 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 		case 'd': places->drain = optarg; break;
 		case 'C': places->commands = optarg; break;
 		case 'j': places->journal = optarg; break;
+		case 'T': places->tpm = optarg; break;
+		case 'E': places->events = optarg; break;
 		case 'U': places->user_data = optarg; break;
 		case 'm': places->metrics = optarg; break;
 		case 'r': places->requests = optarg; break;

@@ -18,7 +18,7 @@
 #include "common/json.h"
 #include "common/log.h"
 
-#define REQUEST_MOST 65536u
+#define REQUEST_MOST 131072u
 #define REPLY_MOST 65536u
 #define HEADER 12u
 #define REPLY_HEADER 12u
@@ -76,10 +76,15 @@ static int renewal_body(struct tls *tls, struct buffer *ret_body)
 static int exchange(struct http_client *client, const char *node, enum transport_kind kind, struct buffer *body, int64_t deadline,
 		    struct http_answer *ret_answer)
 {
+	static const char *const calls[] = {
+		[TRANSPORT_STATUS] = "status", [TRANSPORT_RENEW] = "certificate", [TRANSPORT_LOG] = "log",
+		[TRANSPORT_EVIDENCE] = "evidence", [TRANSPORT_ATTEST] = "attest", [TRANSPORT_QUOTE] = "quote",
+	};
 	char path[80];
 
-	snprintf(path, sizeof(path), "/v1/agents/%s/%s", node,
-		 kind == TRANSPORT_RENEW ? "certificate" : kind == TRANSPORT_LOG ? "log" : kind == TRANSPORT_EVIDENCE ? "evidence" : "status");
+	if (kind < TRANSPORT_STATUS || kind > TRANSPORT_QUOTE)
+		return snprintf(client->error, sizeof(client->error), "no such call"), -EINVAL;
+	snprintf(path, sizeof(path), "/v1/agents/%s/%s", node, calls[kind]);
 	if (kind == TRANSPORT_RENEW && renewal_body(client->tls, body) < 0)
 		return snprintf(client->error, sizeof(client->error), "can't make a request for a new certificate"), -EIO;
 	return http_post(client, path, body->data, body->size, deadline, ret_answer);

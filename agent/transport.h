@@ -15,7 +15,8 @@
 #include "agent/http.h"
 #include "common/bytes.h"
 
-enum transport_kind { TRANSPORT_STATUS = 1, TRANSPORT_RENEW = 2, TRANSPORT_LOG = 3, TRANSPORT_EVIDENCE = 4 };
+enum transport_kind { TRANSPORT_STATUS = 1, TRANSPORT_RENEW = 2, TRANSPORT_LOG = 3, TRANSPORT_EVIDENCE = 4,
+		      TRANSPORT_ATTEST = 5, TRANSPORT_QUOTE = 6 };
 
 struct transport_options {
 	const struct credential *credential;

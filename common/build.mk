@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 common-core := common/bytes.c common/file.c common/log.c common/json.c
 common-http := common/http.c
+common-tpm := common/tpm-command.c common/tpm-answer.c common/tpm-device.c common/attest.c common/attest-tpm.c
 common-mirrors := common/http-mirrors.c common/http-text.c
 
 unit-tests += common-test
@@ -38,3 +39,24 @@ common-patch-test-src := common/test/patch-test.c common/patch.c common/bytes.c
 fuzz-targets += patch
 patch-src := common/fuzz/patch.c common/patch.c common/bytes.c
 patch-corpus := common/fuzz/corpus/patch
+
+# The same code as on a node, with sanitizers, against a software TPM.
+tpm-node-src := common/test/tpm-node.c $(common-tpm) $(common-core)
+$(B)/test/tpm-node: $(addprefix $(B)/obj/test/,$(tpm-node-src:.c=.o)) $(B)/obj/test.flags
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC-test) $(LDFLAGS-test) -o $@ $(filter %.o,$^) -ljansson
+objects += $(addprefix $(B)/obj/test/,$(tpm-node-src:.c=.o))
+test-unit-needs += $(B)/test/tpm-node
+script-tests += common/test/tpm-works
+
+unit-tests += common-tpm-test
+common-tpm-test-src := common/test/tpm-test.c common/tpm-command.c common/tpm-answer.c common/attest.c $(common-core)
+common-tpm-test-libs := -ljansson
+
+fuzz-targets += tpm-answer attest-task
+tpm-answer-src := common/fuzz/tpm-answer.c common/tpm-answer.c common/tpm-command.c
+tpm-answer-corpus := common/fuzz/corpus/tpm-answer
+attest-task-src := common/fuzz/attest-task.c common/attest.c $(common-core)
+attest-task-libs := -ljansson
+attest-task-corpus := common/fuzz/corpus/attest-task

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The rule matrix and what a group wants
-control-rules := control/rules.c control/policy.c control/calendar.c
+control-rules := control/rules.c control/policy.c control/calendar.c control/attest-policy.c
 control-rules-libs := -lglib-2.0 -lm
 control-http := control/http-server.c control/http-connections.c control/http-peer.c
 control-api := common/home-choice.c control/history.c common/user.c common/user-list.c control/names.c control/life.c control/live.c control/agent-status.c control/order.c control/starts.c \
 	control/assignment.c control/node-request.c control/resolve.c control/model.c control/alarm-record.c control/groups.c control/decision-settings.c \
-	$(control-rules) common/http-text.c
+	control/attest-record.c $(control-rules) common/http-text.c
 control-store := control/store-sqlite.c control/store-trouble.c control/store-check.c control/store-schema.c control/store-backup.c control/store-records.c \
 	control/store-channel.c control/records.c
 control-core := $(control-api) control/fleet.c control/identity.c control/registry.c control/foreign.c control/throttle.c control/access.c \
@@ -36,6 +36,11 @@ control-core += control/operator-restarts.c control/place.c control/dispatch.c c
 	control/dispatch-view.c control/dispatch-saved.c control/dispatch-people.c control/dispatch-advance.c control/dispatch-cut.c control/peers.c control/alarm.c control/evidence.c \
 	control/evidence-piece.c control/operator-alarms.c
 control-cli += control/cli-restart.c control/cli-life.c control/cli-alarm.c control/cli-evidence.c
+# What nodes prove by their TPMs
+control-tpm := control/tpm-format.c control/tpm-log.c control/tpm-crypto.c control/tpm-judge.c control/attest-request.c
+control-store += control/store-attest.c
+control-core += $(control-tpm) control/tpm-trust.c control/attest-state.c control/attestation.c control/attestation-gate.c control/operator-tpm.c
+control-cli += control/cli-tpm.c
 # Decisions of people
 control-planned := control/planned.c control/hints.c
 control-core += control/requests.c control/operator-requests.c $(control-planned) control/people.c control/people-plan.c control/user-request.c \
@@ -109,7 +114,7 @@ $(call cfg,FLEET_FOLDER)/ca.pem:
 	$(Q)echo "There is no fleet in $(@D): make one with 'repave init --state $(@D)', or choose another folder (make menuconfig)" >&2; exit 1
 endif
 
-script-tests += control/test/monitor-works
+script-tests += control/test/monitor-works control/test/attestation-works
 test-unit-needs += $(B)/bin/repave-monitor
 script-tests += control/test/repaved-works control/test/watch-works control/test/identity-works control/test/agent-channel-works
 test-unit-needs += $(B)/target/agent $(B)/bin/repaved $(B)/bin/repave $(B)/bin/repave-sign

@@ -197,6 +197,24 @@ static void print_identity(const json_t *identity)
 		       cli_text(identity, "way"), json_is_true(json_object_get(identity, "agent")) ? ", its agent has a credential" : "");
 }
 
+/* What it proved by its TPM. */
+static void print_attestation(const json_t *attestation)
+{
+	const json_t *expected = json_object_get(attestation, "expected");
+	char when[32];
+
+	printf("  attestation  %s (%s)", cli_text(attestation, "level"), cli_text(attestation, "policy"));
+	if (json_is_integer(json_object_get(attestation, "at")))
+		printf(" since %s, by its %s", cli_time(attestation, "at", when),
+		       !strcmp(cli_text(attestation, "stage"), "system") ? "running system" : "stage 1");
+	printf(": %s\n", cli_text(attestation, "text"));
+	if (json_is_string(json_object_get(attestation, "ek")))
+		printf("  TPM          EK %.16s (%s), AK %.16s, boot image %s %s\n", cli_text(attestation, "ek"), cli_text(attestation, "ek_by"),
+		       cli_text(attestation, "ak"), cli_text(expected, "name"), cli_text(expected, "version"));
+	else if (json_is_string(json_object_get(attestation, "ek_offered")))
+		printf("  TPM          it showed EK %s\n", cli_text(attestation, "ek_offered"));
+}
+
 /* Only what marks have told: starts of older images, and without a disk, aren't in these counts. */
 static void print_starts(const json_t *starts)
 {
@@ -345,6 +363,7 @@ int cli_node_show(const struct cli *cli, int argc, char *argv[])
 		print_agent(json_object_get(node, "agent"));
 		print_outside(json_object_get(node, "balancer"), json_object_get(node, "probe"));
 		print_identity(json_object_get(node, "identity"));
+		print_attestation(json_object_get(node, "attestation"));
 		print_inventory(json_get_object(node, "inventory"));
 		print_starts(json_get_object(node, "starts"));
 		print_assignment(json_get_object(node, "assignment"));

@@ -46,6 +46,7 @@ struct relay;
 struct intake;
 struct people;
 struct campaigns;
+struct tpm_trust;
 
 struct control {
 	pthread_mutex_t lock; /* of fleet, store, settings and catalogue */
@@ -63,6 +64,7 @@ struct control {
 	struct monitor *monitor;
 	struct relay *relays; /* control/relays.h */
 	struct campaigns *campaigns; /* control/campaigns.h */
+	struct tpm_trust *trust; /* control/tpm-trust.h */
 	int64_t round_ms; /* the monitor's clock: control/monitor.h */
 	int64_t deaf_ms;  /* by that clock: when the control unit last couldn't listen to everybody; nobody was silent before */
 	int64_t latest_ms; /* the answer to a held status that was latest since the monitor looked */

@@ -164,6 +164,15 @@ static int check_users(const json_t *users, char error[ERROR_TEXT])
 	return 0;
 }
 
+static int take_attestation(const json_t *definition, struct group *group, char error[ERROR_TEXT])
+{
+	const char *text;
+
+	if (take_text(definition, "attestation", &text) < 0 || (text && attest_policy_parse(text, &group->attestation) < 0))
+		return refused(error, "attestation must be required, preferred or off");
+	return 0;
+}
+
 static int take_policy(const json_t *policy, struct group *group, char error[ERROR_TEXT])
 {
 	char why[ERROR_TEXT];
@@ -174,7 +183,7 @@ static int take_policy(const json_t *policy, struct group *group, char error[ERR
 
 static int parse_definition(const json_t *definition, struct group *group, char error[ERROR_TEXT])
 {
-	static const char *const known[] = { "account", "os", "app", "minimum", "service", "users", "policy", NULL };
+	static const char *const known[] = { "account", "os", "app", "minimum", "service", "users", "policy", "attestation", NULL };
 	const json_t *service = json_object_get(definition, "service");
 	uint64_t minimum = 0;
 	const char *account;
@@ -199,6 +208,8 @@ static int parse_definition(const json_t *definition, struct group *group, char 
 	r = check_users(json_object_get(definition, "users"), error);
 	if (!r)
 		r = take_policy(json_object_get(definition, "policy"), group, error);
+	if (!r)
+		r = take_attestation(definition, group, error);
 	if (r < 0)
 		return r;
 	return service ? parse_service(service, &group->service, error) : 0;

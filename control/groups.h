@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "control/attest-policy.h"
 #include "control/model.h"
 #include "control/policy.h"
 
@@ -46,6 +47,7 @@ struct group {
 	unsigned minimum;                        /* servers that should serve at any time */
 	struct policy policy;                    /* owned */
 	struct service service;
+	enum attest_policy attestation;          /* of its servers' TPMs */
 	bool denied;                             /* new users get 503 */
 	struct group_peers {                     /* in memory only: control/peers.h */
 		int64_t at;                      /* when they were counted, by its clock; 0: never */
@@ -64,7 +66,7 @@ struct group_list {
 /* A name of a group: one label as host names are, but not "repave", which HAProxy's configuration has for itself. */
 bool group_name_valid(const char *name);
 
-/* Reads {"account", "os", "app", "minimum", "users", "policy": as control/policy.h, "service": {"port", "server_port", "mode", "check", "hosts", "path", "header", "sessions"}}; unknown members are
+/* Reads {"account", "os", "app", "minimum", "users", "attestation": required, preferred or off, "policy": as control/policy.h, "service": {"port", "server_port", "mode", "check", "hosts", "path", "header", "sessions"}}; unknown members are
  * refused. 0 (the caller releases); -EINVAL with a sentence; -ENOMEM. */
 int group_parse(const char *name, const json_t *definition, struct group *ret_group, char ret_error[ERROR_TEXT]);
 void group_release(struct group *group);

@@ -44,6 +44,7 @@ struct request {
 	struct timespec begun;
 	struct http_answer answer;
 	struct buffer body;
+	size_t body_most;
 	uint64_t discarded;
 	void *held;                 /* of the service; not NULL: the next call is the same one again */
 	bool was_held;
@@ -301,14 +302,15 @@ static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *
 	call = call_of(connection, request, method, path);
 	if (service->admit)
 		service->admit(service->context, &call, &request->answer);
-	if (!request->answer.status && length > service->body_most)
+	request->body_most = service->body_most_of ? service->body_most_of(&call) : service->body_most;
+	if (!request->answer.status && length > request->body_most)
 		http_answer_error(&request->answer, 413, "the body is longer than this address accepts");
 	return request->answer.status && length > DISCARD_MOST ? send_answer(server, connection, request) : MHD_YES;
 }
 
-static enum MHD_Result take_body(const struct http_server *server, struct request *request, const char *data, size_t size)
+static enum MHD_Result take_body(struct request *request, const char *data, size_t size)
 {
-	if (!request->answer.status && size > server->service.body_most - request->body.size) {
+	if (!request->answer.status && size > request->body_most - request->body.size) {
 		buffer_release(&request->body);
 		http_answer_error(&request->answer, 413, "the body is longer than this address accepts");
 	}
@@ -333,7 +335,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
 		size_t size = *data_size;
 
 		*data_size = 0;
-		return take_body(server, request, data, size);
+		return take_body(request, data, size);
 	}
 	http_link_waits(link_of(connection), false);
 	if (!request->answer.status) {

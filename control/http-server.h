@@ -78,6 +78,7 @@ struct http_service {
 	void (*dropped)(void *context, void *held);
 	void *context;
 	size_t body_most;           /* longer bodies get 413 */
+	size_t (*body_most_of)(const struct http_call *call); /* the same for what this call asks for; NULL: body_most */
 	struct meter_requests *meter; /* counts them; may be NULL */
 };
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/attest-record.h"
+
 void boot_release(struct boot *boot)
 {
 	json_decref(boot->stages);
@@ -41,6 +43,7 @@ void node_free(struct node *node)
 	live_free(node->live);
 	order_free_all(node->orders);
 	free(node->alarms);
+	attest_record_free(node->attestation);
 	free(node);
 }
 

@@ -77,6 +77,7 @@ struct boot {
 };
 
 struct restart_record;
+struct attest_record;
 
 /* What a node's agent may cause in a minute: it may be an attacker's. In memory only. */
 struct allowed {
@@ -115,6 +116,7 @@ struct node {
 	struct probe_record probe;                /* what the control unit's own question to its service found; in memory only */
 	struct channel channel;
 	struct node_alarms *alarms;               /* owned; NULL: none */
+	struct attest_record *attestation;        /* owned; control/attest-record.h; NULL: it showed no TPM yet */
 	struct allowed allowed;
 	int64_t foreign_told;                     /* when an event last said that it asked for what isn't its own; 0: never; in memory only */
 	struct order *orders;                     /* owned; those that aren't answered, numbers ascend */

@@ -8,6 +8,8 @@
 
 #include "common/log.h"
 #include "control/agent-api.h"
+#include "control/attestation-gate.h"
+#include "control/attestation.h"
 #include "control/csr.h"
 #include "control/dispatch.h"
 #include "control/evidence.h"
@@ -17,7 +19,7 @@
 #include "control/relay-api.h"
 #include "control/route.h"
 
-enum operation { BOOT, REPORT, ENROL, AGENT, RENEW_AGENT, STATUS, LOG, AGENT_LOG, EVIDENCE, HELLO, RELAYED_RENEWAL, RELAYED_STATUS, RELAYED_LOG,
+enum operation { BOOT, REPORT, ENROL, AGENT, RENEW_AGENT, STATUS, LOG, AGENT_LOG, EVIDENCE, HELLO, ATTEST, QUOTE, ATTEST_AGENT, QUOTE_AGENT, RELAYED_RENEWAL, RELAYED_STATUS, RELAYED_LOG,
 		 RELAYED_EVIDENCE };
 
 static const struct route routes[] = {
@@ -26,6 +28,10 @@ static const struct route routes[] = {
 	{ "POST", "/v1/nodes/{}/log", LOG },
 	{ "POST", "/v1/nodes/{}/enrol", ENROL },
 	{ "POST", "/v1/nodes/{}/agent", AGENT },
+	{ "POST", "/v1/nodes/{}/attest", ATTEST },
+	{ "POST", "/v1/nodes/{}/quote", QUOTE },
+	{ "POST", "/v1/agents/{}/attest", ATTEST_AGENT },
+	{ "POST", "/v1/agents/{}/quote", QUOTE_AGENT },
 	{ "POST", "/v1/agents/{}/certificate", RENEW_AGENT },
 	{ "POST", "/v1/agents/{}/status", STATUS },
 	{ "POST", "/v1/agents/{}/log", AGENT_LOG },
@@ -40,6 +46,12 @@ static const struct route routes[] = {
 static int find(const struct http_call *call, char ret_id[ROUTE_ARGUMENT_MOST + 1])
 {
 	return route_find(routes, sizeof routes / sizeof routes[0], call->method, call->path, ret_id);
+}
+
+static bool is_of_agent(int operation)
+{
+	return operation == RENEW_AGENT || operation == STATUS || operation == AGENT_LOG || operation == EVIDENCE || operation == ATTEST_AGENT ||
+	       operation == QUOTE_AGENT;
 }
 
 /* A wrong token is refused before anything of the body is looked at. No token is no fault: the allow list may know the machine. */
@@ -81,6 +93,14 @@ static void admit_relayed(struct control *control, const char *id, const struct 
 		admit_certificate(control, id, CLIENT_AGENT, &relayed.call, answer);
 }
 
+size_t node_api_body_most(const struct http_call *call)
+{
+	char id[ROUTE_ARGUMENT_MOST + 1];
+	int operation = find(call, id);
+
+	return operation == QUOTE || operation == QUOTE_AGENT ? QUOTE_BODY_MOST : NODE_BODY_MOST;
+}
+
 void node_api_admit(void *context, const struct http_call *call, struct http_answer *answer)
 {
 	char id[ROUTE_ARGUMENT_MOST + 1];
@@ -99,8 +119,7 @@ void node_api_admit(void *context, const struct http_call *call, struct http_ans
 	else if (operation >= RELAYED_RENEWAL)
 		admit_relayed(context, id, call, answer);
 	else
-		admit_certificate(context, id, operation == RENEW_AGENT || operation == STATUS || operation == AGENT_LOG || operation == EVIDENCE ?
-				  CLIENT_AGENT : CLIENT_NODE, call, answer);
+		admit_certificate(context, id, is_of_agent(operation) ? CLIENT_AGENT : CLIENT_NODE, call, answer);
 }
 
 static void refuse(struct control *control, struct http_answer *answer, const struct http_call *call, const char *id, int error, const char *why)
@@ -113,15 +132,34 @@ static void refuse(struct control *control, struct http_answer *answer, const st
 	http_answer_error(answer, 500, "the control unit failed; its log says more");
 }
 
-/* What an admitted node boots; the answer in `ret_answer`. 0 or -errno. */
-static int choose_boot(struct control *control, const char *id, const struct boot_request *request, const char *refusal, const char *address,
-		       int64_t now, json_t **ret_answer)
+/* Files of the application may be secrets: whoever proved nothing, where its group asks for a proof, does without. */
+static void withhold_secrets(const struct control *control, const struct node *node, const struct boot_request *request, json_t *answer)
 {
+	json_t *config = json_object_get(answer, "config");
+
+	if (json_object_size(json_object_get(config, "files")) && !attestation_allows_secrets(control, node, request)) {
+		json_object_del(config, "files");
+		log_warning("node %s gets no files of its application: it proved nothing, and its group's attestation is \"preferred\"", node->id);
+	}
+}
+
+/* What an admitted node boots; the answer in `ret_answer`. 0; -EACCES with a sentence; or -errno. */
+static int choose_boot(struct control *control, const char *id, const struct boot_request *request, const char *refusal, const char *address,
+		       int64_t now, json_t **ret_answer, char ret_why[ERROR_TEXT])
+{
+	struct node *node;
 	int r;
 
 	/* A restart that is under way selects first. */
 	dispatch_asked(control, id, request->nonce);
+	node = fleet_get(control->fleet, id);
+	if (node && !attestation_admits(control, node, request->attestation, now, ret_why))
+		return -EACCES;
 	r = fleet_boot(control->fleet, catalogue_images(control->catalogue), refusal, id, request, address, now, ret_answer);
+	if (!r && json_object_get(*ret_answer, "config")) {
+		withhold_secrets(control, node, request, *ret_answer);
+		r = attestation_boots(control, node, request->attestation, request->nonce, now);
+	}
 	if (!r && dispatch_checks_all(control, id) && json_object_get(*ret_answer, "verify"))
 		json_object_set_new(*ret_answer, "verify", json_string("full"));
 	return r ? r : lifecycle_asked(control, fleet_get(control->fleet, id), now);
@@ -131,7 +169,7 @@ static void boot(struct control *control, const char *id, const struct http_call
 {
 	struct boot_request request;
 	const char *refusal;
-	char why[ERROR_TEXT] = "";
+	char why[ERROR_TEXT] = "", unproved[ERROR_TEXT] = "";
 	int64_t now;
 	int r = boot_request_parse(call->body, call->body_size, id, &request, why);
 
@@ -145,12 +183,15 @@ static void boot(struct control *control, const char *id, const struct http_call
 		snprintf(why, sizeof why, "the control unit refuses its repository: %.350s", refusal);
 	if (registry_admits(control, id, CLIENT_NODE, call, answer) &&
 	    registry_fits(control, id, request.inventory, call, now, answer))
-		r = choose_boot(control, id, &request, refusal ? why : NULL, call->peer, now, &answer->json);
+		r = choose_boot(control, id, &request, refusal ? why : NULL, call->peer, now, &answer->json, unproved);
 	control_leave(control);
 	boot_request_release(&request);
 	if (answer->status)
 		return;
-	if (r < 0)
+	if (r == -EACCES) {
+		control_log_refused(control, "node %s at %s gets no assignment: %s", id, call->peer, unproved);
+		http_answer_error(answer, 403, unproved);
+	} else if (r < 0)
 		refuse(control, answer, call, id, log_error(r, "boot request of node %s", id), "");
 	else
 		answer->status = 200;
@@ -280,6 +321,48 @@ static void agent(struct control *control, const char *id, enum client_kind asks
 	enrol_request_release(&request);
 }
 
+/* A node's TPM and its keys are looked at. */
+static void attest(struct control *control, const char *id, enum client_kind from, const struct http_call *call, struct http_answer *answer)
+{
+	struct attest_request request = { 0 };
+	char why[ERROR_TEXT] = "";
+	int64_t now;
+	int r = from == CLIENT_AGENT ? attest_begin_parse(call->body, call->body_size, why) :
+				       attest_request_parse(call->body, call->body_size, &request, why);
+
+	if (r < 0) {
+		refuse(control, answer, call, id, r, why);
+		return;
+	}
+	now = control_lock(control);
+	if (registry_admits(control, id, from, call, answer)) {
+		if (from == CLIENT_AGENT)
+			attestation_begin_system(control, fleet_get(control->fleet, id), now, answer);
+		else
+			attestation_begin(control, fleet_get(control->fleet, id), &request, now, answer);
+	}
+	control_leave(control);
+	attest_request_release(&request);
+}
+
+static void quote(struct control *control, const char *id, enum client_kind from, const struct http_call *call, struct http_answer *answer)
+{
+	struct quote_request request;
+	char why[ERROR_TEXT] = "";
+	int64_t now;
+	int r = quote_request_parse(call->body, call->body_size, from == CLIENT_AGENT, &request, why);
+
+	if (r < 0) {
+		refuse(control, answer, call, id, r, why);
+		return;
+	}
+	now = control_lock(control);
+	if (registry_admits(control, id, from, call, answer))
+		attestation_quote(control, fleet_get(control->fleet, id), from == CLIENT_AGENT ? ATTEST_SYSTEM : ATTEST_BOOT, &request, now, answer);
+	control_leave(control);
+	quote_request_release(&request);
+}
+
 /* As if the agent had said it here. */
 static void relayed(struct control *control, const char *id, int operation, const struct http_call *call, struct http_answer *answer)
 {
@@ -331,6 +414,14 @@ void node_api_answer(void *context, const struct http_call *call, struct http_an
 		agent_api_status(context, id, call, answer);
 		/* It may be held. */
 		return;
+	case ATTEST:
+	case ATTEST_AGENT:
+		attest(context, id, operation == ATTEST_AGENT ? CLIENT_AGENT : CLIENT_NODE, call, answer);
+		break;
+	case QUOTE:
+	case QUOTE_AGENT:
+		quote(context, id, operation == QUOTE_AGENT ? CLIENT_AGENT : CLIENT_NODE, call, answer);
+		break;
 	case HELLO:
 		relay_hello(context, id, call, answer);
 		break;

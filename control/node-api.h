@@ -8,6 +8,8 @@
 
 /* For struct http_service; `context` is a struct control. */
 void node_api_admit(void *context, const struct http_call *call, struct http_answer *answer);
+/* How long a call's body may be: quotes carry the firmware's log. */
+size_t node_api_body_most(const struct http_call *call);
 void node_api_answer(void *context, const struct http_call *call, struct http_answer *answer);
 
 #endif

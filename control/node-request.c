@@ -269,6 +269,9 @@ int boot_request_parse(const void *body, size_t size, const char *id, struct boo
 		r = parse_slots(json_get_object(root, "slots"), &request.slots, ret_error);
 	if (!r)
 		r = parse_last_start(json_object_get(root, "last_start"), &request.last_start, ret_error);
+	if (!r && (take_text(root, "attestation", NONCE_SIZE, request.attestation) < 0 ||
+		   (request.attestation[0] && !nonce_valid(request.attestation))))
+		r = refused(ret_error, "\"attestation\" must be a session of %u hexadecimal digits", NONCE_SIZE);
 	json_decref(root);
 	if (r < 0)
 		boot_request_release(&request);

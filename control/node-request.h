@@ -24,6 +24,7 @@ struct boot_request {
 	json_t *inventory; /* known members only, each checked; owned */
 	json_t *slots;     /* "C0" … "D1": root hash or null; owned */
 	struct last_start last_start;
+	char attestation[NONCE_SIZE + 1]; /* the session by which its TPM proved something; "" without */
 };
 
 /* BOOT_KEXEC and BOOT_RESET: its system starts, in this way. */

@@ -12,6 +12,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "control/access.h"
+#include "control/attestation.h"
 #include "control/monitor.h"
 #include "control/operator-answer.h"
 #include "control/operator-balancer.h"
@@ -29,6 +30,7 @@
 #include "control/operator-people.h"
 #include "control/operator-power.h"
 #include "control/operator-requests.h"
+#include "control/operator-tpm.h"
 #include "control/operator-logs.h"
 #include "control/operator-messages.h"
 #include "control/operator-monitors.h"
@@ -55,6 +57,7 @@ enum operation {
 	REFUSE_REQUEST, LIST_PLANNED, PLAN_EVENT, CANCEL_PLANNED, LIST_HINTS, HINT, END_HINT,
 	LIST_TARGETS, LIST_MESSAGES, TEST_TARGET, RETRY_MESSAGES, DROP_MESSAGES,
 	RAISE_ALARM, CUT, LIST_EVIDENCE, FETCH_EVIDENCE,
+	LIST_TRUST, ADD_AUTHORITIES, REMOVE_AUTHORITY, ALLOW_TPM, REMOVE_TPM, ADD_EXPECTED, REMOVE_EXPECTED, ACCEPT_FIRMWARE,
 };
 
 static const struct route routes[] = {
@@ -143,6 +146,14 @@ static const struct route routes[] = {
 	{ "POST", "/v1/nodes/{}/cut", CUT },
 	{ "GET", "/v1/nodes/{}/evidence", LIST_EVIDENCE },
 	{ "GET", "/v1/evidence/{}", FETCH_EVIDENCE },
+	{ "GET", "/v1/tpm", LIST_TRUST },
+	{ "POST", "/v1/tpm/authorities", ADD_AUTHORITIES },
+	{ "DELETE", "/v1/tpm/authorities/{}", REMOVE_AUTHORITY },
+	{ "POST", "/v1/tpm/allowed", ALLOW_TPM },
+	{ "DELETE", "/v1/tpm/allowed/{}", REMOVE_TPM },
+	{ "POST", "/v1/tpm/expected", ADD_EXPECTED },
+	{ "DELETE", "/v1/tpm/expected/{}", REMOVE_EXPECTED },
+	{ "POST", "/v1/nodes/{}/firmware", ACCEPT_FIRMWARE },
 };
 
 /* Who may; and in words what a change is, for the audit log. Without words it changes nothing. */
@@ -237,6 +248,15 @@ static const struct right {
 	[TEST_TARGET] = { MAY_OPERATE, "send a test message to" },
 	[RETRY_MESSAGES] = { MAY_OPERATE, "try again the messages to" },
 	[DROP_MESSAGES] = { MAY_OPERATE, "drop messages to" },
+	[LIST_TRUST] = { MAY_SEE, NULL },
+	/* Who says what is genuine says who gets secrets. */
+	[ADD_AUTHORITIES] = { MAY_ADMINISTER, "trust authorities of TPMs" },
+	[REMOVE_AUTHORITY] = { MAY_ADMINISTER, "no longer trust TPMs' authority" },
+	[ALLOW_TPM] = { MAY_ADMINISTER, "allow a TPM" },
+	[REMOVE_TPM] = { MAY_ADMINISTER, "no longer allow TPM" },
+	[ADD_EXPECTED] = { MAY_ADMINISTER, "expect a boot image" },
+	[REMOVE_EXPECTED] = { MAY_ADMINISTER, "no longer expect boot image" },
+	[ACCEPT_FIRMWARE] = { MAY_ADMINISTER, "accept the firmware of node" },
 };
 
 static json_t *text_or_null(const char *text)
@@ -424,6 +444,7 @@ static void show_node(struct control *control, const char *text, struct http_ans
 	json_object_set_new(all, "measures", operator_describe_measures(node));
 	json_object_set_new(all, "starts", describe_starts(node));
 	json_object_set_new(all, "identity", describe_identity(&node->identity));
+	json_object_set_new(all, "attestation", attestation_describe(control, node));
 	json_object_set_new(all, "request", user_request_describe(control, node));
 	json_object_set_new(all, "assignment", node->assignment.os[0] ? assignment_describe(&node->assignment) : json_null());
 	json_object_set(all, "last_boot", json_array_size(boots) ? json_array_get(boots, 0) : json_null());
@@ -565,6 +586,7 @@ static void look(struct control *control, int operation, const char *argument, c
 	case SHOW_BALANCER: operator_show_balancer(control, answer); break;
 	case LIST_PLANNED: operator_list_planned(control, answer); break;
 	case LIST_HINTS: operator_list_hints(control, answer); break;
+	case LIST_TRUST: operator_list_trust(control, answer); break;
 	case PRINT_BALANCER: operator_print_balancer(control, call, answer); break;
 	}
 }
@@ -616,6 +638,13 @@ static void change(struct control *control, const struct caller *caller, int ope
 	case CANCEL_PLANNED: operator_cancel_planned(control, argument, now, answer); break;
 	case HINT: operator_hint(control, body, caller->who, now, answer); break;
 	case END_HINT: operator_end_hint(control, argument, answer); break;
+	case ADD_AUTHORITIES: operator_add_authorities(control, body, now, answer); break;
+	case REMOVE_AUTHORITY: operator_remove_trust(control, "ca", argument, answer); break;
+	case ALLOW_TPM: operator_allow_tpm(control, body, now, answer); break;
+	case REMOVE_TPM: operator_remove_trust(control, "tpm", argument, answer); break;
+	case ADD_EXPECTED: operator_add_expected(control, body, now, answer); break;
+	case REMOVE_EXPECTED: operator_remove_trust(control, "expected", argument, answer); break;
+	case ACCEPT_FIRMWARE: operator_accept_firmware(control, argument, now, answer); break;
 	}
 }
 
@@ -636,6 +665,9 @@ static void describe_change(const char *words, const char *argument, const json_
 	json_object_del(shown, "password");
 	json_object_del(shown, "ca");
 	json_object_del(shown, "csr");
+	json_object_del(shown, "pem");
+	json_object_del(shown, "certificate");
+	json_object_del(shown, "signature");
 	text = shown ? json_dumps(shown, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) : NULL;
 	snprintf(ret_what, ERROR_TEXT, "%s%s%.64s%s%.250s", words, argument[0] ? " " : "", argument, text ? ": " : "", text ? text : "");
 	free(text);

@@ -179,6 +179,23 @@ static const struct command {
 	  cli_monitor_list },
 	{ "monitor revoke", "NAME", "end a monitor", "Its credential counts no more, and its servers speak with the control unit directly.\n",
 	  cli_monitor_revoke },
+	{ "tpm list", "[--json]", "list by what proofs of servers' TPMs are judged",
+	  "Shows authorities of TPMs, TPMs that were allowed, and boot images that are expected. What a server proved: `repave node show`.\n",
+	  cli_tpm_list },
+	{ "tpm allow", "NODE|SHA256 [option]...", "allow a server's TPM",
+	  "For a TPM without a certificate that an authority (`repave tpm ca`) vouches for, and after a board was replaced. NODE: the TPM\n"
+	  "that it showed last, for this node alone. SHA256: of the public part of an endorsement key (`repave node show` has it).\n\n"
+	  "  --node NODE             with SHA256: for this node alone\n"
+	  "  --note TEXT             for people\n"
+	  "  --remove                no longer; the first digits of SHA256 are enough\n", cli_tpm_allow },
+	{ "tpm ca", "add FILE | remove DIGITS", "say whose TPMs are genuine",
+	  "FILE has certificates of manufacturers' authorities in PEM, roots or those below them. TPMs whose endorsement certificate one\n"
+	  "of them signed are taken for what they are; each is bound to the first node that proves to have it.\n", cli_tpm_ca },
+	{ "tpm expect", "add FILE --signature FILE --certificate FILE | remove DIGITS", "say what boot images measure",
+	  "FILE is repave.pcrs.json of the build that made the boot image, with its signature, and the db certificate in PEM whose key made\n"
+	  "both. Servers that started another image than those that are expected prove nothing.\n", cli_tpm_expect },
+	{ "tpm accept", "NODE", "accept a server's changed firmware",
+	  "After an update of firmware or settings: as the node's last quote had it. `repave node show` says what differs.\n", cli_tpm_accept },
 	{ "node request", "NODE [--refuse]", "show what a user of a node asked for",
 	  "A privileged user may ask for another OS from within the node; once he has logged out it is reimaged.\n\n"
 	  "  --refuse                say no, while he hasn't\n", cli_node_request },

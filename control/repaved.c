@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "control/access.h"
 #include "control/agent-api.h"
+#include "control/attestation.h"
 #include "control/alarm.h"
 #include "control/balancer.h"
 #include "control/campaigns.h"
@@ -45,6 +46,7 @@
 #include "control/relays.h"
 #include "control/repository.h"
 #include "control/state.h"
+#include "control/tpm-trust.h"
 #include "control/trust.h"
 #include "signing/key-file.h"
 
@@ -141,6 +143,10 @@ static int load_store(struct daemon *daemon, const struct options *options)
 		r = control_load_decisions(&daemon->control);
 	if (!r)
 		r = alarm_load(&daemon->control);
+	if (!r)
+		r = tpm_trust_load(&daemon->control);
+	if (!r)
+		r = attestation_load(&daemon->control);
 	if (!r)
 		r = evidence_new(&daemon->control);
 	if (!r)
@@ -295,7 +301,7 @@ static int start(int *fd, unsigned threads, const struct tls *tls, bool asks_cer
 static int start_servers(struct daemon *daemon, const struct options *options)
 {
 	struct http_service nodes = { .admit = node_api_admit, .answer = node_api_answer, .dropped = agent_api_dropped,
-				      .context = &daemon->control, .body_most = NODE_BODY_MOST, .meter = &daemon->control.meters.requests[METER_NODES] };
+				      .context = &daemon->control, .body_most_of = node_api_body_most, .meter = &daemon->control.meters.requests[METER_NODES] };
 	struct http_service files = { .admit = repository_admit, .answer = repository_answer,
 				      .context = &daemon->repository, .meter = &daemon->control.meters.requests[METER_REPOSITORY] };
 	struct http_service operator = { .answer = operator_api_answer, .context = &daemon->control,
@@ -365,6 +371,7 @@ static void stop(struct daemon *daemon)
 	catalogue_free(daemon->control.catalogue);
 	people_free(daemon->control.people);
 	campaigns_free(daemon->control.campaigns);
+	tpm_trust_free(&daemon->control);
 	relays_free(daemon->control.relays);
 	messages_free(daemon->control.messages);
 	fleet_free(daemon->control.fleet);

@@ -8,7 +8,7 @@
 #include "common/log.h"
 #include "control/store-sqlite.h"
 
-#define SCHEMA_VERSION 5
+#define SCHEMA_VERSION 6
 
 /* As version 2 had them. */
 static const char schema_2[] =
@@ -127,6 +127,11 @@ static const char from_4_campaigns[] =
 	" since INTEGER NOT NULL, until INTEGER NOT NULL, ended INTEGER NOT NULL);"
 	"CREATE INDEX exemptions_open ON exemptions (id) WHERE ended = 0;";
 
+/* control/store-attest.h */
+static const char from_5_attest[] =
+	"CREATE TABLE attestations (node TEXT PRIMARY KEY REFERENCES nodes(id) ON DELETE CASCADE, state JSON NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE trusted (kind TEXT NOT NULL, name TEXT NOT NULL, value JSON NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID;";
+
 /* In this order; each for the databases of those versions. */
 static const struct step {
 	int first, last;
@@ -136,6 +141,7 @@ static const struct step {
 	{ 0, 3, from_3_balancer }, { 0, 3, from_3_restarts }, { 0, 3, from_3_logs }, { 0, 3, from_3_monitors },
 	{ 0, 4, from_4_places }, { 0, 4, from_4_journal }, { 0, 4, from_4_memories }, { 0, 4, from_4_campaigns },
 	{ 0, 4, from_4_messages }, { 0, 4, from_4_alarms },
+	{ 0, 5, from_5_attest },
 };
 
 static int read_version(struct store *store, int *ret_version)

@@ -219,6 +219,23 @@ static int add_home(const struct provision *p, struct buffer *archive)
 	return cpio_add_file(archive, "repave/h/partition", 0600, guid, strlen(guid));
 }
 
+/* For whoever wants to check the TPM's PCR 8 in the running system, and to tell what is in the others. */
+static int add_measured(const struct provision *p, struct buffer *archive)
+{
+	const struct buffer *log = &p->platform.firmware_log;
+	char *text;
+	int r;
+
+	if (!p->platform.present || p->platform.planned == NULL)
+		return 0;
+	text = json_format(p->platform.planned);
+	r = text != NULL ? cpio_add_file(archive, "repave/events.json", 0644, text, strlen(text)) : -ENOMEM;
+	if (r == 0 && log->size > 0)
+		r = cpio_add_file(archive, "repave/firmware-log", 0600, log->data, log->size);
+	free(text);
+	return r;
+}
+
 /* The node's configuration: in RAM only, never on a disk or a command line. */
 static int build_archive(struct provision *p, struct buffer *archive)
 {
@@ -250,6 +267,8 @@ static int build_archive(struct provision *p, struct buffer *archive)
 		r = add_home(p, archive);
 	if (r == 0)
 		r = add_agent(p, archive);
+	if (r == 0)
+		r = add_measured(p, archive);
 	if (r == 0)
 		r = add_boot_json(p, archive);
 	return r == 0 ? cpio_end(archive) : r;
@@ -413,13 +432,22 @@ static int open_c(struct provision *p)
 }
 
 /* ------------------------------------------------------------------ the jump */
+static const char *refusal(int error)
+{
+	switch (error) {
+	case ENODATA: return "nobody signed it for Secure Boot";
+	case EKEYREJECTED:
+	case ENOKEY: return "its signature isn't by a key this machine trusts";
+	default: return strerror(error);
+	}
+}
+
 static int load_kernel(struct provision *p, int kernel, int initrd, const struct buffer *cmdline)
 {
 	if (syscall(SYS_kexec_file_load, kernel, initrd, cmdline->size + 1, (const char *)cmdline->data, 0UL) == 0)
 		return 0;
 	return sentence(p->error, -errno, "the kernel refuses to load %s of %s: %s",
-			verified_image_description(p->c.image)->kernel, verified_image_path(p->c.image),
-			errno == EKEYREJECTED || errno == ENOKEY ? "its signature isn't by a key this machine trusts" : strerror(errno));
+			verified_image_description(p->c.image)->kernel, verified_image_path(p->c.image), refusal(errno));
 }
 
 /* What stage 2 of the image can, as words; an older one has no such file. */
@@ -489,6 +517,8 @@ static int load_by(struct provision *p, const struct reset_files *files)
 	struct buffer cmdline = { 0 };
 	int r = build_cmdline(p, &cmdline);
 
+	if (r == 0)
+		r = platform_plan(p, &cmdline, files->kernel, files->kernel_size);
 	/* Another way may have appended its archive before. */
 	if (r == 0 && ftruncate(files->initrd, (off_t)files->initrd_size) < 0)
 		r = sentence(p->error, -errno, "the initrd can't be changed: %s", strerror(errno));
@@ -559,6 +589,7 @@ static int count_start(struct provision *p)
 	if (r < 0)
 		return sentence(p->error, r, "out of memory");
 	save_state(p);
+	platform_raise_floor(p);
 	return 0;
 }
 
@@ -583,6 +614,7 @@ int boot(struct provision *p)
 		watchdog_stop();
 	if (p->start == START_RESET)
 		return reset_go(p);
+	platform_measure(p);
 	links_down();
 	forget_keys(p);
 	reboot(RB_KEXEC);

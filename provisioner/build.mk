@@ -38,7 +38,7 @@ $(B)/test/install-slot-checked: $(addprefix $(B)/obj/test/,$(install-slot-src:.c
 objects += $(foreach t,musl test,$(addprefix $(B)/obj/$(t)/,$(install-slot-src:.c=.o)))
 
 # From identity to assignment, over real TLS: with the libraries that a node has, for no other libcurl here shows a certificate from memory.
-enrol-node-src := provisioner/test/enrol-node.c common/tail.c $(addprefix provisioner/,control.c credential.c enrol.c state.c config.c identify.c blockdev.c \
+enrol-node-src := provisioner/test/enrol-node.c common/tail.c $(common-tpm) $(addprefix provisioner/,platform.c control.c credential.c enrol.c state.c config.c identify.c blockdev.c \
 	console.c backoff.c tries.c) $(provisioner-pure) $(signing-verify) $(common-core) $(common-http)
 enrol-node-libs := -lcurl -lmbedtls -lmbedx509 -lmbedcrypto -ljansson -lsodium
 $(B)/test/enrol-node: $(addprefix $(B)/obj/musl/,$(enrol-node-src:.c=.o)) $(B)/obj/musl.flags $(musl-lib-stamps)
@@ -107,7 +107,7 @@ healthy-src := provisioner/healthy.c common/probe.c provisioner/disk.c provision
 healthy-libs := -ljansson -lmbedcrypto
 
 musl-programs += provision
-provision-src := common/tail.c $(addprefix provisioner/,said.c main.c console.c config.c identify.c control.c credential.c enrol.c trust.c fetch.c live.c boot.c reset.c disk.c \
+provision-src := common/tail.c signing/authenticode.c $(common-tpm) $(addprefix provisioner/,said.c main.c platform.c console.c config.c identify.c control.c credential.c enrol.c trust.c fetch.c live.c boot.c reset.c disk.c \
 	efivar.c fat.c load-option.c mark.c seal.c \
 	backoff.c choose.c offline.c settings.c links.c ram.c clock.c settime.c smbios.c tries.c blockdev.c dmverity.c state.c plan.c frame.c donor.c \
 	pool.c pstore.c watchdog.c slot-data.c arrival.c patch.c install.c) common/patch.c $(provisioner-pure) \
@@ -120,5 +120,5 @@ $(B)/test/nginx/usr/sbin/nginx: | $(B)/apt/updated
 	$(Q)mkdir -p $(B)/test/nginx
 	$(Q)dpkg-deb -x "$$(B=$(B) packages/apt binary nginx | tail -n1)" $(B)/test/nginx
 
-test-unit-needs += $(B)/test/install-slot-checked $(B)/test/nginx/usr/sbin/nginx $(B)/test/enrol-node
-script-tests += provisioner/test/enrol-test provisioner/test/hostile-server-test provisioner/test/http-cache-test
+test-unit-needs += $(B)/target/provision $(B)/test/install-slot-checked $(B)/test/nginx/usr/sbin/nginx $(B)/test/enrol-node
+script-tests += provisioner/test/rescue-test provisioner/test/enrol-test provisioner/test/hostile-server-test provisioner/test/http-cache-test

@@ -166,6 +166,7 @@ static int config_parse(struct config *config, const json_t *json, char ret_erro
 		return sentence(ret_error, -EINVAL, "config.json: unreachable_seconds or grace_seconds isn't sound");
 	config->unreachable_boot = json_is_true(json_object_get(json, "unreachable_boot"));
 	config->restart_on_corruption = json_is_true(json_object_get(json, "restart_on_corruption"));
+	config->tpm_floor = !json_is_false(json_object_get(json, "tpm_floor"));
 	config->reset_without_kexec = json_is_true(json_object_get(json, "reset_without_kexec"));
 	if (proxy_set(config, json_get_string(json, "proxy")) < 0)
 		return sentence(ret_error, -EINVAL, "config.json: proxy isn't an address such as http://10.0.0.1:3128");

@@ -29,6 +29,7 @@ struct config {
 	unsigned unreachable_seconds; /* how long all addresses are tried before that */
 	unsigned grace_seconds;   /* how long its metadata may have expired then */
 	bool restart_on_corruption; /* dm-verity: restart at once instead of panic */
+	bool tpm_floor;           /* metadata older than what a TPM's counter remembers are refused */
 	bool reset_without_kexec; /* where the kernel refuses kexec, the firmware starts the system */
 	int64_t ca_end;           /* the fleet's CA certificate ends */
 	char ntp[256];            /* NTP servers, with commas between them; may be empty */

@@ -60,6 +60,8 @@ static char *boot_question(const struct provision *p)
 	if (question != NULL && p->last.known)
 		json_object_set_new(question, "last_start", json_pack("{s:s,s:s,s:b}", "nonce", p->last.nonce, "by",
 								     start_way_name(p->last.way), "arrived", (int)p->last.arrived));
+	if (question != NULL && p->platform.session[0] != '\0')
+		json_object_set_new(question, "attestation", json_string(p->platform.session));
 	text = question != NULL ? json_format(question) : NULL;
 	json_decref(question);
 	return text;
@@ -82,9 +84,11 @@ static int ask_once(struct provision *p)
 	struct buffer body = { 0 };
 	char url[512], detail[160];
 	unsigned status = 0;
-	char *question = boot_question(p);
+	char *question;
 	int r;
 
+	platform_attest(p);
+	question = boot_question(p);
 	if (question == NULL)
 		return sentence(p->error, -ENOMEM, "out of memory");
 	node_url(p, "boot", url);

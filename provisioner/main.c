@@ -25,6 +25,7 @@
 static const char usage[] =
 	"usage: provision [--config FOLDER] [--token FILE]\n"
 	"       provision --settings\n"
+	"       provision --rescue WAY\n"
 	"\n"
 	"Asks the control unit which system this server is to run, makes the C: and D: slots of its disk\n"
 	"equal to the signed images, and starts that system: by kexec, or by the firmware after a reset.\n"
@@ -33,6 +34,7 @@ static const char usage[] =
 	"  --config FOLDER  config.json, ca.pem, root.json (default /etc/repave)\n"
 	"  --token FILE     join token, for a server without a certificate (default /repave/token)\n"
 	"  --settings       print the words of the kernel command line and of the SMBIOS table, and end\n"
+	"  --rescue WAY     tell the TPM that a shell is opened, by WAY: shell or ssh; and end\n"
 	"  --help           this text\n"
 	"\n"
 	"Returns only on an error that trying again can't mend; the reason is its last line.\n";
@@ -40,6 +42,7 @@ static const char usage[] =
 struct options {
 	const char *config;
 	const char *token;
+	const char *rescue;
 	bool settings;
 };
 
@@ -328,6 +331,10 @@ static int boot_once(struct provision *p)
 		r = refresh_trust(p);
 	if (r < 0)
 		return r;
+	if (p->platform.present) {
+		begin(p, "attest");
+		platform_attest(p);
+	}
 	begin(p, "assign");
 	r = step_assign(p);
 	if (r < 0)
@@ -360,6 +367,7 @@ static void forget(struct provision *p)
 	assignment_release(&p->assignment);
 	credential_wipe(&p->agent);
 	state_release(&p->state);
+	p->platform.unasked = false;
 	p->disk = (struct disk){ 0 };
 }
 
@@ -429,6 +437,8 @@ static int start(struct provision *p, const struct options *options)
 	r = open_clients(p);
 	if (r == 0)
 		r = step_identify(p);
+	if (r == 0)
+		platform_open(p, TPM_DEVICE);
 	return r;
 }
 
@@ -437,11 +447,12 @@ static int parse_options(int argc, char **argv, struct options *ret_options)
 	static const struct option known[] = { { "config", required_argument, NULL, 'c' },
 					       { "token", required_argument, NULL, 't' },
 					       { "settings", no_argument, NULL, 's' },
+					       { "rescue", required_argument, NULL, 'r' },
 					       { "help", no_argument, NULL, 'h' },
 					       { 0 } };
 	int option;
 
-	*ret_options = (struct options){ "/etc/repave", "/repave/token", false };
+	*ret_options = (struct options){ "/etc/repave", "/repave/token", NULL, false };
 	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		if (option == 'h') {
 			fputs(usage, stdout);
@@ -449,6 +460,8 @@ static int parse_options(int argc, char **argv, struct options *ret_options)
 		}
 		if (option == 's')
 			ret_options->settings = true;
+		else if (option == 'r' && (strcmp(optarg, "shell") == 0 || strcmp(optarg, "ssh") == 0))
+			ret_options->rescue = optarg;
 		else if (option == 'c')
 			ret_options->config = optarg;
 		else if (option == 't')
@@ -483,6 +496,17 @@ static void note_failure(void)
 		close(fd);
 }
 
+/* For init, which opens shells. */
+static int note_rescue(const char *way)
+{
+	char error[SENTENCE];
+	int r = platform_note_rescue(TPM_DEVICE, way, error);
+
+	if (r < 0)
+		fprintf(stderr, "provision: %s\n", error);
+	return r < 0 ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
 	static struct provision p;
@@ -495,6 +519,8 @@ int main(int argc, char **argv)
 	}
 	if (options.settings)
 		return print_settings();
+	if (options.rescue != NULL)
+		return note_rescue(options.rescue);
 	signal(SIGPIPE, SIG_IGN);
 	json_set_alloc_funcs(malloc, free_wiped);
 	console_open_all();

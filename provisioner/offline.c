@@ -66,7 +66,7 @@ static int open_trust(struct provision *p)
 	if (r < 0)
 		sentence(p->error, r, "the last good system can't boot without a control unit: %s%.300s",
 			 r == -ESTALE ? "its metadata expired longer ago than the policy's grace: " : "", tuf_client_error(p->tuf));
-	return r;
+	return r < 0 ? r : platform_check_floor(p);
 }
 
 int boot_offline(struct provision *p)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "common/attest-tpm.h"
 #include "common/http.h"
 #include "provisioner/assignment.h"
 #include "provisioner/cmdline.h"
@@ -40,6 +41,24 @@ struct last_start {
 	char nonce[NONCE_DIGITS + 1];
 };
 
+/* This machine's TPM, over all tries. */
+struct platform {
+	struct tpm tpm;
+	bool present;
+	json_t *events;              /* what was extended since the reset, as far as Repave knows */
+	json_t *planned;             /* the same with what the start of the system in c and d adds; handed over */
+	struct buffer firmware_log;  /* may be empty */
+	char *question;              /* who the TPM is: made once, for that takes a slow one seconds */
+	char session[33];            /* of the last quote that the control unit judged; empty: none */
+	bool proved;                 /* and it was good */
+	double asked_at;             /* up-time at which it was tried last; 0: never */
+	bool unasked;                /* this control unit knows nothing of TPMs */
+	char said[ATTEST_TEXT];      /* on the console, last */
+	uint64_t floor;              /* the counter; 0: none */
+	bool floor_made;             /* in this boot */
+	char floor_lost[SENTENCE];   /* why there is none, though there is a TPM; empty: there is one */
+};
+
 struct provision {
 	struct config config;
 	struct buffer words;     /* of the kernel command line and SMBIOS */
@@ -49,6 +68,7 @@ struct provision {
 	struct credential node;  /* of this machine, over all tries */
 	struct credential agent; /* of the system that this boot starts */
 	struct http *repository; /* plain */
+	struct platform platform;
 	struct disk disk;
 	struct state state;
 	struct tuf_client *tuf;
@@ -170,6 +190,23 @@ int fill_slots(struct provision *p);
 int boot_or_repair(struct provision *p);
 /* fetch.c: makes a slot of the group equal to the volume's image. */
 int fetch_volume(struct provision *p, struct volume *volume, enum part first_slot);
+
+/* platform.c: opens the TPM at `path`, if there is one, and its counter. */
+void platform_open(struct provision *p, const char *path);
+/* platform.c: a rescue shell ("shell", "ssh") is about to be opened: this boot can't attest any more. Keeps the events in ATTEST_EVENTS.
+ * 0 also without a TPM; or -errno with a sentence. */
+int platform_note_rescue(const char *path, const char *what, char ret_error[SENTENCE]);
+/* platform.c: the metadata in p->tuf aren't older than what the TPM remembers. 0 or -EBADMSG. */
+int platform_check_floor(struct provision *p);
+/* platform.c: the TPM remembers that metadata. Best effort. */
+void platform_raise_floor(struct provision *p);
+/* platform.c: proves to the control unit what was booted so far, unless that was done lately. Best effort. */
+void platform_attest(struct provision *p);
+/* platform.c: what the start of the system in c and d with this command line and kernel (`kernel_size` bytes of the file) is going to
+ * measure, into p->platform.planned. 0 or -errno. */
+int platform_plan(struct provision *p, const struct buffer *cmdline, int kernel, uint64_t kernel_size);
+/* platform.c: measures that, right before the start. Best effort: what isn't measured doesn't attest. */
+void platform_measure(struct provision *p);
 
 /* boot.c: reads kernel and initrd through dm-verity and starts them. Returns only on failure. */
 int boot(struct provision *p);

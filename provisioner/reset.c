@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/reboot.h>
 #include <unistd.h>
@@ -18,12 +19,23 @@
 #include "provisioner/fat.h"
 #include "provisioner/load-option.h"
 #include "provisioner/provision.h"
+#include "signing/authenticode.h"
 
 #define KERNEL_NAME "LINUX   EFI"
 #define KERNEL_PATH "\\LINUX.EFI"
 #define INITRD_NAME "INITRD  IMG"
 #define PIECE (1u << 20)
 #define REBOOT_MODE "/sys/kernel/reboot/mode"
+
+/* Whether the firmware checks what it starts. */
+static bool secure_boot(void)
+{
+	struct buffer value = { 0 };
+	bool on = efivar_load("SecureBoot", EFI_GLOBAL, &value) == 0 && value.size == 1 && value.data[0] == 1;
+
+	buffer_release(&value);
+	return on;
+}
 
 int reset_possible(struct provision *p)
 {
@@ -40,6 +52,9 @@ int reset_possible(struct provision *p)
 		return sentence(p->error, -EOPNOTSUPP, "%s is too old to be started that way", verified_image_path(p->c.image));
 	if (efivar_open() < 0)
 		return sentence(p->error, -EOPNOTSUPP, "stage 1's kernel has no access to the firmware's variables");
+	/* What is signed starts there with any initrd and command line, so kernels of images aren't for it (signing/authenticode.h). */
+	if (secure_boot())
+		return sentence(p->error, -EOPNOTSUPP, "with Secure Boot the kernel of an image starts by kexec only");
 	return 0;
 }
 
@@ -100,6 +115,17 @@ static int fill(int fd, const struct fat_file files[2], const int from[2], const
 	for (unsigned i = 0; r == 0 && i < 2; i++)
 		r = compare(from[i], files[i].size, fd, files[i].offset, piece);
 	return r;
+}
+
+/* A kernel that was signed for kexec becomes one that firmware starts. */
+static int make_startable(struct provision *p, const struct reset_files *files)
+{
+	void *kernel = mmap(NULL, files->kernel_size, PROT_READ | PROT_WRITE, MAP_SHARED, files->kernel, 0);
+	int r = kernel == MAP_FAILED ? -errno : pe_set_subsystem(kernel, files->kernel_size, PE_EFI_APPLICATION);
+
+	if (kernel != MAP_FAILED)
+		munmap(kernel, files->kernel_size);
+	return r < 0 ? sentence(p->error, r, "the kernel of %s is none that firmware starts", verified_image_path(p->c.image)) : 0;
 }
 
 static int write_esp(struct provision *p, const struct reset_files *from)
@@ -171,8 +197,10 @@ int reset_key(struct provision *p, uint8_t ret_key[SEAL_KEY_SIZE])
 
 int reset_prepare(struct provision *p, const struct reset_files *files, const struct buffer *cmdline)
 {
-	int r = write_esp(p, files);
+	int r = make_startable(p, files);
 
+	if (r == 0)
+		r = write_esp(p, files);
 	if (r < 0)
 		return r;
 	r = write_entry(p, cmdline);

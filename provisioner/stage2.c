@@ -293,6 +293,10 @@ static int copy_config(char error[SENTENCE])
 	if (r == 0)
 		r = copy_if_there(CONFIG_FROM "/boot.json", CONFIG_TO "/boot.json", 0644);
 	if (r == 0)
+		r = copy_if_there(CONFIG_FROM "/events.json", CONFIG_TO "/events.json", 0644);
+	if (r == 0)
+		r = copy_if_there(CONFIG_FROM "/firmware-log", CONFIG_TO "/firmware-log", 0600);
+	if (r == 0)
 		r = copy_if_there(CONFIG_FROM "/hostname", NEW_ROOT "/etc/hostname", 0644);
 	if (r == 0 && access(CONFIG_FROM "/authorized_keys", F_OK) == 0) {
 		r = make_folders(NEW_ROOT "/root/.ssh", 0700);

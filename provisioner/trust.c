@@ -45,6 +45,10 @@ static int refresh_once(struct provision *p)
 		sentence(p->error, r, "%s%s",
 			 is_network(r) ? "the repository can't be reached: " : "the repository's metadata is refused: ",
 			 is_network(r) ? http_error(p->repository) : tuf_client_error(p->tuf));
+	} else {
+		r = platform_check_floor(p);
+	}
+	if (r < 0) {
 		tuf_client_close(p->tuf);
 		p->tuf = NULL;
 	}

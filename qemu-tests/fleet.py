@@ -261,6 +261,8 @@ class Server:
         if self.medium == "disk":
             return ["-drive", f"file={boot}/repave-disk.img,format=raw,if=none,id=boot,snapshot=on",
                     "-device", "virtio-blk-pci,drive=boot,bootindex=0"]
+        if self.medium == "none":
+            return self.firmware_words()  # UEFI, and what the test appends
         if self.medium in ("uki", "uefi-net"):
             return self.firmware_words() if self.medium == "uefi-net" else self.firmware_words() + [
                 "-drive", f"file={self.esp},format=raw,if=none,id=boot,snapshot=on",

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import shutil
+import struct
 import subprocess
 import tempfile
 import uuid
@@ -121,3 +122,36 @@ def make_ca(folder=None):
 def expected():
     """What the build says a TPM will hold: the content of repave.pcrs.json."""
     return json.loads((fleet_module.BUILD / "boot/repave.pcrs.json").read_text())
+
+
+# ---------------------------------------------------------------- what an attacker prepares
+def esp(path, program):
+    """An EFI system partition, without a partition table, whose firmware's default program is this one."""
+    size = (Path(program).stat().st_size >> 10) + 4096
+    fleet_module.run(["mkfs.vfat", "-F16", "-C", path, max(size, 16384)])
+    fleet_module.run(["mmd", "-i", path, "::EFI", "::EFI/BOOT"])
+    fleet_module.run(["mcopy", "-i", path, program, "::EFI/BOOT/BOOTX64.EFI"])
+    return Path(path)
+
+
+def disk_words(image, slot, **options):
+    """QEMU's words for a disk in a PCI slot of its choice."""
+    more = "".join(f",{name}={value}" for name, value in options.items())
+    return ["-drive", f"file={image},format=raw,if=none,id=slot{slot},snapshot=on",
+            "-device", f"virtio-blk-pci,drive=slot{slot},addr={slot:#x}{more}"]
+
+
+def load_option(slot, arguments, path="\\EFI\\BOOT\\BOOTX64.EFI"):
+    """EFI_LOAD_OPTION: a program on the disk in that slot, started with `arguments` (UEFI 2.10, 3.1.3 and 10.3)."""
+    name = path.encode("utf-16le") + b"\0\0"
+    device = (struct.pack("<BBHII", 2, 1, 12, 0x0A0341D0, 0) + struct.pack("<BBHBB", 1, 1, 6, 0, slot)
+              + struct.pack("<BBH", 4, 4, 4 + len(name)) + name + bytes.fromhex("7fff0400"))
+    return struct.pack("<IH", 1, len(device)) + "edited".encode("utf-16le") + b"\0\0" + device + arguments.encode("utf-16le") + b"\0\0"
+
+
+def set_variable(variables, name, content):
+    """Writes a global variable of the firmware, as who has its flash can."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        fleet_module.run(["flash-var", "-g", "8be4df61-93ca-11d2-aa0d-00e098032b8c", "-t", ENROLLED_AT, variables, name, file.name])

@@ -114,16 +114,18 @@ def test_two_clean_builds_give_the_same_bytes(tmp_path):
     other = tmp_path / "build"
     other.mkdir()
     os.symlink(BUILD / "downloads", other / "downloads")
-    for folder in ("keys", "fleet"):
+    for folder in ("keys", "fleet", "secureboot"):
         shutil.copytree(BUILD / folder, other / folder)
     (other / "repository/metadata").mkdir(parents=True)
     shutil.copy2(BUILD / "repository/metadata/1.root.json", other / "repository/metadata")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     words = ["make", "-j2", f"O={other}"] + [str(other / f"images/{name}.json") for name in IMAGES]
-    words += [str(other / "boot/initramfs.img")]
+    outputs = ["initramfs.img", "repave.efi", "repave.pcrs.json"]
+    words += [str(other / "boot" / name) for name in outputs]
     with open(BUILD / "qemu-tests/second-build.log", "w", encoding="utf-8") as log:
         assert subprocess.run(words, cwd=ROOT, env=environment, stdout=log, stderr=log, check=False).returncode == 0
     for name in IMAGES:
         for end in ("img", "img.zst", "json", "spdx.json"):
             run(["cmp", BUILD / f"images/{name}.{end}", other / f"images/{name}.{end}"])
-    run(["cmp", BUILD / "boot/initramfs.img", other / "boot/initramfs.img"])
+    for name in outputs:
+        run(["cmp", BUILD / "boot" / name, other / "boot" / name])

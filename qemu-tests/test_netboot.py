@@ -28,7 +28,9 @@ def begin(fleet, *media, **options):
     """Servers that got as far as their assignment, and dnsmasq's log."""
     fleet.control.start()
     fleet.default("minimal", "web")
-    servers = [fleet.server(index, medium=medium, **options) for index, medium in enumerate(media, 1)]
+    # Over the network too UEFI starts the signed stage 1 only.
+    servers = [fleet.server(index, medium=medium, firmware="secure" if medium == "uefi-net" else None, **options)
+               for index, medium in enumerate(media, 1)]
     for server in servers:
         server.start()
     for server in servers:

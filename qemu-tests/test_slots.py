@@ -10,8 +10,8 @@ import fleet as fleet_module
 from fleet import BUILD, ROOT, run
 
 
-def publish_variant(fleet, name, version, change):
-    """A further version of a built image, with another description, signed into this fleet's repository."""
+def publish_variant(fleet, name, version, change=None, kernel=None):
+    """A further version of a built image, with another description or another kernel, signed into this fleet's repository."""
     folder = fleet.folder / f"{name}-{version}"
     folder.mkdir()
     source = BUILD / "rootfs" / name
@@ -19,7 +19,11 @@ def publish_variant(fleet, name, version, change):
     shutil.copy(source / "packages.tsv", folder)
     meta = json.loads((source / "meta.json").read_text())
     meta["version"] = version
-    change(meta)
+    if change:
+        change(meta)
+    if kernel:
+        os.unlink(folder / "tree/boot/vmlinuz")  # a link to the built one
+        shutil.copyfile(kernel, folder / "tree/boot/vmlinuz")
     (folder / "meta.json").write_text(json.dumps(meta))
     if meta["kind"] == "app":
         # The OS reads the image's own copy; the links belong to the built tree.

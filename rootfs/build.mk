@@ -42,7 +42,7 @@ $(B)/rootfs/epoch: FORCE
 	$(Q)mkdir -p $(@D)
 	$(Q)echo '$(SOURCE_DATE_EPOCH)' | cmp -s - $@ || echo '$(SOURCE_DATE_EPOCH)' >$@
 
-rootfs-os-needs := $(B)/target/app-run $(B)/target/home $(B)/target/session $(B)/packages/e2fsprogs.stamp $(B)/target/healthy $(B)/target/agent $(B)/target/stage2 $(B)/kernel/kernel.stamp $(B)/boot/vmlinuz $(B)/rootfs/epoch rootfs/lib.sh \
+rootfs-os-needs := $(B)/target/app-run $(B)/target/home $(B)/target/session $(B)/packages/e2fsprogs.stamp $(B)/target/healthy $(B)/target/agent $(B)/target/stage2 $(B)/kernel/kernel.stamp $(B)/boot/vmlinuz-os $(B)/rootfs/epoch rootfs/lib.sh \
 	rootfs/describe-os rootfs/stage2-modules packages/kernel-modules
 
 $(B)/rootfs/os-minimal.stamp: rootfs/build-minimal rootfs/minimal-modules $(call overlay-files,common minimal) \

@@ -84,7 +84,7 @@ strip_epoch() {
 add_boot() {
 	local version work=$new/boot list
 	version=$(cat "$B/kernel/version")
-	install -D -m 0644 "$B/boot/vmlinuz" "$new/tree/boot/vmlinuz"
+	install -D -m 0644 "$B/boot/vmlinuz-os" "$new/tree/boot/vmlinuz"
 	mkdir -p "$work" "$new/tree/usr/lib/modules/$version"
 	if [ "$1" = all ]; then
 		[ ! -d "$B/kernel/lib/modules/$version" ] ||

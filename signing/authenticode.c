@@ -11,6 +11,7 @@
 #define PE32_PLUS 0x20Bu
 #define SIZE_OF_HEADERS 60u    /* in the optional header, as the next ones */
 #define CHECK_SUM 64u
+#define SUBSYSTEM 68u
 #define DIRECTORY_COUNT 108u
 #define SIGNATURES_ENTRY 144u  /* data directory number 4 */
 #define OPTIONAL_LEAST (SIGNATURES_ENTRY + 8u)
@@ -140,4 +141,14 @@ int authenticode_signatures(const uint8_t *data, size_t size, unsigned *ret_coun
 		left -= whole;
 	}
 	return 0;
+}
+
+int pe_set_subsystem(uint8_t *data, size_t size, uint16_t subsystem)
+{
+	struct pe pe;
+	int r = parse(data, size, &pe);
+
+	if (r == 0)
+		put_le16(data + pe.check_sum - CHECK_SUM + SUBSYSTEM, subsystem);
+	return r;
 }

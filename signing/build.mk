@@ -116,6 +116,19 @@ test-unit-needs += $(B)/test/verity-check $(B)/bin/repave-sign
 script-tests += signing/test/ceremony signing/test/repave-sign-test signing/test/man-test signing/test/verity-vectors signing/test/no-signing-in-nodes
 shell-scripts += signing/test/repave-sign-test signing/test/verity-vectors signing/test/no-signing-in-nodes
 
+script-tests += signing/test/secureboot-test
+shell-scripts += signing/test/secureboot-test
+test-unit-needs += $(B)/kernel/kernel.stamp
+
+unit-tests += signing-authenticode-test
+signing-authenticode-test-src := signing/test/authenticode-test.c signing/authenticode.c $(sha256-src) common/bytes.c
+signing-authenticode-test-libs := -lmbedcrypto
+
+fuzz-targets += authenticode
+authenticode-src := signing/fuzz/authenticode.c signing/authenticode.c $(sha256-src) common/bytes.c
+authenticode-libs := -lmbedcrypto
+authenticode-corpus := signing/fuzz/corpus/authenticode
+
 unit-tests += signing-repository-test
 signing-repository-test-src := signing/test/repository-test.c signing/edit.c signing/payload.c signing/show.c \
 	signing/difference.c $(signing-test-common)

@@ -176,7 +176,7 @@ static int verify(const char *keys, const char *path)
 	return tool_run((const char *const[]){ "sbverify", "--cert", crt.text, path, NULL });
 }
 
-static int sign_copy(const char *keys, const char *from, const char *unsigned_copy, const char *signed_copy)
+static int sign_copy(const char *keys, const char *from, bool for_kexec, const char *unsigned_copy, const char *signed_copy)
 {
 	struct path key = join(keys, "db", ".key"), crt = join(keys, "db", ".crt");
 	struct buffer data = { 0 };
@@ -184,6 +184,10 @@ static int sign_copy(const char *keys, const char *from, const char *unsigned_co
 
 	if (r < 0)
 		return log_error(r, "can't read %s", from);
+	if (for_kexec && pe_set_subsystem(data.data, data.size, PE_CONSOLE) < 0) {
+		buffer_release(&data);
+		return log_error(-EBADMSG, "%s is no kernel that can be signed", from);
+	}
 	r = file_store(unsigned_copy, data.data, data.size, 0600);
 	buffer_release(&data);
 	if (r < 0)
@@ -207,7 +211,7 @@ int run_secureboot_sign(const struct arguments *a)
 		return log_error(-errno, "%s", a->rest[0]);
 	snprintf(copy.text, sizeof(copy.text), "%.*s.unsigned", (int)(sizeof(copy.text) - 16), a->output);
 	snprintf(done.text, sizeof(done.text), "%.*s.signed", (int)(sizeof(done.text) - 16), a->output);
-	r = sign_copy(a->keys, a->rest[0], copy.text, done.text);
+	r = sign_copy(a->keys, a->rest[0], a->for_kexec, copy.text, done.text);
 	if (r == 0 && (chmod(done.text, status.st_mode & 0777) < 0 || rename(done.text, a->output) < 0))
 		r = log_error(-errno, "can't write %s", a->output);
 	unlink(copy.text);

@@ -20,7 +20,8 @@ enum option_id {
 	OPTION_REPOSITORY, OPTION_KEYS, OPTION_KEY, OPTION_PASSPHRASE_FILE, OPTION_NEW_PASSPHRASE_FILE, OPTION_NO_PASSPHRASE,
 	OPTION_ROLE, OPTION_JSON, OPTION_ONLINE, OPTION_RENEW, OPTION_LEAVE_OUT, OPTION_NEW_VERSION, OPTION_APP, OPTION_PATH,
 	OPTION_TERMINATING, OPTION_THRESHOLD, OPTION_ADD, OPTION_REMOVE, OPTION_OUTPUT, OPTION_SIGNATURE, OPTION_ROOT,
-	OPTION_TYPE, OPTION_NAME, OPTION_PEM, OPTION_DAYS, OPTION_EXPIRES, OPTION_YES, OPTION_HELP,
+	OPTION_TYPE, OPTION_NAME, OPTION_PEM, OPTION_DAYS, OPTION_EXPIRES, OPTION_YES, OPTION_FOR_KEXEC,
+	OPTION_HELP,
 	/* Of which there is one for each top-level role: first + enum tuf_type. */
 	OPTION_EXPIRES_ROLE, OPTION_THRESHOLD_ROLE = OPTION_EXPIRES_ROLE + 4, OPTION_COUNT = OPTION_THRESHOLD_ROLE + 4,
 };
@@ -35,7 +36,7 @@ struct arguments {
 	unsigned threshold;
 	int64_t expires;       /* seconds; 0: not given */
 	int64_t days;
-	bool json, only_online, no_passphrase, new_version, terminating, pem, yes;
+	bool json, only_online, no_passphrase, new_version, terminating, pem, yes, for_kexec;
 	int count;             /* of what remains */
 	char **rest;
 };

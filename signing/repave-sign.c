@@ -156,10 +156,12 @@ static const struct command commands[] = {
 	  "Makes the keys that UEFI Secure Boot knows, in a new folder: PK, KEK and db, each with\n"
 	  "certificate (.crt PEM, .cer DER) and lists for enrolment (.esl, and .auth signed).\n"
 	  "  --name OWNER               who stands in the certificates (default: Repave)\n" },
-	{ "secureboot sign", BIT(OPTION_KEYS) | BIT(OPTION_OUTPUT), BIT(OPTION_KEYS) | BIT(OPTION_OUTPUT), 1, 1, "FILE",
-	  run_secureboot_sign, "--keys DIR --output OUT FILE",
-	  "Signs a program of UEFI or a Linux kernel with db, for firmware and for kexec under\n"
-	  "lockdown. Signatures that it has are removed: only the first one counts.\n" },
+	{ "secureboot sign", BIT(OPTION_KEYS) | BIT(OPTION_OUTPUT) | BIT(OPTION_FOR_KEXEC), BIT(OPTION_KEYS) | BIT(OPTION_OUTPUT), 1, 1, "FILE",
+	  run_secureboot_sign, "--keys DIR --output OUT [--for-kexec] FILE",
+	  "Signs a program of UEFI or a Linux kernel with db. Signatures that it has are removed:\n"
+	  "only the first one counts.\n"
+	  "  --for-kexec                a kernel that kexec takes under lockdown and firmware\n"
+	  "                             doesn't start: nothing would check its initrd there\n" },
 	{ "secureboot verify", BIT(OPTION_KEYS), BIT(OPTION_KEYS), 1, 1, "FILE", run_secureboot_verify, "--keys DIR FILE",
 	  "Whether a program has one signature, and that is db's.\n" },
 	{ "secureboot digest", 0, 0, 1, 1, "FILE", run_secureboot_digest, "FILE",
@@ -263,6 +265,7 @@ static const struct option long_options[] = {
 	{ "output", required_argument, NULL, VALUE + OPTION_OUTPUT },
 	{ "signature", required_argument, NULL, VALUE + OPTION_SIGNATURE },
 	{ "root", required_argument, NULL, VALUE + OPTION_ROOT },
+	{ "for-kexec", no_argument, NULL, VALUE + OPTION_FOR_KEXEC },
 	{ "type", required_argument, NULL, VALUE + OPTION_TYPE },
 	{ "name", required_argument, NULL, VALUE + OPTION_NAME },
 	{ "yes", no_argument, NULL, VALUE + OPTION_YES },
@@ -290,6 +293,7 @@ static bool *flag_of(struct arguments *a, unsigned id)
 	case OPTION_NEW_VERSION: return &a->new_version;
 	case OPTION_TERMINATING: return &a->terminating;
 	case OPTION_YES: return &a->yes;
+	case OPTION_FOR_KEXEC: return &a->for_kexec;
 	case OPTION_PEM: return &a->pem;
 	default: return NULL;
 	}

@@ -86,6 +86,9 @@ class ControlUnit:
         self.renewals = []
         self.logs = []
         self.verdict = None     # on what a user asks for
+        self.task = None        # what a TPM is to prove; None: this control unit knows nothing of TPMs
+        self.proofs = []        # ("attest" or "quote", body)
+        self.judgement = {"format": 1, "attested": True, "text": "all is as expected"}
         self.authority = None
         self.open = set()
         self.listener = socket.create_server(("127.0.0.1", port))
@@ -189,7 +192,17 @@ class ControlUnit:
         method, path, version = line.split(" ")
         base = f"/v1/agents/{subject['commonName']}/"
         assert (method, version) == ("POST", "HTTP/1.1") and subject["organizationalUnitName"] == "agent", line
+        if path in (base + "attest", base + "quote"):
+            return self._proof(connection, path[len(base):], json.loads(body))
         return {base + "certificate": self._certificate, base + "status": self._status, base + "log": self._log}[path](connection, json.loads(body))
+
+    def _proof(self, connection, kind, body):
+        with self.lock:
+            self.proofs.append((kind, body))
+            self.lock.notify_all()
+        if self.task is None:
+            return self._send(connection, {"error": "no such call"}, "404 Not Found")
+        return self._send(connection, self.task if kind == "attest" else self.judgement)
 
     def _log(self, connection, log):
         with self.lock:
@@ -233,9 +246,9 @@ class ControlUnit:
         """Until answered, and `times` times in any case."""
         return [o for o in self.orders if o["order"] not in self.answers or self.sticky[o["order"]] > 0]
 
-    def _send(self, connection, answer):
+    def _send(self, connection, answer, status="200 OK"):
         body = json.dumps(answer).encode()
-        data = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        data = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (status.encode(), len(body)) + body
         if self.behaviour == "drip":
             for byte in data:
                 connection.sendall(bytes([byte]))

@@ -141,7 +141,7 @@ class Daemon:
 
     def node(self, method, path, body=b"", token=None, headers=None, identity=None):
         """(status, JSON or None) of a call as a node makes it. With a token, a node that has no certificate yet enrols first."""
-        node = re.fullmatch(r"/v1/nodes/([0-9a-f-]{36})/(boot|report|log|agent)", path)
+        node = re.fullmatch(r"/v1/nodes/([0-9a-f-]{36})/(boot|report|log|agent|attest|quote)", path)
         if node and token and not identity:
             if node[1] not in self.identities:
                 status, answer = self.enrol(node[1], token)
