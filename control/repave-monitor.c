@@ -175,13 +175,15 @@ static int load_credential(struct relay_daemon *d, const char *path)
 
 /* ------------------------------------------------------------------ what agents ask */
 
-enum operation { STATUS, CERTIFICATE, LOG, EVIDENCE };
+enum operation { STATUS, CERTIFICATE, LOG, EVIDENCE, ATTEST, QUOTE };
 
 static const struct route routes[] = {
 	{ "POST", "/v1/agents/{}/status", STATUS },
 	{ "POST", "/v1/agents/{}/certificate", CERTIFICATE },
 	{ "POST", "/v1/agents/{}/log", LOG },
 	{ "POST", "/v1/agents/{}/evidence", EVIDENCE },
+	{ "POST", "/v1/agents/{}/attest", ATTEST },
+	{ "POST", "/v1/agents/{}/quote", QUOTE },
 };
 
 static int find(const struct http_call *call, char ret_id[ROUTE_ARGUMENT_MOST + 1])
@@ -214,7 +216,8 @@ static void admit(void *context, const struct http_call *call, struct http_answe
 
 static void forward(struct relay_daemon *d, const char *id, int operation, const struct http_call *call, struct http_answer *answer)
 {
-	static const char *const ends[] = { [STATUS] = "status", [CERTIFICATE] = "certificate", [LOG] = "log", [EVIDENCE] = "evidence" };
+	static const char *const ends[] = { [STATUS] = "status", [CERTIFICATE] = "certificate", [LOG] = "log", [EVIDENCE] = "evidence", [ATTEST] = "attest",
+					    [QUOTE] = "quote" };
 	struct exchange *exchange = calloc(1, sizeof *exchange);
 	int r = exchange ? buffer_add(&exchange->body, call->body, call->body_size) : -ENOMEM;
 
