@@ -168,7 +168,7 @@ void attestation_begin(struct control *control, struct node *node, const struct 
 	explicit_bzero(&session, sizeof session);
 }
 
-void attestation_begin_system(struct control *control, struct node *node, int64_t now, struct http_answer *answer)
+void attestation_begin_system(struct node *node, int64_t now, struct http_answer *answer)
 {
 	struct attest_record *record = need_record(node);
 	struct attest_session session;
@@ -182,8 +182,9 @@ void attestation_begin_system(struct control *control, struct node *node, int64_
 		http_answer_error(answer, 403, "stage 1 proved nothing in this boot, so there is nothing to go on from");
 		return;
 	}
-	(void)control;
 	record->session[ATTEST_SYSTEM] = session;
+	/* Stage 1 is over: what it proved gets nothing more for whoever overheard its session in the running system. */
+	record->session[ATTEST_BOOT] = (struct attest_session){ 0 };
 	answer_json_or_fail(answer, json_pack("{si ss so so}", "format", 1, "session", session.id, "nonce",
 					      in_base64(session.nonce, sizeof session.nonce), "pcrs", pcr_list()));
 }

@@ -19,7 +19,7 @@ int attestation_load(struct control *control);
 
 /* Calls of an admitted node or agent; they make the whole answer. */
 void attestation_begin(struct control *control, struct node *node, const struct attest_request *request, int64_t now, struct http_answer *answer);
-void attestation_begin_system(struct control *control, struct node *node, int64_t now, struct http_answer *answer);
+void attestation_begin_system(struct node *node, int64_t now, struct http_answer *answer);
 void attestation_quote(struct control *control, struct node *node, enum attest_side side, const struct quote_request *request, int64_t now,
 		       struct http_answer *answer);
 

@@ -381,7 +381,7 @@ static void attest(struct control *control, const char *id, enum client_kind fro
 	now = control_lock(control);
 	if (registry_admits(control, id, from, call, answer)) {
 		if (from == CLIENT_AGENT)
-			attestation_begin_system(control, fleet_get(control->fleet, id), now, answer);
+			attestation_begin_system(fleet_get(control->fleet, id), now, answer);
 		else
 			attestation_begin(control, fleet_get(control->fleet, id), &request, now, answer);
 	}

@@ -46,7 +46,7 @@ class Tpm:
         self.state = self.folder / "state"
         self.state.mkdir(parents=True)
         self.ca_folder.mkdir(exist_ok=True)
-        self.process = None
+        self.process, self.ek = None, EK_HANDLE
         config, localca, options = (self.folder / name for name in ("setup.conf", "localca.conf", "options.conf"))
         config.write_text(f"create_certs_tool=/usr/bin/swtpm_localca\ncreate_certs_tool_config={localca}\n"
                           f"create_certs_tool_options={options}\nactive_pcr_banks=sha256\n")
@@ -100,12 +100,18 @@ class Tpm:
 
     def endorsement(self, with_certificate=True):
         """(TPMT_PUBLIC, certificate or None)"""
-        self.run("tpm2_readpublic", "-c", EK_HANDLE, "-f", "tss", "-o", "ek.pub")
+        self.run("tpm2_readpublic", "-c", self.ek, "-f", "tss", "-o", "ek.pub")
         certificate = None
-        if with_certificate:
+        if with_certificate and self.ek == EK_HANDLE:
             self.run("tpm2_nvread", EK_CERTIFICATE, "-o", "ek.der")
             certificate = self.file("ek.der")
         return self.file("ek.pub")[2:], certificate
+
+    def elliptic(self):
+        """From now on its endorsement key is the one on P-256, for which it has no certificate."""
+        self.ek = "0x81010020"
+        self.run("tpm2_createek", "-G", "ecc", "-c", self.ek, "-u", "ecc.pub")
+        self.run("tpm2_flushcontext", "-t")
 
     def key(self, attributes=AK_ATTRIBUTES, algorithm="ecc256:ecdsa-sha256:null", name="ak"):
         """TPMT_PUBLIC of a primary key in the endorsement hierarchy."""
@@ -120,7 +126,7 @@ class Tpm:
                                                  base64.b64decode(answer["secret"]))
         self.run("tpm2_startauthsession", "--policy-session", "-S", "session.ctx")
         self.run("tpm2_policysecret", "-S", "session.ctx", "-c", "e")
-        done = self.run("tpm2_activatecredential", "-c", f"{name}.ctx", "-C", EK_HANDLE, "-i", "credential", "-o", "opened", "-P",
+        done = self.run("tpm2_activatecredential", "-c", f"{name}.ctx", "-C", self.ek, "-i", "credential", "-o", "opened", "-P",
                         "session:session.ctx", check=False)
         self.run("tpm2_flushcontext", "session.ctx")
         self.run("tpm2_flushcontext", "-t")
