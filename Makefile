@@ -94,7 +94,7 @@ unit-tests :=       # <name>-src, <name>-libs        -> $(B)/test/<name>, cmocka
 fuzz-targets :=     # <name>-src, <name>-libs, <name>-corpus (folder) -> $(B)/fuzz/<name>
 all-outputs :=      # further files that `make all` makes
 # Executables that `make test-unit` runs: exit status 0 is a pass.
-script-tests := scripts/test/bad-input-test
+script-tests := scripts/test/bad-input-test scripts/test/threat-model-test
 test-unit-needs :=  # built files that they use
 musl-lib-stamps :=  # stamps of the musl libraries, set by packages/build.mk
 shell-scripts :=    # scripts that shellcheck reads, besides *.sh

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What runs in the OS beside the application: measures, reports, obeys.
 agent-pure := $(addprefix agent/,measure.c tcp.c session.c sensors.c login.c order.c channel.c report.c http-answer.c exposition.c addresses.c)
-agent-io := $(addprefix agent/,tls.c http.c sandbox.c transport.c verity.c gather.c attest.c logs.c look.c actions.c prober.c exporter.c request.c options.c main.c) common/tail.c $(common-tpm)
+agent-io := $(addprefix agent/,tls.c http.c sandbox.c transport.c verity.c gather.c attest.c logs.c look.c actions.c prober.c exporter.c request.c options.c main.c) common/tail.c $(common-tpm) common/confine.c
 
 musl-programs += agent
 agent-src := $(agent-pure) $(agent-io) common/probe.c $(common-core)

@@ -3,6 +3,7 @@
  * without rights, speaks with the control unit (transport.h). One loop, nothing in it waits. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -25,6 +26,7 @@
 #include "agent/report.h"
 #include "agent/request.h"
 #include "agent/transport.h"
+#include "common/confine.h"
 #include "common/file.h"
 #include "common/json.h"
 #include "common/log.h"
@@ -682,6 +684,17 @@ static int print_measures(struct agent *agent)
 	return 0;
 }
 
+/* Root's process keeps what looking, ending sessions and restarting take, and what the processes without rights give up later (sandbox.h). */
+static int give_up_rights(void)
+{
+	int r = confine(CONFINE_KEEP(CAP_CHOWN) | CONFINE_KEEP(CAP_DAC_OVERRIDE) | CONFINE_KEEP(CAP_DAC_READ_SEARCH) | CONFINE_KEEP(CAP_FOWNER) |
+			CONFINE_KEEP(CAP_FSETID) | CONFINE_KEEP(CAP_KILL) | CONFINE_KEEP(CAP_NET_ADMIN) | CONFINE_KEEP(CAP_NET_BIND_SERVICE) |
+			CONFINE_KEEP(CAP_SETGID) | CONFINE_KEEP(CAP_SETPCAP) | CONFINE_KEEP(CAP_SETUID) | CONFINE_KEEP(CAP_SYSLOG) |
+			CONFINE_KEEP(CAP_SYS_BOOT) | CONFINE_KEEP(CAP_SYS_NICE) | CONFINE_KEEP(CAP_SYS_PTRACE) | CONFINE_KEEP(CAP_SYS_RESOURCE));
+
+	return r < 0 ? log_error(r, "can't give up rights that it doesn't need") : 0;
+}
+
 int main(int argc, char **argv)
 {
 	static struct agent agent;
@@ -705,7 +718,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
-	if (agent_open(&agent) < 0)
+	if (give_up_rights() < 0 || agent_open(&agent) < 0)
 		return 1;
 	user_asks_open(&agent.asks, agent.options.places.requests);
 	run(&agent);

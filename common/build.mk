@@ -15,6 +15,9 @@ common-http-test-libs := -lcurl
 unit-tests += common-tail-test
 common-tail-test-src := common/test/tail-test.c common/tail.c
 
+unit-tests += common-confine-test
+common-confine-test-src := common/test/confine-test.c common/confine.c
+
 unit-tests += common-home-disk-test
 common-home-disk-test-src := common/test/home-disk-test.c common/home-disk.c common/bytes.c common/file.c
 

@@ -8,7 +8,7 @@ control-api := common/home-choice.c control/history.c common/user.c common/user-
 	control/attest-record.c $(control-rules) common/http-text.c
 control-store := control/store-sqlite.c control/store-trouble.c control/store-check.c control/store-schema.c control/store-backup.c control/store-records.c \
 	control/store-channel.c control/records.c
-control-core := $(control-api) control/fleet.c control/identity.c control/registry.c control/throttle.c control/access.c \
+control-core := $(control-api) control/fleet.c control/identity.c control/registry.c control/foreign.c control/throttle.c control/access.c \
 	control/operator-answer.c control/operator-identity.c control/operator-orders.c control/chores.c control/served.c control/catalogue.c \
 	control/renewal.c control/online-keys.c control/keeper.c control/control.c control/route.c control/node-api.c \
 	control/lifecycle.c control/holds.c control/orders.c control/agent-api.c control/monitor.c \
@@ -87,7 +87,7 @@ control-store += control/store-relays.c
 control-core += control/relays.c control/relay-api.c control/operator-monitors.c
 control-cli += control/cli-monitor.c
 host-programs += repave-monitor
-repave-monitor-src := control/repave-monitor.c control/upstream.c control/notify.c control/listener.c $(control-http) \
+repave-monitor-src := control/repave-monitor.c common/confine.c control/upstream.c control/notify.c control/listener.c $(control-http) \
 	control/meters.c control/route.c control/names.c $(common-core)
 repave-monitor-libs := -lmicrohttpd -lgnutls -lcurl -ljansson -lpthread
 
@@ -100,7 +100,7 @@ control-pki-libs := -lmbedx509 -lmbedcrypto
 
 host-programs += repaved repave
 # The signing side for snapshot and timestamp; the keys of the other roles are elsewhere.
-repaved-src := control/repaved.c control/gate.c control/notify.c control/options.c control/trust.c $(control-core) $(control-power) $(control-state) common/seekable.c $(common-core) \
+repaved-src := control/repaved.c common/confine.c control/gate.c control/entitled.c control/notify.c control/options.c control/trust.c $(control-core) $(control-power) $(control-state) common/seekable.c $(common-core) \
 	signing/folder.c $(signing-author) $(signing-verify)
 repaved-libs := -lmicrohttpd -lgnutls -lcurl -lsqlite3 $(control-pki-libs) $(signing-author-libs) $(control-rules-libs) -lpthread
 repave-src := $(control-cli) control/planned.c $(control-api) $(control-state) $(common-core) $(common-http)
@@ -149,6 +149,8 @@ control-names-test-src := control/test/names-test.c control/names.c control/rout
 control-names-test-libs := -lmicrohttpd -lgnutls -ljansson
 control-fleet-test-src := control/test/fleet-test.c control/fleet.c control/handover.c $(control-store) $(control-api) $(common-core)
 control-fleet-test-libs := -lzstd -lsqlite3 -ljansson $(control-rules-libs)
+unit-tests += control-entitled-test
+control-entitled-test-src := control/test/entitled-test.c control/entitled.c
 unit-tests += control-starts-test
 control-starts-test-src := control/test/starts-test.c control/starts.c control/names.c $(common-core)
 control-starts-test-libs := -ljansson
@@ -277,7 +279,7 @@ control-people-corpus := control/fuzz/corpus/planned
 unit-tests += control-campaign-test
 control-campaign-test-src := control/test/campaign-test.c control/campaign.c $(control-campaigns) $(decide-alone) $(common-core)
 control-campaign-test-libs := -lsodium -ljansson $(control-rules-libs)
-script-tests += control/test/campaign-works
+script-tests += control/test/campaign-works control/test/foreign-works
 
 unit-tests += control-sanitizing-test
 control-sanitizing-test-src := control/test/sanitizing-test.c control/sanitizing.c control/sanitizing-record.c control/report.c control/names.c $(common-core)
@@ -297,3 +299,16 @@ fuzz-targets += control-campaign
 control-campaign-src := control/fuzz/campaign.c control/campaign.c control/moment.c control/report-signature.c control/names.c $(control-rules) $(common-core)
 control-campaign-libs := -lsodium -ljansson $(control-rules-libs)
 control-campaign-corpus := control/fuzz/corpus/campaign
+
+# Proofs by TPM
+control-tpm-pure := $(control-tpm) control/names.c $(sha256-src) $(common-core)
+unit-tests += control-attest-test
+control-attest-test-src := control/test/attest-test.c $(control-tpm-pure) control/attest-policy.c
+control-attest-test-libs := $(control-pki-libs) -ljansson
+fuzz-targets += control-attest-request control-tpm-log
+control-attest-request-src := control/fuzz/attest-request.c $(control-tpm-pure)
+control-attest-request-libs := $(control-pki-libs) -ljansson
+control-attest-request-corpus := control/fuzz/corpus/attest-request
+control-tpm-log-src := control/fuzz/tpm-log.c $(control-tpm-pure)
+control-tpm-log-libs := $(control-pki-libs) -ljansson
+control-tpm-log-corpus := control/fuzz/corpus/tpm-log

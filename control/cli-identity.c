@@ -385,7 +385,7 @@ static void show_settings(const json_t *answer)
 	printf("enrol=%-14s token: a join token is enough; approve: `repave node approve` too\n"
 	       "clone_seconds=%-6lld a node's identity is replaced on the same machine once it was silent for so long\n"
 	       "interval=%-11lld seconds between two statuses of an agent\n"
-	       "images=%-13s stage1: servers that run their system get no images; any: whoever asks\n",
+	       "images=%-13s stage1: servers get their own, and none while their system runs; any: whoever asks\n",
 	       cli_text(answer, "enrol"), (long long)json_integer_value(json_object_get(answer, "clone_seconds")),
 	       (long long)json_integer_value(json_object_get(answer, "interval")), cli_text(answer, "images"));
 }

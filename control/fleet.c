@@ -195,22 +195,6 @@ const struct node *fleet_node(const struct fleet *fleet, size_t index)
 	return fleet->nodes[index];
 }
 
-bool fleet_only_runs(const struct fleet *fleet, const char *address)
-{
-	bool runs = false;
-
-	for (size_t i = 0; i < fleet_count(fleet); i++) {
-		const struct node *node = fleet_node(fleet, i);
-
-		if (strcmp(node->address, address))
-			continue;
-		if (!node_runs(node))
-			return false;
-		runs = true;
-	}
-	return runs;
-}
-
 const struct assignment *fleet_default(const struct fleet *fleet)
 {
 	return fleet->initial.os[0] ? &fleet->initial : NULL;

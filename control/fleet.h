@@ -26,8 +26,6 @@ void fleet_free(struct fleet *fleet);
 /* Nodes in the order of their ids; borrowed, valid until the next change. */
 size_t fleet_count(const struct fleet *fleet);
 const struct node *fleet_node(const struct fleet *fleet, size_t index);
-/* Whether systems run on the servers that asked what to boot from this address, and none of them is in its stage 1. */
-bool fleet_only_runs(const struct fleet *fleet, const char *address);
 /* Finds a node by id, host name, or at least 4 leading characters of the id.
  * 0; -ENOENT; -ENOTUNIQ when several fit. A sentence in `ret_error` with each. */
 int fleet_find(const struct fleet *fleet, const char *text, const struct node **ret_node, char ret_error[ERROR_TEXT]);

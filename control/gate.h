@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who may fetch images: a server in its stage 1, and whoever isn't one of the fleet's servers (caches, mirrors, people). A server that runs its
- * operating system, and so its users and whoever took it over, may not: it has no business with the second memory location.
+/* Who may fetch images: a server in its stage 1 those that are assigned to it (entitled.h), and whoever isn't one of the fleet's servers
+ * (caches, mirrors, people) all. A server that runs its operating system, and so its users and whoever took it over, gets none: it has no
+ * business with the second memory location. What a server has no right to is an event (foreign.h).
  *
- * Told apart by the address, for images travel by plain HTTP: an address from which a server asked what to boot, whose system was started
- * since, unless another one is in its stage 1 at the same address. */
+ * Told apart by the address, for images travel by plain HTTP: an address from which a server asked what to boot. Where several are behind one
+ * address, it gets what any of them may have. */
 #ifndef CONTROL_GATE_H
 #define CONTROL_GATE_H
 

@@ -118,6 +118,7 @@ struct node {
 	struct node_alarms *alarms;               /* owned; NULL: none */
 	struct attest_record *attestation;        /* owned; control/attest-record.h; NULL: it showed no TPM yet */
 	struct allowed allowed;
+	int64_t foreign_told;                     /* when an event last said that it asked for what isn't its own; 0: never; in memory only */
 	struct order *orders;                     /* owned; those that aren't answered, numbers ascend */
 	struct starts starts;                     /* what it survived */
 	struct assignment assignment;             /* assignment.os is "" while nothing is assigned */

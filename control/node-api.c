@@ -21,7 +21,7 @@
 #include "control/tenancy.h"
 
 enum operation { BOOT, REPORT, ENROL, AGENT, RENEW_AGENT, STATUS, LOG, AGENT_LOG, EVIDENCE, HELLO, SANITIZED, ATTEST, QUOTE, ATTEST_AGENT, QUOTE_AGENT, RELAYED_RENEWAL, RELAYED_STATUS, RELAYED_LOG,
-		 RELAYED_EVIDENCE };
+		 RELAYED_EVIDENCE, RELAYED_ATTEST, RELAYED_QUOTE };
 
 static const struct route routes[] = {
 	{ "POST", "/v1/nodes/{}/boot", BOOT },
@@ -43,6 +43,8 @@ static const struct route routes[] = {
 	{ "POST", "/v1/relayed/{}/status", RELAYED_STATUS },
 	{ "POST", "/v1/relayed/{}/log", RELAYED_LOG },
 	{ "POST", "/v1/relayed/{}/evidence", RELAYED_EVIDENCE },
+	{ "POST", "/v1/relayed/{}/attest", RELAYED_ATTEST },
+	{ "POST", "/v1/relayed/{}/quote", RELAYED_QUOTE },
 };
 
 static int find(const struct http_call *call, char ret_id[ROUTE_ARGUMENT_MOST + 1])
@@ -167,6 +169,7 @@ static int choose_boot(struct control *control, const char *id, const struct boo
 		json_decref(order);
 		return r;
 	}
+	node = fleet_get(control->fleet, id);
 	if (order && json_object_set_new(*ret_answer, "sanitize", order) < 0)
 		r = -ENOMEM;
 	else if (!json_object_get(*ret_answer, "wait_seconds"))
@@ -206,6 +209,9 @@ static void boot(struct control *control, const char *id, const struct http_call
 	if (r == -EACCES) {
 		control_log_refused(control, "node %s at %s gets no assignment: %s", id, call->peer, unproved);
 		http_answer_error(answer, 403, unproved);
+		/* So that the node doesn't take its certificate for refused. */
+		if (answer->json)
+			json_object_set_new(answer->json, "attestation", json_string("required"));
 	} else if (r < 0)
 		refuse(control, answer, call, id, log_error(r, "boot request of node %s", id), "");
 	else
@@ -414,6 +420,10 @@ static void relayed(struct control *control, const char *id, int operation, cons
 		evidence_take(control, id, &relayed.call, answer);
 	else if (operation == RELAYED_LOG)
 		node_log(control, id, CLIENT_AGENT, &relayed.call, answer);
+	else if (operation == RELAYED_ATTEST)
+		attest(control, id, CLIENT_AGENT, &relayed.call, answer);
+	else if (operation == RELAYED_QUOTE)
+		quote(control, id, CLIENT_AGENT, &relayed.call, answer);
 	else
 		agent(control, id, CLIENT_AGENT, &relayed.call, answer);
 }
@@ -470,6 +480,8 @@ void node_api_answer(void *context, const struct http_call *call, struct http_an
 	case RELAYED_STATUS:
 	case RELAYED_LOG:
 	case RELAYED_EVIDENCE:
+	case RELAYED_ATTEST:
+	case RELAYED_QUOTE:
 		relayed(context, id, operation, call, answer);
 		if (operation == RELAYED_STATUS)
 			return;

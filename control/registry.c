@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/json.h"
 #include "common/log.h"
+#include "control/foreign.h"
 #include "control/relays.h"
 #include "control/secret.h"
 
@@ -459,6 +461,7 @@ bool registry_admits(struct control *control, const char *id, enum client_kind k
 {
 	const struct http_peer *who = call->who;
 	const struct node *node;
+	struct node *asker;
 	const char *why = NULL;
 
 	if (who->by)
@@ -479,6 +482,10 @@ bool registry_admits(struct control *control, const char *id, enum client_kind k
 		http_answer_error(answer, 403, kind == CLIENT_NODE ? "the certificate was replaced by a newer one; enrol again" :
 								     "the credential is of an earlier boot; the next one has a new one");
 	}
+	/* Whoever holds a server's credential asks for another one's assignment, keys or orders. */
+	if (!who->refused && !why && strcmp(who->name, id) && (asker = fleet_get(control->fleet, who->name)))
+		foreign_note(control, asker, time(NULL), "from %s it asked at %s, which is node %s's alone, with the certificate of its %s; refused",
+			     call->peer, call->path, id, who->unit);
 	control_log_refused(control, "%s was refused at %s%s%s%s%s: %s", call->peer, call->path, who->name[0] ? ", it is " : "", who->name,
 			    who->by ? ", by way of monitor " : "", who->by ? who->by->name : "",
 			    json_get_string(answer->json, "error"));

@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/bytes.h"
+#include "common/confine.h"
 #include "common/file.h"
 #include "common/json.h"
 #include "common/log.h"
@@ -173,13 +175,15 @@ static int load_credential(struct relay_daemon *d, const char *path)
 
 /* ------------------------------------------------------------------ what agents ask */
 
-enum operation { STATUS, CERTIFICATE, LOG, EVIDENCE };
+enum operation { STATUS, CERTIFICATE, LOG, EVIDENCE, ATTEST, QUOTE };
 
 static const struct route routes[] = {
 	{ "POST", "/v1/agents/{}/status", STATUS },
 	{ "POST", "/v1/agents/{}/certificate", CERTIFICATE },
 	{ "POST", "/v1/agents/{}/log", LOG },
 	{ "POST", "/v1/agents/{}/evidence", EVIDENCE },
+	{ "POST", "/v1/agents/{}/attest", ATTEST },
+	{ "POST", "/v1/agents/{}/quote", QUOTE },
 };
 
 static int find(const struct http_call *call, char ret_id[ROUTE_ARGUMENT_MOST + 1])
@@ -212,7 +216,8 @@ static void admit(void *context, const struct http_call *call, struct http_answe
 
 static void forward(struct relay_daemon *d, const char *id, int operation, const struct http_call *call, struct http_answer *answer)
 {
-	static const char *const ends[] = { [STATUS] = "status", [CERTIFICATE] = "certificate", [LOG] = "log", [EVIDENCE] = "evidence" };
+	static const char *const ends[] = { [STATUS] = "status", [CERTIFICATE] = "certificate", [LOG] = "log", [EVIDENCE] = "evidence", [ATTEST] = "attest",
+					    [QUOTE] = "quote" };
 	struct exchange *exchange = calloc(1, sizeof *exchange);
 	int r = exchange ? buffer_add(&exchange->body, call->body, call->body_size) : -ENOMEM;
 
@@ -330,7 +335,11 @@ int main(int argc, char *argv[])
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	allow_many_files();
-	r = load_credential(&daemon, options.credential);
+	r = confine(CONFINE_KEEP(CAP_DAC_OVERRIDE) | CONFINE_KEEP(CAP_DAC_READ_SEARCH) | CONFINE_KEEP(CAP_NET_BIND_SERVICE));
+	if (r < 0)
+		log_error(r, "can't give up rights that it doesn't need");
+	else
+		r = load_credential(&daemon, options.credential);
 	if (!r) {
 		daemon.listener = listen_tcp(options.address, options.port, "--port");
 		r = daemon.listener < 0 ? daemon.listener : start(&daemon, &options);

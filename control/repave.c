@@ -292,7 +292,7 @@ static const struct command {
 	  "  clone_seconds=N         a known server gets another identity once its former one was silent for so long\n"
 	  "                          (default 60)\n"
 	  "  interval=N              seconds between two statuses of an agent, 1 to 300 (default 5)\n"
-	  "  images=stage1           servers that run their system get no images (default)\n"
+	  "  images=stage1           servers get their own images, and only in their stage 1 (default)\n"
 	  "  images=any              whoever reaches the repository's port gets them\n", cli_settings },
 	{ "event list", "[option]...", "show what happened",
 	  "Shows the last 50 events.\n\n"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The control unit: serves the repository, tells nodes what to boot, records what came of it. */
 #include <errno.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/bytes.h"
+#include "common/confine.h"
 #include "common/log.h"
 #include "control/access.h"
 #include "control/agent-api.h"
@@ -418,6 +420,15 @@ static void allow_many_files(void)
 	}
 }
 
+/* Started by root it still reads and writes the state of whomever that belongs to, and takes any port. */
+static int give_up_rights(void)
+{
+	int r = confine(CONFINE_KEEP(CAP_CHOWN) | CONFINE_KEEP(CAP_DAC_OVERRIDE) | CONFINE_KEEP(CAP_DAC_READ_SEARCH) | CONFINE_KEEP(CAP_FOWNER) |
+			CONFINE_KEEP(CAP_FSETID) | CONFINE_KEEP(CAP_KILL) | CONFINE_KEEP(CAP_NET_BIND_SERVICE));
+
+	return r < 0 ? log_error(r, "can't give up rights that it doesn't need") : 0;
+}
+
 int main(int argc, char *argv[])
 {
 	struct daemon daemon = { .lock = -1, .sockets = { -1, -1, -1, -1, -1 }, .control = { .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -434,7 +445,9 @@ int main(int argc, char *argv[])
 	umask(0077);
 	block_signals(&signals);
 	allow_many_files();
-	r = state_lock(options.state, &daemon.lock);
+	r = give_up_rights();
+	if (!r)
+		r = state_lock(options.state, &daemon.lock);
 	if (!r)
 		r = check_repository(options.repository);
 	if (!r)

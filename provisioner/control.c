@@ -69,15 +69,17 @@ static char *boot_question(const struct provision *p)
 	return text;
 }
 
-/* The server's own sentence, when it sent one. */
-static void server_sentence(const struct buffer *body, char text[160])
+/* The server's own sentence, when it sent one. Whether it is about what this server proved, and not about who it is. */
+static bool server_sentence(const struct buffer *body, char text[160])
 {
 	char detail[160];
 	json_t *json = json_parse(body->data, body->size, detail);
 	const char *error = json_get_string(json, "error");
+	bool unproved = json_get_string(json, "attestation") != NULL;
 
 	snprintf(text, 160, "%s", error != NULL ? error : "no reason given");
 	json_decref(json);
+	return unproved;
 }
 
 /* One question. 0 with an assignment or a wait; -EACCES when refused; else unreachable or unusable. The sentence is in p->error. */
@@ -101,7 +103,8 @@ static int ask_once(struct provision *p)
 	if (r < 0) {
 		sentence(p->error, r, "the control unit can't be asked: %s", http_error(p->control));
 	} else if (status != 200) {
-		server_sentence(&body, detail);
+		if (server_sentence(&body, detail))
+			p->identity_refused = false;
 		r = sentence(p->error, status >= 500 ? -EIO : -EACCES, "control unit %s:%u refuses (%u): %s", p->config.host,
 			     p->config.port, status, detail);
 	} else {

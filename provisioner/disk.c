@@ -21,6 +21,7 @@
 #define DISKS_MOST 64
 #define PIECE ((size_t)4096)
 #define LOST_MOST 8u     /* pieces that can't be read */
+#define BOOT_CODE 440u /* bytes of the first sector that a BIOS runs */
 #define FLIPPED_MOST 16u /* bytes */
 #define NODE_SECONDS 10u
 
@@ -137,15 +138,21 @@ static bool mbr_protects(const uint8_t *mbr)
 	return memcmp(mbr + 510, "\x55\xaa", 2) == 0 && mbr[450] == 0xee && get_le32(mbr + 454) == 1;
 }
 
-/* Whether the protective record is as it was written, the bytes that no kernel asks for too. */
-static bool mbr_as_made(const struct edges *edges, const struct gpt *gpt)
+/* A first sector that has code, or anything, but where its partitions would be: nobody's data are told of there. */
+static bool no_partitions(const uint8_t *mbr)
+{
+	return all_zero(mbr + 446, 64);
+}
+
+/* Whether the protective record is as it was written, from the byte `from` on: those that no kernel asks for too. */
+static bool mbr_as_made(const struct edges *edges, const struct gpt *gpt, size_t from)
 {
 	uint8_t *table = malloc(gpt_primary_size(gpt)), *backup = malloc(gpt_backup_size(gpt));
 	bool same = table != NULL && backup != NULL;
 
 	if (same) {
 		gpt_format(gpt, table, backup);
-		same = memcmp(edges->head + 440, table + 440, 512 - 440) == 0;
+		same = memcmp(edges->head + from, table + from, 512 - from) == 0;
 	}
 	free(backup);
 	free(table);
@@ -166,12 +173,12 @@ static enum disk_content look_at_tables(const struct edges *edges, struct gpt *g
 	if (other == 0)
 		other = gpt_ours(backup, parts);
 	if (*ret_primary == 0 && gpt_ours(gpt, parts) == 0) {
-		if (!mbr_as_made(edges, gpt) && merely_damaged(edges, gpt))
+		if (!mbr_as_made(edges, gpt, BOOT_CODE) && (merely_damaged(edges, gpt) || no_partitions(edges->head)))
 			content = DISK_DAMAGED;
 		else if (!mbr_protects(edges->head))
 			content = DISK_FOREIGN;
-		else
-			content = other == 0 && memcmp(backup, gpt, sizeof(*gpt)) == 0 ? DISK_OURS : DISK_DAMAGED;
+		else /* boot code included: whoever was root here may have left some */
+			content = other == 0 && memcmp(backup, gpt, sizeof(*gpt)) == 0 && mbr_as_made(edges, gpt, 0) ? DISK_OURS : DISK_DAMAGED;
 	} else if (*ret_primary != 0 && other == 0 && merely_damaged(edges, backup)) {
 		memcpy(gpt, backup, sizeof(*gpt));
 		content = DISK_DAMAGED;

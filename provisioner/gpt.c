@@ -343,6 +343,9 @@ static void protective_mbr_format(uint64_t sectors, uint8_t *mbr)
 	uint8_t *entry = mbr + 446;
 	uint64_t covered = sectors - 1;
 
+	/* A BIOS starts whatever has the signature below; zeros would run on into the table. */
+	mbr[0] = 0xcd;
+	mbr[1] = 0x18;
 	entry[2] = 2; /* starts at cylinder 0, head 0, sector 2 */
 	entry[4] = 0xee;
 	entry[5] = entry[6] = entry[7] = 0xff;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* GUID partition tables (UEFI specification 2.10, chapter 5), with no I/O, and Repave's own layout in one.
  *
- *   LBA 0         protective MBR (the first 440 bytes zero: nothing boots from this disk)
+ *   LBA 0         protective MBR (of its first 440 bytes two are an instruction, INT 18h, by which a BIOS goes on to the next device,
+ *                 and the rest is zero: nothing boots from this disk)
  *   LBA 1         header
  *   LBA 2 …       128 entries of 128 bytes
  *   1 MiB …       STATE | C0 | C1 | D0 | D1 | H | ESP     each aligned to 1 MiB; ESP with UEFI firmware only

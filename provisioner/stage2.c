@@ -35,6 +35,7 @@
 #define OVERLAY "/run/repave/overlay"
 #define CONFIG_TO "/run/repave"
 #define HOME CONFIG_TO "/h"
+#define SSH_WANTED CONFIG_TO "/ssh"
 #define HOME_KEY CONFIG_FROM "/h/key"
 #define HOME_MAPPED "repave-h"
 #define HOME_SECONDS 5u
@@ -362,6 +363,9 @@ static int copy_config(char error[SENTENCE])
 		if (r == 0)
 			r = copy_file(CONFIG_FROM "/authorized_keys", NEW_ROOT "/root/.ssh/authorized_keys", 0600);
 	}
+	/* Without a key there is nobody whom an ssh server could let in: the OS starts none then. */
+	if (r == 0 && (access(CONFIG_FROM "/authorized_keys", F_OK) == 0 || access(CONFIG_FROM "/users", F_OK) == 0))
+		r = file_store(SSH_WANTED, "", 0, 0644);
 	return r < 0 ? sentence(error, r, "the configuration can't be put into the new root: %s", strerror(-r)) : 0;
 }
 

@@ -3,7 +3,7 @@
 PYTHON := /usr/bin/python3
 qemu-environment = B=$(abspath $(B)) CONTROL_UNIT_PORT=$(call cfg,CONTROL_UNIT_PORT) \
 	REPOSITORY_PORT=$(call cfg,REPOSITORY_PORT) CONTROL_UNIT_ADDRESS=$(call cfg,CONTROL_UNIT_ADDRESS) \
-	FLEET_FOLDER=$(call cfg,FLEET_FOLDER) \
+	FLEET_FOLDER=$(call cfg,FLEET_FOLDER) SECURE_BOOT_KEYS=$(call cfg,SECURE_BOOT_KEYS) \
 	PYTHONDONTWRITEBYTECODE=1
 
 OS ?=
@@ -31,6 +31,10 @@ $(nfs-server): | $(B)/apt/updated
 	$(Q)B=$(B) packages/apt binary nfs-ganesha nfs-ganesha-vfs libntirpc4.3 liburcu8 libnfsidmap1 libwbclient0 libdbus-1-3 libbsd0 libmd0 | \
 		while read -r deb; do dpkg-deb -x "$$deb" $(B)/test/ganesha || exit 1; done
 	$(Q)touch $@
+
+# What root of a guest tries, brought there by a test.
+musl-programs += root-tries
+root-tries-src := qemu-tests/root-tries.c
 
 test-qemu: all $(nfs-server)
 	$(Q)$(pytest) -v -n $(QEMU_JOBS) --dist loadgroup -m 'not long'

@@ -179,11 +179,11 @@ def reimage(figure, first=60):
     """Every server with work is due at once."""
     names = [name for name in figure.servers if figure.node(name)["group"]]
     with scene(figure, f"Scheduled reimage of {', '.join(names)}: the fleet file gets a maximum age of {first} s"):
-        before, begun = boots(figure, names), time.monotonic()
+        before, renewed, begun = boots(figure, names), set(), time.monotonic()
         load = Load(figure)
         try:
             set_age(figure, first)
-            wait_until("every server was reimaged", 3 * PATIENCE, lambda: is_all_new(figure, before), every=0.5)
+            wait_until("every server was reimaged", 3 * PATIENCE, lambda: is_all_new(figure, before, renewed), every=0.5)
             set_age(figure, None)
             wait_until("no restart is under way", PATIENCE, lambda: not figure.api("/restarts?active=1")["restarts"], every=0.5)
             seconds = time.monotonic() - begun
@@ -196,13 +196,14 @@ def reimage(figure, first=60):
         return {"seconds": seconds, "requests": {group: good for group, good, _ in rows}}
 
 
-def is_all_new(figure, before):
-    """Each runs another boot than before, as what it was or as a spare."""
-    for name, boot in before.items():
+def is_all_new(figure, before, renewed):
+    """Each has run another boot than before. Those who have are added to `renewed`: by the time that the last one has, the first may be due
+    again, or be switched off as a spare that nobody needs."""
+    for name in set(before) - renewed:
         agent = figure.node(name)["agent"]
-        if not agent or agent["boot_id"] == boot:
-            return False
-    return True
+        if agent and agent["boot_id"] != before[name]:
+            renewed.add(name)
+    return renewed == set(before)
 
 
 # ---------------------------------------------------------------- intrusion

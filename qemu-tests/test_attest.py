@@ -6,6 +6,7 @@ import shutil
 
 import fleet as fleet_module
 import forge
+import secure
 from fleet import BUILD
 from test_trust import keys_folder, refusal, replace_metadata, sign
 
@@ -61,25 +62,70 @@ def replayed(events):
     return value.hex(), {event["content"]["type"]: event["content"]["data"] for event in events}
 
 
-def test_attested_boot(fleet):
-    """From the signed UKI by Secure Boot to the running OS: PCR 8 holds what stage 1 started, and the log tells what."""
+def trust_tpms(fleet, server):
+    """The operator's part: whose TPMs, and which boot image."""
+    boot = BUILD / "boot"
+    fleet.control.repave("tpm", "ca", "add", server.tpm.ca)
+    fleet.control.repave("tpm", "expect", "add", boot / "repave.pcrs.json", "--signature", boot / "repave.pcrs.sig", "--certificate",
+                         secure.keys() / "db.crt")
+
+
+def require_proof(fleet, server):
+    """And what the group's servers have to prove. A fleet file names servers that have enrolled."""
+    fleet_module.wait_until(f"{server.name} has enrolled", 240, lambda: server.id in fleet.control.repave("nodes"), alive=server.process)
+    file = fleet.folder / "fleet.yaml"
+    file.write_text(json.dumps({
+        "groups": {"guarded": {"os": "minimal", "app": "web", "attestation": "required"}},
+        "nodes": [{"node": server.id, "group": "guarded", "ssh_authorized_keys": [fleet.key.with_suffix(".pub").read_text().strip()]}]}))
+    fleet.control.repave("apply", "-f", file, "--yes")
+
+
+def proved(fleet, server, level, stage, seconds=120):
+    """Waits until the control unit says so of the server, and returns the record."""
+    def question():
+        record = fleet.control.node(server.id)["attestation"]
+        return record if (record["level"], record["stage"]) == (level, stage) else None
+    return fleet_module.wait_until(f"{server.name}: {level} by its {stage}", seconds, question, alive=server.process)
+
+
+def test_attested_from_the_signed_stage_1_to_the_application(fleet):
+    """Secure Boot, TPM, a group that asks for a proof. Then the same server without its firmware's checks, and with another TPM."""
     fleet.control.start()
-    fleet.default("minimal", "web")
     server = fleet.server(medium="uki", firmware="secure", tpm=True)
+    trust_tpms(fleet, server)
     server.start()
+    require_proof(fleet, server)
+    server.wait_for(r"attest +attested: ", 300)
     server.wait_for(r"^stage 2: C: and D: are open", 300)
-    assert "TPM 2.0, firmware's log" in server.console()
-    text = fleet.ssh(server, "cat /run/repave/events.json; echo; cat /sys/class/tpm/tpm0/pcr-sha256/8 /proc/cmdline; "
+    record = proved(fleet, server, "attested", "system", 180)
+    assert record["ek_by"] == "certificate" and record["expected"]["name"] == secure.expected()["name"], record
+    text = fleet.ssh(server, "cat /run/repave/events.json; echo; cat /sys/class/tpm/tpm0/pcr-sha256/8 /sys/class/tpm/tpm0/pcr-sha256/11 /proc/cmdline; "
                      "sha256sum /run/repave/c/boot/vmlinuz; stat -c '%a %s' /run/repave/firmware-log")
-    events, pcr, cmdline, kernel, log = text.strip().splitlines()
+    events, pcr_8, pcr_11, cmdline, kernel, log = text.strip().splitlines()
     value, said = replayed(json.loads(events))
-    assert value == pcr.lower(), (value, pcr)
+    assert value == pcr_8.lower() and secure.expected()["pcr11"] == pcr_11.lower(), (value, pcr_8, pcr_11)
     assert list(said) == ["repave.assignment", "repave.os", "repave.app", "repave.cmdline", "repave.kernel"], said
-    assert said["repave.cmdline"] == cmdline, (said, cmdline)
-    assert said["repave.kernel"] == kernel.split()[0]
-    node = fleet.control.node(server.id)
-    assert said["repave.assignment"] == str(node["assignment"]["number"]), node["assignment"]
+    assert said["repave.cmdline"] == cmdline and said["repave.kernel"] == kernel.split()[0], (said, cmdline, kernel)
+    assert said["repave.assignment"] == str(fleet.control.node(server.id)["assignment"]["number"])
     for name, kind in (("os-minimal", "os"), ("app-web-minimal", "app")):
         assert said[f"repave.{kind}"] == json.loads((BUILD / f"images/{name}.json").read_text())["verity"]["root_hash"]
     mode, size = log.split()
     assert mode == "600" and int(size) > 1000, log
+    assert fleet.answer(server, "minimal", "web")
+    server.stop()
+
+    # The same stage 1, by a boot loader that nobody checked.
+    server.medium, server.firmware = "direct", None
+    server.start()
+    server.wait_for(r"attest +NOT attested: .*PCR [0-9]+", 240)
+    server.wait_for(r"assign +.*refuses \(403\): .*PCR [0-9]+", 60)
+    proved(fleet, server, "failed", "boot")
+    assert "stage 2: " not in server.console() and "asking to be let in" not in server.console(), server.console()
+    server.stop()
+
+    server.medium, server.firmware = "uki", "secure"
+    server.tpm.reset()
+    server.start()
+    server.wait_for(r"attest +not attested: ", 240)
+    server.wait_for(r"assign +.*refuses \(403\): ", 60)
+    assert "stage 2: " not in server.console() and "asking to be let in" not in server.console(), server.console()

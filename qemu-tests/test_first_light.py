@@ -9,6 +9,7 @@ import shutil
 import pytest
 
 import fleet as fleet_module
+from rights import check_rights
 
 # Each OS and each application in `make test`.
 PAIRS = [("debian", "web"), pytest.param("debian", "cache", marks=pytest.mark.long), ("minimal", "web"), ("minimal", "cache")]
@@ -54,6 +55,7 @@ def test_pair_boots_from_verified_images(fleet, os_name, app):
                                   "$p/status | tr '\\n\\t' '  '; echo; done 2>/dev/null")
     users = [line.split()[1] for line in processes.splitlines() if line.startswith(PROGRAM[app])]
     assert users and "0" not in users, processes
+    check_rights(fleet, server, PROGRAM[app], f"app-{app}-{os_name}")
 
 
 @pytest.mark.parametrize("medium", ["iso", "disk", "uki"])

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* app-run: starts the application of /app, with no privilege left. The OS starts it as root and starts it again when the
+/* app-run: starts the application of /app, with no privilege left, in a system that is read-only to it. The OS starts it as root and starts it again when the
  * application ends. */
 #include <dirent.h>
 #include <errno.h>
@@ -15,8 +15,10 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "rootfs/app-spec.h"
+#include "rootfs/app-view.h"
 #include "rootfs/home.h"
 #include "rootfs/privileges.h"
+#include "rootfs/session-filter.h"
 
 #define APP_FOLDER "/app"
 #define APP_JSON APP_FOLDER "/app.json"
@@ -134,9 +136,14 @@ static int drop_privileges(void)
 {
 	static const struct rlimit open_files = { OPEN_FILES, OPEN_FILES };
 
+	int r;
+
 	if (setrlimit(RLIMIT_NOFILE, &open_files) < 0)
 		return log_error(-errno, "can't set the limit of open files");
-	return privileges_drop(APP_ID);
+	r = privileges_drop(APP_ID);
+	if (r == 0 && (r = session_filter()) < 0)
+		log_error(r, "can't filter the application's system calls");
+	return r;
 }
 
 static int set_streams(void)
@@ -198,6 +205,8 @@ int main(int argc, char **argv)
 		r = share_config();
 	if (r == 0)
 		r = wait_for_home(&spec);
+	if (r == 0)
+		r = app_view_enter(APP_HOME, spec.home);
 	if (r == 0)
 		r = set_streams();
 	if (r == 0)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What is inside the images: $(B)/rootfs/NAME/{tree,meta.json,packages.tsv} for each image, and app-run.
 musl-programs += app-run
-app-run-src := rootfs/app-run.c rootfs/privileges.c rootfs/app-spec.c common/home-choice.c $(common-core)
+app-run-src := rootfs/app-run.c rootfs/app-view.c rootfs/privileges.c rootfs/session-filter.c rootfs/app-spec.c common/home-choice.c $(common-core)
 app-run-libs := -ljansson
 
 musl-programs += home
@@ -25,6 +25,7 @@ app-spec-src := rootfs/fuzz/app-spec.c rootfs/app-spec.c common/home-choice.c $(
 app-spec-libs := -ljansson
 app-spec-corpus := rootfs/fuzz/corpus/app-spec
 
+script-tests += rootfs/test/hardening-test
 rootfs-scripts := rootfs/debian-lock rootfs/build-minimal rootfs/build-debian-base rootfs/build-debian rootfs/build-app rootfs/describe-os \
 	rootfs/check-libraries rootfs/debian-packages
 rootfs-overlay-scripts := $(shell grep -rlE '^\#!/bin/sh' rootfs/overlay | LC_ALL=C sort)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* System calls that a user's programs can do without, and that have been ways out of such views. */
+/* System calls that users' programs and applications can do without, and that have been ways out of such views. */
 #ifndef ROOTFS_SESSION_FILTER_H
 #define ROOTFS_SESSION_FILTER_H
 

@@ -785,36 +785,6 @@ static void test_users_are_handed_over_to_somebody_who_can_go_on(void **state)
 	assert_int_equal(handover_check(&control, NODE_1, error), 0);
 }
 
-static void test_server_that_runs_is_told_from_one_in_stage_1(void **state)
-{
-	struct fixture *f = *state;
-	char error[ERROR_TEXT];
-	uint64_t number;
-
-	make_known(f, NODE_1);
-	assert_false(fleet_only_runs(f->fleet, "127.0.0.1"));
-	assert_int_equal(assign(f, NODE_1, "{\"os\": \"debian\"}", error), 0);
-	number = ask(f, NODE_1, NONCE_1, NULL);
-	assert_int_not_equal(number, 0);
-	assert_false(fleet_only_runs(f->fleet, "127.0.0.1"));
-	assert_int_equal(report(f, NODE_1, NONCE_1, number, BOOT_PROGRESS, "fetch-c"), 0);
-	assert_false(fleet_only_runs(f->fleet, "127.0.0.1"));
-	assert_int_equal(report(f, NODE_1, NONCE_1, number, BOOT_KEXEC, "boot"), 0);
-	assert_true(fleet_only_runs(f->fleet, "127.0.0.1"));
-	assert_false(fleet_only_runs(f->fleet, "127.0.0.2"));
-	/* A control unit that starts anew still knows. */
-	close_fleet(f);
-	assert_int_equal(open_fleet(f), 0);
-	assert_true(fleet_only_runs(f->fleet, "127.0.0.1"));
-	/* Another one behind the same address. */
-	make_known(f, NODE_2);
-	assert_int_equal(assign(f, NODE_2, "{\"os\": \"debian\"}", error), 0);
-	ask(f, NODE_2, NONCE_2, NULL);
-	assert_false(fleet_only_runs(f->fleet, "127.0.0.1"));
-	assert_int_equal(ask(f, NODE_1, NONCE_2, NULL), number);
-	assert_false(fleet_only_runs(f->fleet, "127.0.0.1"));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -846,7 +816,6 @@ int main(void)
 		TEST(test_database_is_closed_to_others),
 		cmocka_unit_test_setup_teardown(test_users_of_node_and_group_come_with_the_answer, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_users_are_handed_over_to_somebody_who_can_go_on, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_server_that_runs_is_told_from_one_in_stage_1, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -290,6 +290,44 @@ static void test_our_backup_behind_foreign_data_is_foreign(void **state)
 	close(made.fd);
 }
 
+/* Root in the running OS wrote code that a BIOS would start: this server's own disk, which gets its first sector back. */
+static void test_boot_code_is_damage(void **state)
+{
+	static const struct {
+		size_t offset, size;
+	} written[] = { { 0, 440 }, { 0, 446 }, { 439, 1 }, { 100, 4 } };
+	static struct made made;
+	uint8_t sector[512], code[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
+		struct disk disk = { .found = true };
+
+		make_disk(&made);
+		assert_int_equal(look_at(&made), DISK_OURS);
+		memset(code, 0xeb, sizeof(code));
+		assert_int_equal(write_full_at(made.fd, code, written[i].size, written[i].offset), 0);
+		disk.size = DISK_SIZE;
+		assert_int_equal(disk_look(made.fd, DISK_SIZE, &disk.gpt, (char[64]){ 0 }), DISK_DAMAGED);
+		assert_int_equal(disk_mend_table(made.fd, &disk), 0);
+		assert_int_equal(look_at(&made), DISK_OURS);
+		assert_int_equal(read_full_at(made.fd, sector, sizeof(sector), 0), 0);
+		/* INT 18h: "not from here". */
+		assert_memory_equal(sector, "\xcd\x18", 2);
+		for (size_t at = 2; at < 440; at++)
+			assert_int_equal(sector[at], 0);
+		close(made.fd);
+	}
+	/* A whole boot sector that names no partitions. */
+	make_disk(&made);
+	memset(code, 0xeb, 446);
+	memset(code + 446, 0, 64);
+	memcpy(code + 510, "\x55\xaa", 2);
+	assert_int_equal(write_full_at(made.fd, code, 512, 0), 0);
+	assert_int_equal(look_at(&made), DISK_DAMAGED);
+	close(made.fd);
+}
+
 /* The first table of a blank disk: what a power cut leaves of its writes is blank or ours, in every combination of sectors. */
 static void test_power_cut_while_the_table_is_made(void **state)
 {
@@ -746,6 +784,7 @@ int main(void)
 		cmocka_unit_test(test_flipped_bit_in_either_table_is_mended),
 		cmocka_unit_test(test_lost_sectors_of_a_table_are_mended),
 		cmocka_unit_test(test_our_backup_behind_foreign_data_is_foreign),
+		cmocka_unit_test(test_boot_code_is_damage),
 		cmocka_unit_test(test_power_cut_while_the_table_is_made),
 		cmocka_unit_test(test_disk_that_shrank_is_named),
 		cmocka_unit_test(test_disk_that_grew_gets_its_backup_at_the_end),
