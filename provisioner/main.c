@@ -20,6 +20,7 @@
 #include "provisioner/settings.h"
 
 #define AGAIN_SECONDS 60u
+#define ESP_HEAD 65536u /* with a FAT file system's first sectors and their copies: without them it is none */
 #define FAILED "/run/repave/failed" /* init opens the way in by ssh then, where the build has one */
 
 static const char usage[] =
@@ -116,6 +117,38 @@ static void mend_table(struct provision *p)
 	console_line(&p->stages, "%s", text);
 }
 
+/* Only a start by reset has something there, and its stage 2 empties it: what lies there now would start from this disk without
+ * anybody's check, in a machine whose firmware looks there. */
+static void empty_esp(struct provision *p)
+{
+	uint8_t *head = malloc(ESP_HEAD);
+	char path[BLOCKDEV_NAME + 8], text[SENTENCE] = "";
+	uint64_t size;
+	int fd = -1, r = head == NULL ? -ENOMEM : disk_open_part(&p->disk, PART_ESP, &fd, &size, path, text);
+
+	if (r == 0)
+		r = read_full_at(fd, head, ESP_HEAD, 0);
+	for (size_t i = 0; r == 0 && i < ESP_HEAD; i++)
+		r = head[i] != 0;
+	if (r == 1) {
+		memset(head, 0, ESP_HEAD);
+		r = write_full_at(fd, head, ESP_HEAD, 0);
+		if (r == 0 && fsync(fd) < 0)
+			r = -errno;
+		if (r == 0)
+			sentence(text, 0, "the EFI system partition of disk %s had something on it, and is empty now", p->disk.name);
+	}
+	if (r < 0 && text[0] == '\0')
+		sentence(text, r, "the EFI system partition of disk %s can't be emptied: %s", p->disk.name, strerror(-r));
+	if (text[0] != '\0') {
+		add_notice(p, text);
+		console_line(&p->stages, "%s", text);
+	}
+	if (fd >= 0)
+		close(fd);
+	free(head);
+}
+
 static int look_for_state(struct provision *p)
 {
 	int r = state_init(&p->state);
@@ -126,6 +159,8 @@ static int look_for_state(struct provision *p)
 		disk_find(&p->disk);
 	if (p->disk.found && p->disk.damaged)
 		mend_table(p);
+	if (p->disk.found && p->disk.parts[PART_ESP] != NULL && !p->disk.read_only)
+		empty_esp(p);
 	if (p->disk.found)
 		attach_state(p);
 	look_for_last_start(p);

@@ -184,6 +184,7 @@ def test_root_of_the_running_system_never_decides_the_next_boot(fleet):
     console = server.console()
     assert re.search(r"^repave: stage 1", console, re.M) and "systemd-boot" not in console, console[-2000:]
     assert "partition table was damaged and was made good" in console, console
+    assert "EFI system partition of disk vda had something on it, and is empty now" in console, console
     after = identity_of_system(fleet, server)
     assert after == before, (before, after)
     left = fleet.ssh(server, f"ls -d /usr/bin/{EVIL} /{EVIL} 2>/dev/null; find /etc /root /usr/lib/repave /run/repave -xdev -type f "
