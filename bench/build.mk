@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # IMAGE: which image to measure with, such as IMAGE=os-debian.img.
 IMAGE ?=
-# BENCH=control, BENCH=fleet: that one alone.
+# BENCH=control, BENCH=fleet, BENCH=secure-boot: that one alone.
 BENCH ?=
 ifneq ($(BENCH),)
 bench: bench-$(BENCH)
@@ -72,4 +72,11 @@ $(B)/bench/fleet $(B)/bench/decide-times:
 bench-fleet: $(B)/bench/fleet $(B)/bench/decide-times
 	$(Q)bench/machine begin
 	$(Q)B=$(abspath $(B)) $(PYTHON) bench/fleet $(CHART)
+	$(Q)bench/machine end
+
+# Firmware that checks, and a TPM.
+.PHONY: bench-secure-boot
+bench-secure-boot: all
+	$(Q)bench/machine begin
+	$(Q)$(qemu-environment) $(PYTHON) bench/secure-boot
 	$(Q)bench/machine end
