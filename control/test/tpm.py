@@ -37,6 +37,12 @@ def sha256(data):
     return hashlib.sha256(data).digest()
 
 
+def listens(path):
+    """A socket has a name before it takes connections. To connect for a try would end swtpm."""
+    rows = [line.split() for line in Path("/proc/net/unix").read_text(encoding="utf-8", errors="replace").splitlines()]
+    return any(row[-1] == str(path) and int(row[3], 16) & 0x10000 for row in rows[1:])
+
+
 class Tpm:
     """A swtpm, manufactured once; `folder/../ca` is its CA's unless another is named."""
 
@@ -71,7 +77,7 @@ class Tpm:
                 ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.state}", "--server", f"type=unixio,path={socket}",
                  "--ctrl", f"type=unixio,path={socket}.ctrl", "--flags", "not-need-init,startup-clear"], stdout=log, stderr=log)
         end = time.monotonic() + 10
-        while not Path(f"{socket}.ctrl").exists():
+        while not (listens(socket) and listens(f"{socket}.ctrl")):
             if time.monotonic() > end or self.process.poll() is not None:
                 raise RuntimeError((self.folder / "swtpm.log").read_text())
             time.sleep(0.01)
