@@ -109,7 +109,7 @@ def try_everything(fleet, keys, server):
     assert report == "done\n", report
     fleet.ssh(server, "rm /h/users/anna/setuid /h/users/bert.txt")
     # The same by root, who may: these tries can succeed.
-    report = subprocess.run([str(w) for w in fleet.ssh_words(server, "mkdir -p /tmp/t && cd /tmp/t && sh")], text=True, stdout=subprocess.PIPE, check=True,
+    report = subprocess.run([str(w) for w in fleet.ssh_words(server, "mkdir -p /tmp/t && cd /tmp/t && sh")], text=True, errors="replace", stdout=subprocess.PIPE, check=True,
                             input=TRIES.split('try "mount"')[0]).stdout
     assert all(f"WORKED: {what}" in report for what in ("read a disk", "make a device", "kernel messages", "partitions", "command line")), report
     assert all(f"SEEN: {what}\n" in report for what in ("/h", "/run", "/dev/vda", "/proc/1", "/run/repave")), report
