@@ -684,12 +684,15 @@ static int print_measures(struct agent *agent)
 	return 0;
 }
 
-/* Root's process keeps what looking, ending sessions and restarting take, and what the processes without rights give up later (sandbox.h). */
+/* Root's process keeps what looking, ending sessions and restarting take, and what the processes without rights give up later (sandbox.h).
+ * CAP_SYS_ADMIN: without it device-mapper doesn't tell whether dm-verity found a wrong block. What else it would allow is mostly calls
+ * that are refused (common/confine.c). */
 static int give_up_rights(void)
 {
 	int r = confine(CONFINE_KEEP(CAP_CHOWN) | CONFINE_KEEP(CAP_DAC_OVERRIDE) | CONFINE_KEEP(CAP_DAC_READ_SEARCH) | CONFINE_KEEP(CAP_FOWNER) |
 			CONFINE_KEEP(CAP_FSETID) | CONFINE_KEEP(CAP_KILL) | CONFINE_KEEP(CAP_NET_ADMIN) | CONFINE_KEEP(CAP_NET_BIND_SERVICE) |
 			CONFINE_KEEP(CAP_SETGID) | CONFINE_KEEP(CAP_SETPCAP) | CONFINE_KEEP(CAP_SETUID) | CONFINE_KEEP(CAP_SYSLOG) |
+			CONFINE_KEEP(CAP_SYS_ADMIN) |
 			CONFINE_KEEP(CAP_SYS_BOOT) | CONFINE_KEEP(CAP_SYS_NICE) | CONFINE_KEEP(CAP_SYS_PTRACE) | CONFINE_KEEP(CAP_SYS_RESOURCE));
 
 	return r < 0 ? log_error(r, "can't give up rights that it doesn't need") : 0;

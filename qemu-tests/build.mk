@@ -13,10 +13,12 @@ MEMORY ?=
 NODES ?=
 ONCE ?=
 FRESH ?=
+# 1: Secure Boot with the build's keys, and a TPM.
+SECURE ?=
 # FLEET=fig4: six servers with spares, and what befalls them.
 FLEET ?=
 run: all
-	$(Q)$(qemu-environment) FLEET=$(FLEET) OS=$(OS) APP=$(APP) MEDIUM=$(MEDIUM) MEMORY=$(MEMORY) NODES=$(NODES) ONCE=$(ONCE) \
+	$(Q)$(qemu-environment) FLEET=$(FLEET) OS=$(OS) APP=$(APP) MEDIUM=$(MEDIUM) MEMORY=$(MEMORY) NODES=$(NODES) ONCE=$(ONCE) SECURE=$(SECURE) \
 		FRESH=$(FRESH) $(PYTHON) qemu-tests/$(if $(FLEET),fig4,run).py
 
 # TESTS: further words for pytest, such as TESTS='-k flipped'. QEMU_JOBS: tests at a time; each has its own network namespace and disks.

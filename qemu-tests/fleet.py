@@ -283,7 +283,8 @@ class Server:
         if self.tpm:
             self.tpm.start()
             words += self.tpm.words()
-        self.console_file.unlink(missing_ok=True)
+        for file in (self.console_file, self.qmp_file):  # of the start before
+            file.unlink(missing_ok=True)
         self.mark = 0
         self.started = time.monotonic()
         self.process = Process(words + self.medium_words() + self.append, self.folder / "qemu.log")

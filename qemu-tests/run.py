@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`make run`: a control unit and servers in QEMU, from power-on to the application's answer.
 
-Choices come from the environment: OS, APP, NODES, MEDIUM, MEMORY, ONCE, FRESH.
+Choices come from the environment: OS, APP, NODES, MEDIUM, MEMORY, SECURE, ONCE, FRESH.
 Exit status: 0 all servers answered, 1 something failed, 2 a wrong choice.
 """
 import json
@@ -14,6 +14,7 @@ import sys
 import time
 
 import fleet
+import secure
 from fleet import BUILD, Failure
 from front import Front
 
@@ -131,6 +132,8 @@ def first_line(answer):
 def print_addresses(results, settings, front_answer):
     for result in results:
         print(f"{result['name']}: {settings['app']} on {settings['os']} answered at {result['address']}: {first_line(result['answer'])}")
+        if "proved" in result:
+            print(f"  {result['proved']}")
         print(f"  ssh -i {FOLDER}/id_ed25519 -p {result['ssh_port']} -o UserKnownHostsFile=/dev/null root@127.0.0.1")
     print(f"HAProxy in front of them answered: {first_line(front_answer)}")
     if settings["app"] == "web":
@@ -147,8 +150,8 @@ def make_servers(settings, ports):
         app_port, ssh_port = fleet.APP_HOST_PORT + index, fleet.SSH_HOST_PORT + index - 1
         netdev = (f"user,id=net0,tftp={BUILD}/boot/tftp,bootfile=pxelinux.0,"
                   f"hostfwd=tcp:127.0.0.1:{app_port}-:{ports[0]},hostfwd=tcp:127.0.0.1:{ssh_port}-:22")
-        server = fleet.Server(FOLDER / f"node-{index}", index, netdev, medium=settings["medium"],
-                              memory=settings["memory_mib"])
+        words = {"firmware": "secure", "tpm": True} if settings["secure"] else {}
+        server = fleet.Server(FOLDER / f"node-{index}", index, netdev, medium=settings["medium"], memory=settings["memory_mib"], **words)
         server.app_port, server.ssh_port = app_port, ssh_port
         servers.append(server)
     return servers
@@ -165,9 +168,31 @@ def settings_from_environment():
         sys.exit(2)
     media = [medium for medium, file in (("pxe", "tftp/pxelinux.0"), ("iso", "repave.iso"), ("disk", "repave-disk.img"),
                                          ("uki", "repave-esp.img")) if (BUILD / "boot" / file).exists()]
+    is_secure = os.environ.get("SECURE") == "1"
+    if is_secure:
+        media = [medium for medium in ("uki", "iso") if medium in media and (BUILD / "boot/repave.pcrs.json").exists()]
+        if not media:
+            print("error: SECURE=1 needs MEDIA_UKI and SECURE_BOOT ('make menuconfig')", file=sys.stderr)
+            sys.exit(2)
     return {"os": os_name, "app": choice("APP", "web" if "web" in apps else apps[0], apps),
             "medium": choice("MEDIUM", media[0], media), "nodes_wanted": number("NODES", 1, 1, 16),
-            "memory_mib": number("MEMORY", 768, 256, 65536)}
+            "memory_mib": number("MEMORY", 768, 256, 65536), "secure": is_secure}
+
+
+def trust(control, server):
+    """The operator's part of proofs by TPM: whose TPMs, and which boot image."""
+    control.repave("tpm", "ca", "add", server.tpm.ca)
+    control.repave("tpm", "expect", "add", BUILD / "boot/repave.pcrs.json", "--signature", BUILD / "boot/repave.pcrs.sig",
+                   "--certificate", secure.keys() / "db.crt")
+
+
+def proved(control, server):
+    """What the running system proved; its agent begins with that when it was heard first."""
+    def record():
+        found = control.node(server.id)["attestation"]
+        return found if found["stage"] == "system" else None
+    found = fleet.wait_until(f"{server.name} proves what it runs", 120, record, alive=server.process)
+    return f"{found['level']}: {found['text']}"
 
 
 def boot(settings, servers, control, front, description):
@@ -175,6 +200,8 @@ def boot(settings, servers, control, front, description):
     if not key.exists():
         fleet.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "make run", "-f", key])
     control.start()
+    if settings["secure"]:
+        trust(control, servers[0])
     control.repave("default", "--os", settings["os"], "--app", settings["app"], "--ssh-key", f"{key}.pub")
     front.start()
     known = {node["id"] for node in json.loads(control.repave("nodes", "--json"))}
@@ -193,6 +220,8 @@ def boot(settings, servers, control, front, description):
                         "address": f"http://127.0.0.1:{server.app_port}" if settings["app"] == "web"
                         else f"127.0.0.1:{server.app_port}",
                         "ssh_port": server.ssh_port, "answer": found[server]["answer"]})
+        if settings["secure"]:
+            results[-1]["proved"] = proved(control, server)
     return results
 
 
@@ -208,7 +237,8 @@ def stay(servers):
 
 def main():
     settings = settings_from_environment()
-    if os.environ.get("FRESH") == "1":
+    # Whom to trust is said once, to a control unit that knows nobody yet.
+    if os.environ.get("FRESH") == "1" or settings["secure"]:
         shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "report.json").unlink(missing_ok=True)
@@ -234,6 +264,8 @@ def main():
     finally:
         for server in servers:
             server.stop()
+            if server.tpm:
+                server.tpm.close()
         front.stop()
         control.stop()
     return 0

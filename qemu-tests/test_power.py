@@ -15,10 +15,16 @@ class CutOff(Machine):
         self.cut = not is_in
         self.server.qmp("set_link", name="net0", up=is_in)
 
+    def is_on(self):
+        try:
+            return self.server.qmp("query-status")
+        except OSError:  # the socket is there, and isn't listened at yet
+            return None
+
     def switch_on(self):
         super().switch_on()
         if self.cut:
-            wait_until("the machine is on", 10, self.server.qmp_file.exists, every=0.05)
+            wait_until("the machine is on", 10, self.is_on, every=0.05)
             self.plug(False)
 
 
