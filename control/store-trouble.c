@@ -139,7 +139,8 @@ int sql_fail(struct store *store, const char *what)
 		return -EIO;
 	}
 	store_trouble_sentence(store, sentence);
-	log_error(0, "the database can't %s (%s)%s%s", what, sqlite3_errmsg(store->db), trouble == STORE_FAILING ? "" : ": ",
+	log_error(0, "the database can't %s (%s)%s%s", what,
+		  sqlite3_errcode(store->db) == SQLITE_OK ? "the file system gave up" : sqlite3_errmsg(store->db), trouble == STORE_FAILING ? "" : ": ",
 		  trouble == STORE_FAILING ? "" : sentence);
 	return -EIO;
 }
