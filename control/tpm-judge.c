@@ -11,6 +11,7 @@
 
 #define FIRMWARE_PCRS 4u
 #define FIRMWARE_EVENTS_KEPT 128u /* of each PCR; the value counts for all */
+#define TEXT_MOST 128u            /* "Calling EFI Application from Boot Option" */
 
 static const uint8_t global_variable[16] = { 0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c };
 
@@ -167,7 +168,23 @@ static bool check_log(const struct judge_input *input, struct judgement *judgeme
 	return true;
 }
 
-/* The one word of Secure Boot, which the firmware measures with the variable itself. */
+/* Types of events aren't measured, and whoever has an image has bytes of its digest too: a text is taken for one only if no program could be one. */
+static bool is_text(const struct firmware_event *event)
+{
+	for (size_t i = 0; i < event->size; i++)
+		if (event->data[i] < ' ' || event->data[i] > '~')
+			return false;
+	return event->size > 0 && event->size <= TEXT_MOST && firmware_event_is(event, event->data, event->size);
+}
+
+static bool is_separator(const struct firmware_event *event)
+{
+	static const uint8_t zeros[4];
+
+	return firmware_event_is(event, zeros, sizeof zeros);
+}
+
+/* Until the separator only the firmware measures: its variables of Secure Boot, and texts. Whatever was started can measure the same words behind it. */
 static bool check_secure_boot(const struct judge_input *input, struct judgement *judgement)
 {
 	bool found = false;
@@ -176,11 +193,14 @@ static bool check_secure_boot(const struct judge_input *input, struct judgement 
 		const struct firmware_event *event = &input->log->events[i];
 		struct firmware_variable variable;
 
-		if (event->pcr != 7 || event->type != EVENT_VARIABLE || !firmware_variable_parse(event, &variable) ||
-		    strcmp(variable.name, "SecureBoot") || memcmp(variable.owner, global_variable, sizeof global_variable))
+		if (event->pcr != 7 || is_text(event))
 			continue;
-		if (!firmware_event_is(event, event->data, event->size))
+		if (is_separator(event))
+			break;
+		if (!firmware_variable_parse(event, &variable) || !firmware_event_is(event, event->data, event->size))
 			return verdict(judgement, LEVEL_FAILED, 7, i + 1, "PCR 7, event %zu: what it says of Secure Boot isn't what was measured", i + 1);
+		if (strcmp(variable.name, "SecureBoot") || memcmp(variable.owner, global_variable, sizeof global_variable))
+			continue;
 		if (variable.size != 1 || variable.value[0] != 1)
 			return verdict(judgement, LEVEL_FAILED, 7, i + 1, "PCR 7, event %zu: Secure Boot is off", i + 1);
 		found = true;
@@ -196,14 +216,10 @@ static bool set_has(const struct expected_set *set, const uint8_t digest[TPM_DIG
 	return false;
 }
 
-/* Marks between images, which firmware measures by their text. */
+/* Between images. */
 static bool is_mark(const struct firmware_event *event)
 {
-	static const uint8_t zeros[4];
-
-	if (event->type == EVENT_SEPARATOR)
-		return firmware_event_is(event, zeros, sizeof zeros);
-	return event->type == EVENT_ACTION && firmware_event_is(event, event->data, event->size);
+	return (event->type == EVENT_SEPARATOR && is_separator(event)) || (event->type == EVENT_ACTION && is_text(event));
 }
 
 /* Every image that the firmware started must be known. */

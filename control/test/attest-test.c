@@ -460,6 +460,49 @@ static void image_in_disguise(void **state)
 	assert_non_null(strstr(judged(b, 4, LEVEL_FAILED), "isn't a boot image"));
 }
 
+/* The digest of an image is one of bytes that everybody has: they fit the event, and are no text. */
+static void image_with_its_bytes_as_a_mark(void **state)
+{
+	static const uint8_t image[96] = "MZ\x90\0a program of UEFI, as Authenticode hashes it";
+	struct bench *b = *state;
+	struct firmware_event *event = &b->log.events[event_of(b, 4, EVENT_APPLICATION)];
+
+	event->type = EVENT_ACTION;
+	event->data = image;
+	event->size = sizeof image;
+	sha256_once(image, sizeof image, event->digest);
+	assert_non_null(strstr(judged(b, 4, LEVEL_FAILED), "isn't a boot image"));
+}
+
+/* Started without Secure Boot, a system measures behind it what would have been measured with it. */
+static void secure_boot_said_later(void **state)
+{
+	struct bench *b = *state;
+	size_t at = event_of(b, 7, EVENT_VARIABLE), other = event_of(b, 5, EVENT_ACTION);
+	struct firmware_event *event = &b->log.events[at];
+	uint8_t off[128];
+
+	assert_true(event->size <= sizeof off && other > event_of(b, 7, EVENT_SEPARATOR));
+	memcpy(off, event->data, event->size);
+	off[event->size - 1] = 0;
+	b->log.events[other] = *event;
+	event->data = off;
+	sha256_once(off, event->size, event->digest);
+	assert_non_null(strstr(judged(b, 7, LEVEL_FAILED), "Secure Boot is off"));
+	/* Under any other name. */
+	event->type = 0x5;
+	assert_non_null(strstr(judged(b, 7, LEVEL_FAILED), "Secure Boot is off"));
+	event->type = EVENT_ACTION;
+	assert_non_null(strstr(judged(b, 7, LEVEL_FAILED), "Secure Boot is off"));
+	event->data = (const uint8_t *)"DMA Protection Disabled";
+	event->size = 23;
+	assert_non_null(strstr(judged(b, 7, LEVEL_FAILED), "isn't what was measured"));
+	event->type = EVENT_SEPARATOR;
+	assert_non_null(strstr(judged(b, 7, LEVEL_FAILED), "isn't what was measured"));
+	event->pcr = 6;
+	assert_non_null(strstr(judged(b, 7, LEVEL_FAILED), "nothing of Secure Boot"));
+}
+
 /* A log that says one thing, where another was measured. */
 static void said_but_not_measured(void **state)
 {
@@ -667,7 +710,8 @@ int main(void)
 		cmocka_unit_test(quotes_are_signed), cmocka_unit_test(derived_keys), cmocka_unit_test(credentials), cmocka_unit_test(certificates),
 		cmocka_unit_test(firmware_logs), cmocka_unit_test(truncated_logs), cmocka_unit_test(odd_logs), cmocka_unit_test(own_events),
 		cmocka_unit_test(expected_values), cmocka_unit_test(policies), judging(a_good_boot), cmocka_unit_test(real_firmware), judging(foreign_image_named),
-		judging(image_in_disguise), judging(said_but_not_measured), judging(foreign_authority), judging(other_parts_and_initrd),
+		judging(image_in_disguise), judging(image_with_its_bytes_as_a_mark),
+		judging(secure_boot_said_later), judging(said_but_not_measured), judging(foreign_authority), judging(other_parts_and_initrd),
 		judging(wrong_values), judging(changed_firmware_named), judging(boot_order), judging(a_rescue_shell), judging(a_running_system),
 	};
 
