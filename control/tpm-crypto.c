@@ -282,6 +282,17 @@ static bool same_ecc(mbedtls_pk_context *pk, const struct tpm_public *ek)
 	       size == sizeof raw && !memcmp(raw + 1, ek->x, TPM_POINT) && !memcmp(raw + 1 + TPM_POINT, ek->y, TPM_POINT);
 }
 
+/* An authority may vouch for other keys than those of TPMs, and whoever has one can say what he likes of it: a TLS server's. Where a certificate says what
+ * its key is for, that must be this (TCG EK Credential Profile: tcg-kp-EKCertificate, 2.23.133.8.1; it decrypts, or agrees on a key). */
+static bool is_for_ek(const mbedtls_x509_crt *certificate)
+{
+	static const char purpose[] = "\x67\x81\x05\x08\x01";
+
+	return !certificate->ca_istrue && !mbedtls_x509_crt_check_extended_key_usage(certificate, purpose, sizeof purpose - 1) &&
+	       (!mbedtls_x509_crt_check_key_usage(certificate, MBEDTLS_X509_KU_KEY_ENCIPHERMENT) ||
+		!mbedtls_x509_crt_check_key_usage(certificate, MBEDTLS_X509_KU_KEY_AGREEMENT));
+}
+
 /* A sentence on mbedTLS's reasons. */
 static int refuse_chain(uint32_t flags, char error[ERROR_TEXT])
 {
@@ -306,6 +317,8 @@ int ek_certificate_check(const uint8_t *certificate, size_t size, const struct t
 		r = refused(ret_error, "the TPM's endorsement certificate can't be read; `repave tpm allow` takes the TPM by its key");
 	} else if (ek->key == TPM_RSA_2048 ? !same_rsa(&parsed.pk, ek) : !same_ecc(&parsed.pk, ek)) {
 		r = refused(ret_error, "the endorsement certificate is about another key than the one that was offered");
+	} else if (!is_for_ek(&parsed)) {
+		r = refused(ret_error, "the certificate isn't one of an endorsement key, by what it says of its key's use");
 	} else if (authorities && authorities->size && mbedtls_x509_crt_parse(&trusted, authorities->data, authorities->size + 1)) {
 		r = refused(ret_error, "the stored authorities of TPMs can't be read");
 	} else if (!authorities || !authorities->size) {

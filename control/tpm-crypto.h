@@ -35,7 +35,7 @@ struct tpm_part {
 int tpm_kdfa(const uint8_t key[TPM_SEED], const char *label, struct tpm_part u, struct tpm_part v, uint8_t *ret_key, size_t size);
 int tpm_kdfe(const uint8_t z[TPM_POINT], const char *label, struct tpm_part u, struct tpm_part v, uint8_t ret_key[TPM_SEED]);
 
-/* Whether the certificate (DER) is about this key and verifies now under one of the authorities (PEM, one after the other, followed by a NUL that
+/* Whether the certificate (DER) is about this key, of an endorsement key if it says of what, and verifies now under one of the authorities (PEM, one after the other, followed by a NUL that
  * `size` doesn't count; NULL: there are none). 0; -EINVAL (it isn't about the key, or can't be read) or -EKEYREJECTED (nobody vouches for it), with a
  * sentence. */
 int ek_certificate_check(const uint8_t *certificate, size_t size, const struct tpm_public *ek, const struct buffer *authorities,

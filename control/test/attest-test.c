@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What a TPM says, from what a swtpm said once (control/test/make-tpm-data): parsed, verified and judged; cut and forged. */
 #include <errno.h>
+#include <mbedtls/oid.h>
+#include <mbedtls/rsa.h>
+#include <mbedtls/x509_crt.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -225,6 +228,99 @@ static void certificates(void **state)
 		assert_int_equal(ek_certificate_check(own.certificate.data, size, &own.ek, &ca, error), -EINVAL);
 	buffer_release(&ca);
 	attest_request_release(&foreign);
+	attest_request_release(&own);
+}
+
+/* An authority's key, and a certificate by it for an endorsement key that isn't one of a TPM. */
+struct issuer {
+	mbedtls_pk_context key, subject;
+	struct buffer pem;
+};
+
+static void write_certificate(struct issuer *issuer, mbedtls_pk_context *subject, const char *name, const uint8_t *usage, size_t size, bool is_ca,
+			      bool in_pem, struct buffer *ret_bytes)
+{
+	mbedtls_x509write_cert certificate;
+	uint8_t bytes[4096];
+	mbedtls_mpi serial;
+	int n;
+
+	mbedtls_mpi_init(&serial);
+	mbedtls_x509write_crt_init(&certificate);
+	assert_int_equal(mbedtls_mpi_lset(&serial, 7), 0);
+	mbedtls_x509write_crt_set_version(&certificate, MBEDTLS_X509_CRT_VERSION_3);
+	mbedtls_x509write_crt_set_md_alg(&certificate, MBEDTLS_MD_SHA256);
+	mbedtls_x509write_crt_set_subject_key(&certificate, subject);
+	mbedtls_x509write_crt_set_issuer_key(&certificate, &issuer->key);
+	assert_int_equal(mbedtls_x509write_crt_set_serial(&certificate, &serial), 0);
+	assert_int_equal(mbedtls_x509write_crt_set_subject_name(&certificate, name), 0);
+	assert_int_equal(mbedtls_x509write_crt_set_issuer_name(&certificate, "CN=authority"), 0);
+	assert_int_equal(mbedtls_x509write_crt_set_validity(&certificate, "20200101000000", "20991231235959"), 0);
+	assert_int_equal(mbedtls_x509write_crt_set_basic_constraints(&certificate, is_ca, -1), 0);
+	if (size)
+		assert_int_equal(mbedtls_x509write_crt_set_extension(&certificate, MBEDTLS_OID_EXTENDED_KEY_USAGE,
+								     MBEDTLS_OID_SIZE(MBEDTLS_OID_EXTENDED_KEY_USAGE), 0, usage, size), 0);
+	if (in_pem) {
+		assert_int_equal(mbedtls_x509write_crt_pem(&certificate, bytes, sizeof bytes, tpm_random_system, NULL), 0);
+		assert_int_equal(buffer_add(ret_bytes, bytes, strlen((char *)bytes)), 0);
+	} else {
+		n = mbedtls_x509write_crt_der(&certificate, bytes, sizeof bytes, tpm_random_system, NULL);
+		assert_true(n > 0);
+		/* It was written from the end. */
+		assert_int_equal(buffer_add(ret_bytes, bytes + sizeof bytes - n, (size_t)n), 0);
+	}
+	mbedtls_x509write_crt_free(&certificate);
+	mbedtls_mpi_free(&serial);
+}
+
+static void issuer_init(struct issuer *issuer, const struct tpm_public *ek)
+{
+	static const uint8_t exponent[] = { 1, 0, 1 };
+
+	*issuer = (struct issuer){ 0 };
+	mbedtls_pk_init(&issuer->key);
+	mbedtls_pk_init(&issuer->subject);
+	assert_int_equal(mbedtls_pk_setup(&issuer->key, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY)), 0);
+	assert_int_equal(mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(issuer->key), tpm_random_system, NULL), 0);
+	assert_int_equal(mbedtls_pk_setup(&issuer->subject, mbedtls_pk_info_from_type(MBEDTLS_PK_RSA)), 0);
+	assert_int_equal(mbedtls_rsa_import_raw(mbedtls_pk_rsa(issuer->subject), ek->modulus, TPM_RSA_BYTES, NULL, 0, NULL, 0, NULL, 0, exponent,
+						sizeof exponent), 0);
+	assert_int_equal(mbedtls_rsa_complete(mbedtls_pk_rsa(issuer->subject)), 0);
+	write_certificate(issuer, &issuer->key, "CN=authority", NULL, 0, true, true, &issuer->pem);
+}
+
+/* The authority is trusted, and signed it: but for a TLS server, or another authority. */
+static void certificates_for_other_keys(void **state)
+{
+	static const uint8_t ek_usage[] = { 0x30, 7, 6, 5, 0x67, 0x81, 5, 8, 1 };
+	static const uint8_t server_usage[] = { 0x30, 10, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 1 };
+	static const struct {
+		const uint8_t *usage;
+		size_t size;
+		bool is_ca;
+		int result;
+	} cases[] = {
+		{ ek_usage, sizeof ek_usage, false, 0 }, { NULL, 0, false, 0 }, { server_usage, sizeof server_usage, false, -EINVAL },
+		{ ek_usage, sizeof ek_usage, true, -EINVAL },
+	};
+	struct attest_request own = load_attest("attest.json");
+	char error[ERROR_TEXT];
+	struct issuer issuer;
+
+	(void)state;
+	issuer_init(&issuer, &own.ek);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct buffer der = { 0 };
+
+		write_certificate(&issuer, &issuer.subject, "CN=key", cases[i].usage, cases[i].size, cases[i].is_ca, false, &der);
+		assert_int_equal(ek_certificate_check(der.data, der.size, &own.ek, &issuer.pem, error), cases[i].result);
+		if (cases[i].result)
+			assert_non_null(strstr(error, "isn't one of an endorsement key"));
+		buffer_release(&der);
+	}
+	buffer_release(&issuer.pem);
+	mbedtls_pk_free(&issuer.subject);
+	mbedtls_pk_free(&issuer.key);
 	attest_request_release(&own);
 }
 
@@ -707,7 +803,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys_of_a_tpm), cmocka_unit_test(keys_without_an_attribute), cmocka_unit_test(cut_structures),
-		cmocka_unit_test(quotes_are_signed), cmocka_unit_test(derived_keys), cmocka_unit_test(credentials), cmocka_unit_test(certificates),
+		cmocka_unit_test(quotes_are_signed), cmocka_unit_test(derived_keys), cmocka_unit_test(credentials), cmocka_unit_test(certificates), cmocka_unit_test(certificates_for_other_keys),
 		cmocka_unit_test(firmware_logs), cmocka_unit_test(truncated_logs), cmocka_unit_test(odd_logs), cmocka_unit_test(own_events),
 		cmocka_unit_test(expected_values), cmocka_unit_test(policies), judging(a_good_boot), cmocka_unit_test(real_firmware), judging(foreign_image_named),
 		judging(image_in_disguise), judging(image_with_its_bytes_as_a_mark),
