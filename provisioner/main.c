@@ -219,6 +219,17 @@ int slots_in_ram(struct provision *p, const char *why)
 	return 0;
 }
 
+void use_disk(struct provision *p, bool made)
+{
+	if (made) {
+		json_object_del(p->state.content, "slots");
+		json_object_del(p->state.content, "good");
+		json_object_del(p->state.content, "healthy");
+	}
+	attach_state(p);
+	keep_identity(p);
+}
+
 static int step_disk(struct provision *p)
 {
 	struct disk_needs needs = { p->config.slot_c_mib, p->config.slot_d_mib, p->assignment.wipe, p->identity.uefi,
@@ -250,13 +261,7 @@ static int step_disk(struct provision *p)
 		add_notice(p, why);
 		console_line(&p->stages, "%s", why);
 	}
-	if (made) {
-		json_object_del(p->state.content, "slots");
-		json_object_del(p->state.content, "good");
-		json_object_del(p->state.content, "healthy");
-	}
-	attach_state(p);
-	keep_identity(p);
+	use_disk(p, made);
 	sanitize_forget(p);
 	save_state(p);
 	return 0;

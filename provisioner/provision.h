@@ -149,6 +149,9 @@ int change_key(struct provision *p);
 /* main.c: one thing more that the operator should know of this boot. */
 void add_notice(struct provision *p, const char *text);
 
+/* main.c: the disk that was found or laid out (`made`) is this server's from here on: STATE is read from it. Nothing is stored yet. */
+void use_disk(struct provision *p, bool made);
+
 /* main.c: writes STATE; a STATE that can't be written is said on the console, and keeps no server from booting. */
 void save_state(struct provision *p);
 

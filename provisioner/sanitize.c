@@ -296,16 +296,39 @@ static int tell(struct provision *p, const struct figures *f, const char *memory
 	return r;
 }
 
+/* Whoever was root here may have destroyed the table, which hides what he left from us alone: the disk that the new account would get is laid out
+ * now, and cleared as one that was ours. What holds something foreign is nobody's to clear, and isn't used before an operator says so. */
+static int find_disk(struct provision *p)
+{
+	const struct disk_needs needs = { .slot_c_mib = p->config.slot_c_mib, .slot_d_mib = p->config.slot_d_mib, .uefi = p->identity.uefi,
+					  .node = p->identity.uuid };
+	bool made;
+	int r;
+
+	if (!p->disk.found)
+		disk_find(&p->disk);
+	if (p->disk.found || p->config.ram_slots)
+		return 0;
+	r = disk_prepare(&p->disk, &needs, &made, p->error);
+	if (r == 0) {
+		console_line(&p->stages, "disk %s is blank: laid out anew, to be cleared", p->disk.name);
+		use_disk(p, made);
+	} else if (r == -EIO) {
+		return r;
+	} else {
+		console_line(&p->stages, "no disk is cleared: %s", p->error);
+	}
+	return 0;
+}
+
 static int clear(struct provision *p)
 {
 	struct figures figures = { 0 };
 	const char *memory;
 	bool renewed;
-	int r = 0;
+	int r = find_disk(p);
 
-	if (!p->disk.found)
-		disk_find(&p->disk);
-	if (p->disk.found)
+	if (r == 0 && p->disk.found)
 		r = clear_disk(p, &figures);
 	if (r < 0)
 		return r;

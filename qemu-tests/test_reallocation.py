@@ -164,3 +164,33 @@ def test_h_is_encrypted_on_debian_and_an_operator_has_it_cleared(fleet):
     told = json.loads(fleet.control.repave("report", "sanitize", server.id, "--json"))["sanitizings"][0]
     # OVMF knows no such request and takes none: the record says so.
     assert (told["step"], told["memory"], told["memory_after_reset"]) == ("ended", "no firmware", None), told
+
+
+@pytest.mark.long
+def test_data_behind_a_table_that_the_former_root_destroyed_are_cleared(fleet):
+    secret = bytes(random.choices(b"abcdefghijklmnopqrstuvwxyz0123456789", k=64))
+    server = fleet.server(medium="direct", disk_mib=3328)
+    fleet.control.start()
+    fleet.default("minimal", "cache", "--h", "local")
+    accounts = Accounts(fleet, server)
+    accounts.groups["red"]["h_encryption"] = "off"
+    server.start()
+    server.wait_for(r"assignment \d+: ")
+    server.power_cut()
+    accounts.give_to("red")
+    server.start()
+    server.wait_for(r"^repave: healthy")
+    disk = Disk(server.disk)
+    plant_on_the_disk(fleet, server, disk, secret)
+    # With both copies of its table gone, the disk looks like a new one.
+    end = os.stat(server.disk).st_size // MIB - 1
+    fleet.ssh(server, f"for at in 0 {end}; do dd if=/dev/zero of=/dev/vda bs=1M seek=$at count=1 conv=notrunc,fsync 2>/dev/null; done")
+    accounts.give_to("blue")
+    fleet.power_off(server)
+    server.start()
+    server.wait_for(r"sanitize +.*cleared of what account red left")
+    server.wait_for(r"cleared; a cold reset")
+    server.wait_for(r"^repave: healthy")
+    assert found(server.disk, [secret]) == set()
+    told = json.loads(fleet.control.repave("report", "sanitize", server.id, "--json"))["sanitizings"][0]
+    assert told["disk"]["cleared"] > os.stat(server.disk).st_size - 20 * MIB, told
