@@ -2,26 +2,14 @@
 #include "common/confine.h"
 
 #include <errno.h>
-#include <linux/audit.h>
 #include <linux/capability.h>
-#include <linux/filter.h>
-#include <linux/sched.h>
-#include <linux/seccomp.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define WORD(member) offsetof(struct seccomp_data, member)
-#define LOAD(offset) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(offset))
-#define ANSWER(value) BPF_STMT(BPF_RET | BPF_K, (value))
-#define ERROR(number) ANSWER(SECCOMP_RET_ERRNO | (number))
-/* Skips `count` instructions unless the loaded word is `value`. */
-#define UNLESS(value, count) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), 0, (count))
-#define REFUSE(call) UNLESS(SYS_##call, 1), ERROR(EPERM)
-#define NAMESPACES (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
-#define X32 0x40000000u /* bit of the numbers of another way into the same kernel */
+#include "common/call-filter.h"
+
 /* How a program with sanitizers looks for leaks at its end. */
 #ifdef __SANITIZE_ADDRESS__
 #define REFUSE_PTRACE
@@ -33,8 +21,7 @@ static int filter_calls(void)
 {
 #ifdef __x86_64__
 	static struct sock_filter filter[] = {
-		LOAD(WORD(arch)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0), ERROR(EPERM), LOAD(WORD(nr)),
-		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32, 0, 1), ERROR(EPERM),
+		CALL_FILTER_HEAD,
 		REFUSE(init_module), REFUSE(finit_module), REFUSE(delete_module), REFUSE(kexec_load), REFUSE(kexec_file_load), REFUSE(bpf),
 		REFUSE(perf_event_open), REFUSE(userfaultfd), REFUSE(io_uring_setup), REFUSE(mount), REFUSE(umount2), REFUSE(pivot_root),
 		REFUSE(chroot), REFUSE(move_mount), REFUSE(open_tree), REFUSE(fsopen), REFUSE(fsconfig), REFUSE(fsmount), REFUSE(fspick),
@@ -42,9 +29,7 @@ static int filter_calls(void)
 		REFUSE(clock_settime), REFUSE(adjtimex), REFUSE(clock_adjtime), REFUSE(keyctl), REFUSE(add_key), REFUSE(request_key),
 		REFUSE(iopl), REFUSE(ioperm), REFUSE(open_by_handle_at), REFUSE(process_vm_readv), REFUSE(process_vm_writev), REFUSE_PTRACE
 		REFUSE(quotactl), REFUSE(acct), REFUSE(personality),
-		/* Its flags lie in memory, where a filter can't look: libraries take clone then. */
-		UNLESS(SYS_clone3, 1), ERROR(ENOSYS),
-		UNLESS(SYS_clone, 3), LOAD(WORD(args)), BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, NAMESPACES, 0, 1), ERROR(EPERM),
+		REFUSE_NAMESPACES,
 		ANSWER(SECCOMP_RET_ALLOW),
 	};
 	const struct sock_fprog program = { .len = sizeof(filter) / sizeof(*filter), .filter = filter };
