@@ -13,7 +13,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "agent/verity.h"
 #include "common/file.h"
 #include "common/json.h"
 
@@ -296,15 +295,15 @@ static void gather_processor(struct gatherer *gatherer, struct measures *m)
 	buffer_release(&text);
 }
 
-static void gather_slots(struct measures *m)
+static void gather_slots(struct verity *verity, struct measures *m)
 {
 	struct buffer text = { 0 };
 	const char *cmdline = load("/proc/cmdline", &text);
 
 	if (cmdline_root_hash(cmdline, "repave.c", m->c.root_hash) == 0)
-		m->c.verity = verity_ask("repave-c");
+		m->c.verity = verity_ask(verity, 'c');
 	if (cmdline_root_hash(cmdline, "repave.d", m->d.root_hash) == 0)
-		m->d.verity = verity_ask("repave-d");
+		m->d.verity = verity_ask(verity, 'd');
 	buffer_release(&text);
 }
 
@@ -341,7 +340,7 @@ void gather(struct gatherer *gatherer, const struct places *places, struct measu
 	each_line("/proc/mounts", take_mount, ret_measures);
 	each_line("/proc/net/dev", take_interface, ret_measures);
 	gather_connections(gatherer, places, ret_measures);
-	gather_slots(ret_measures);
+	gather_slots(&gatherer->verity, ret_measures);
 	gather_user_data(places->user_data, ret_measures);
 	ret_measures->draining = access(places->drain, F_OK) == 0;
 }

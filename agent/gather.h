@@ -9,6 +9,7 @@
 #include "agent/report.h"
 #include "agent/session.h"
 #include "agent/tcp.h"
+#include "agent/verity.h"
 
 #define PROCESSES_MOST 8192u
 
@@ -36,6 +37,7 @@ void load_ports(const struct places *places, struct port_set *ret_ports);
 struct gatherer {
 	struct cpu_times before;
 	struct peers peers;
+	struct verity verity; /* started by the caller, or all zeros */
 };
 
 /* Everything but `health`, which is left as it is. What can't be read stays 0. */

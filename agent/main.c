@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* agent: in the running OS. This process, root, measures, looks for what shouldn't be there, and carries out orders; a second one,
- * without rights, speaks with the control unit (transport.h). One loop, nothing in it waits. */
+ * without rights, speaks with the control unit (transport.h), a third one asks dm-verity (verity.h). One loop, nothing in it waits. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -67,6 +67,7 @@ struct agent {
 	size_t evidence_piece;
 	unsigned evidence_seconds;
 	bool complained;         /* the log has the reason why there is no connection */
+	bool maimed;             /* it ends because one of its processes did */
 	enum order_action stop;  /* to be done when its answer has got through: ACTION_REBOOT, ACTION_SHUTDOWN; else ACTION_INVALID */
 	uint64_t stop_order;
 	int64_t stop_at;
@@ -647,9 +648,21 @@ static void wait_for_news(struct agent *agent)
 		usleep(5000);
 }
 
+/* Only another life of this program can start that process again: its service manager sees to that. An order that runs comes first. */
+static void look_after_verity(struct agent *agent)
+{
+	if (agent->maimed || agent->job.process != 0 || agent->log_body != NULL || agent->stop != ACTION_INVALID ||
+	    !verity_lost(&agent->gatherer.verity))
+		return;
+	log_error(0, "the process that asks dm-verity has ended: this program ends, to be started anew with one");
+	agent->maimed = true;
+	ended = 1;
+}
+
 static void run(struct agent *agent)
 {
 	while (!ended) {
+		look_after_verity(agent);
 		prober_run(&agent->prober, &agent->options.places, agent->channel.interval, &agent->measures.health);
 		look_logs(&agent->look);
 		receive(agent);
@@ -668,12 +681,14 @@ static int print_measures(struct agent *agent)
 	json_t *json;
 	char *text;
 
+	verity_start(&agent->gatherer.verity, agent->options.places.mapper, NOBODY);
 	gather(&agent->gatherer, &agent->options.places, &agent->measures);
 	for (int tenth = 0; tenth < 20 && (tenth < 5 || agent->measures.health.state == HEALTH_UNKNOWN); tenth++) {
 		prober_run(&agent->prober, &agent->options.places, 60, &agent->measures.health);
 		usleep(100 * 1000);
 	}
 	gather(&agent->gatherer, &agent->options.places, &agent->measures);
+	verity_stop(&agent->gatherer.verity);
 	json = measures_json(&agent->measures);
 	text = json != NULL ? json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
 	json_decref(json);
@@ -685,14 +700,12 @@ static int print_measures(struct agent *agent)
 }
 
 /* Root's process keeps what looking, ending sessions and restarting take, and what the processes without rights give up later (sandbox.h).
- * CAP_SYS_ADMIN: without it device-mapper doesn't tell whether dm-verity found a wrong block. What else it would allow is mostly calls
- * that are refused (common/confine.c). */
+ * What takes CAP_SYS_ADMIN, to ask dm-verity, has been left to a process that does nothing else (verity.h). */
 static int give_up_rights(void)
 {
 	int r = confine(CONFINE_KEEP(CAP_CHOWN) | CONFINE_KEEP(CAP_DAC_OVERRIDE) | CONFINE_KEEP(CAP_DAC_READ_SEARCH) | CONFINE_KEEP(CAP_FOWNER) |
 			CONFINE_KEEP(CAP_FSETID) | CONFINE_KEEP(CAP_KILL) | CONFINE_KEEP(CAP_NET_ADMIN) | CONFINE_KEEP(CAP_NET_BIND_SERVICE) |
 			CONFINE_KEEP(CAP_SETGID) | CONFINE_KEEP(CAP_SETPCAP) | CONFINE_KEEP(CAP_SETUID) | CONFINE_KEEP(CAP_SYSLOG) |
-			CONFINE_KEEP(CAP_SYS_ADMIN) |
 			CONFINE_KEEP(CAP_SYS_BOOT) | CONFINE_KEEP(CAP_SYS_NICE) | CONFINE_KEEP(CAP_SYS_PTRACE) | CONFINE_KEEP(CAP_SYS_RESOURCE));
 
 	return r < 0 ? log_error(r, "can't give up rights that it doesn't need") : 0;
@@ -705,6 +718,7 @@ int main(int argc, char **argv)
 	/* Who asks elsewhere fools himself. */
 	const char *asked_at = secure_getenv("REPAVE_REQUESTS");
 	struct sigaction action = { .sa_handler = end };
+	int r;
 
 	if (strcmp(program, "repave-request-os") == 0)
 		return request_os_main(argc, argv, asked_at != NULL ? asked_at : REQUEST_SOCKET);
@@ -721,6 +735,9 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
+	r = verity_start(&agent.gatherer.verity, agent.options.places.mapper, NOBODY);
+	if (r < 0)
+		log_error(r, "no process to ask dm-verity: changed blocks of C: and D: aren't reported");
 	if (give_up_rights() < 0 || agent_open(&agent) < 0)
 		return 1;
 	user_asks_open(&agent.asks, agent.options.places.requests);
@@ -730,5 +747,6 @@ int main(int argc, char **argv)
 	transport_stop(&agent.transport);
 	exporter_close(&agent.exporter);
 	look_close(&agent.look);
-	return 0;
+	verity_stop(&agent.gatherer.verity);
+	return agent.maimed;
 }

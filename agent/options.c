@@ -24,6 +24,7 @@ const char usage_text[] =
 	"  --drain FILE       is there while this server drains (default: /run/repave/drain)\n"
 	"  --commands DIR     reboot, poweroff (default: /sbin)\n"
 	"  --home FILE        what became of H: (default: /run/repave/h/state)\n"
+	"  --mapper DEVICE    device-mapper (default: /dev/mapper/control)\n"
 	"  --tpm DEVICE       the TPM (default: /dev/tpmrm0)\n"
 	"  --events FILE      what stage 1 measured (default: /run/repave/events.json)\n"
 	"  --journal SOCKET   where journald sends its lines to\n"
@@ -42,7 +43,7 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 		{ "lower", required_argument, NULL, 'l' },    { "actions", required_argument, NULL, 'A' },
 		{ "hooks", required_argument, NULL, 'H' },    { "drain", required_argument, NULL, 'd' },
 		{ "commands", required_argument, NULL, 'C' }, { "journal", required_argument, NULL, 'j' },
-		{ "tpm", required_argument, NULL, 'T' },      { "events", required_argument, NULL, 'E' },
+		{ "mapper", required_argument, NULL, 'M' },   { "tpm", required_argument, NULL, 'T' },      { "events", required_argument, NULL, 'E' },
 		{ "home", required_argument, NULL, 'U' },    { "metrics", required_argument, NULL, 'm' },
 		{ "requests", required_argument, NULL, 'r' }, { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -66,6 +67,7 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 		case 'd': places->drain = optarg; break;
 		case 'C': places->commands = optarg; break;
 		case 'j': places->journal = optarg; break;
+		case 'M': places->mapper = optarg; break;
 		case 'T': places->tpm = optarg; break;
 		case 'E': places->events = optarg; break;
 		case 'U': places->user_data = optarg; break;

@@ -16,6 +16,7 @@ struct places {
 	const char *user_data;  /* file: what became of H:, as docs/protocol.md has it */
 	const char *metrics;    /* file: the address where metrics are asked for */
 	const char *requests;   /* abstract socket at which users ask */
+	const char *mapper;     /* device-mapper's control device */
 	const char *tpm;        /* the TPM's device */
 	const char *events;     /* file: what stage 1 measured, as docs/protocol.md has it */
 	const char *journal;    /* the socket where systemd-journald sends lines to */
@@ -27,7 +28,7 @@ struct places {
 		.upper = "/run/repave/overlay/upper", .lower = "/run/repave/c", .actions = "/usr/lib/repave/actions",                      \
 		.hooks = "/usr/lib/repave/hooks", .drain = "/run/repave/drain", .commands = "/sbin",                                       \
 		.user_data = "/run/repave/h/state", .journal = "/run/systemd/journal/syslog",                                              \
-		.tpm = "/dev/tpmrm0", .events = "/run/repave/events.json",                                                                 \
+		.mapper = "/dev/mapper/control", .tpm = "/dev/tpmrm0", .events = "/run/repave/events.json",                                                                 \
 		.metrics = "/run/repave/config/agent-metrics", .requests = "repave-request",                                               \
 	}
 

@@ -5,11 +5,14 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/dm-ioctl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -56,31 +59,52 @@ int sandbox_enter(enum sandbox sandbox)
 		ALLOW(sigaltstack), ALLOW(munmap), /* at the end, of a program that is built with sanitizers */
 		REFUSE,
 	};
-	const struct sock_fprog program = sandbox == SANDBOX_CLIENT ?
-		(struct sock_fprog){ .len = sizeof(client) / sizeof(*client), .filter = client } :
-		(struct sock_fprog){ .len = sizeof(listener) / sizeof(*listener), .filter = listener };
+	static struct sock_filter verity[] = {
+		PROLOGUE,
+		ALLOW(recvfrom), ALLOW(sendto), ALLOW(rt_sigreturn), ALLOW(restart_syscall), ALLOW(exit), ALLOW(exit_group),
+		ALLOW(sigaltstack), ALLOW(munmap), /* as above */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 3), LOAD(ARGUMENT(1)), UNLESS(DM_TABLE_STATUS), ANSWER(SECCOMP_RET_ALLOW),
+		REFUSE,
+	};
+	static const struct sock_fprog programs[] = {
+		[SANDBOX_CLIENT] = { .len = sizeof(client) / sizeof(*client), .filter = client },
+		[SANDBOX_LISTENER] = { .len = sizeof(listener) / sizeof(*listener), .filter = listener },
+		[SANDBOX_VERITY] = { .len = sizeof(verity) / sizeof(*verity), .filter = verity },
+	};
 
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0)
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &programs[sandbox], 0, 0) < 0)
 		return -errno;
 #endif
 	(void)sandbox;
 	return 0;
 }
 
+/* Root becomes `user`. Of the capabilities it keeps those in `kept` (bits of linux/capability.h). */
+static int become(uid_t user, uint64_t kept)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[2] = { { (uint32_t)kept, (uint32_t)kept, 0 }, { (uint32_t)(kept >> 32), (uint32_t)(kept >> 32), 0 } };
+
+	/* EINVAL: a number beyond what this kernel knows. */
+	for (unsigned capability = 0; capability <= 63; capability++)
+		if (!(kept >> capability & 1) && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0 && errno != EINVAL)
+			return -errno;
+	if (kept != 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		return -errno;
+	if (setgroups(0, NULL) < 0 || setresgid(user, user, user) < 0 || setresuid(user, user, user) < 0)
+		return -errno;
+	return syscall(SYS_capset, &header, sets) < 0 ? -errno : 0;
+}
+
 int rights_give_up(uid_t user, enum sandbox sandbox)
 {
 	static const struct rlimit none = { 0, 0 }, few = { 8, 8 };
-	int r;
+	int r = geteuid() == 0 ? become(user, sandbox == SANDBOX_VERITY ? UINT64_C(1) << CAP_SYS_ADMIN : 0) : 0;
 
+	if (r < 0)
+		return r;
+	/* Another account forgets it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (geteuid() == 0) {
-		/* EINVAL: a number beyond what this kernel knows. */
-		for (int capability = 0; capability <= 63; capability++)
-			if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0 && errno != EINVAL)
-				return -errno;
-		if (setgroups(0, NULL) < 0 || setresgid(user, user, user) < 0 || setresuid(user, user, user) < 0)
-			return -errno;
-	}
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setrlimit(RLIMIT_FSIZE, &none) < 0 ||
 	    setrlimit(RLIMIT_CORE, &none) < 0 || setrlimit(RLIMIT_NOFILE, &few) < 0)
 		return -errno;

@@ -35,6 +35,16 @@ int cli_sanitize(const struct cli *cli, int argc, char *argv[])
 
 /* ------------------------------------------------------------------ the report */
 
+/* Who cleared it, as far as anybody says. */
+static const char *memory_of(const json_t *one)
+{
+	const char *after = json_get_string(one, "memory_after_reset");
+
+	if (after && !strcmp(after, "cleared"))
+		return "cleared by firmware";
+	return json_is_true(json_object_get(one, "memory_zeroed_by_kernel")) ? "zeroed by kernel" : cli_text(one, after ? "memory_after_reset" : "memory");
+}
+
 static void print_table(const json_t *list)
 {
 	struct cli_table table = { .columns = 9 };
@@ -49,8 +59,7 @@ static void print_table(const json_t *list)
 		snprintf(keys, sizeof keys, "%lld", (long long)json_integer_value(json_object_get(one, "keys_destroyed")));
 		cli_table_add(&table, (const char *[]){ id, cli_text(one, "node"), cli_text(one, "from"), cli_text(one, "to"), cli_text(one, "reason"),
 							cli_text(one, "step"), cli_text(one, "ended"), keys,
-							json_get_string(one, "memory_after_reset") ? cli_text(one, "memory_after_reset") :
-												     cli_text(one, "memory") });
+							memory_of(one) });
 	}
 	cli_table_print(&table);
 }

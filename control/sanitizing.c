@@ -75,11 +75,12 @@ json_t *sanitizing_format(const struct sanitizing *s)
 {
 	const struct cleared_disk *d = &s->done.disk;
 
-	return json_pack("{ss ss ss ss sI sI sI sI sI ss ss ss sb s{ss sI sI sI sI sb}}", "order", s->order, "from", s->from, "to", s->to, "reason",
+	return json_pack("{ss ss ss ss sI sI sI sI sI ss ss ss sb sb s{ss sI sI sI sI sb}}", "order", s->order, "from", s->from, "to", s->to, "reason",
 			 s->reason, "ordered", (json_int_t)s->ordered, "began", (json_int_t)s->began, "cleared", (json_int_t)s->cleared, "ended",
 			 (json_int_t)s->ended, "keys", (json_int_t)s->keys, "boot_id", s->done.boot_id, "memory", s->done.memory, "memory_after",
-			 s->memory_after, "key_renewed", (int)s->done.key_renewed, "disk", "name", d->name, "size", (json_int_t)d->size, "cleared",
-			 (json_int_t)d->cleared, "discarded", (json_int_t)d->discarded, "erased", (json_int_t)d->erased, "offloaded", (int)d->offloaded);
+			 s->memory_after, "memory_zeroed", (int)s->memory_zeroed, "key_renewed", (int)s->done.key_renewed, "disk", "name", d->name,
+			 "size", (json_int_t)d->size, "cleared", (json_int_t)d->cleared, "discarded", (json_int_t)d->discarded, "erased",
+			 (json_int_t)d->erased, "offloaded", (int)d->offloaded);
 }
 
 static int read_text(const json_t *object, const char *key, char *ret_text, size_t room)
@@ -127,6 +128,8 @@ int sanitizing_read(const json_t *state, struct sanitizing *s)
 	    read_text(state, "memory", s->done.memory, sizeof s->done.memory) < 0 ||
 	    read_text(state, "memory_after", s->memory_after, sizeof s->memory_after) < 0)
 		return -EINVAL;
+	/* Absent from what was stored before there was this. */
+	s->memory_zeroed = json_is_true(json_object_get(state, "memory_zeroed"));
 	s->done.key_renewed = json_is_true(json_object_get(state, "key_renewed"));
 	return read_disk(json_get_object(state, "disk"), &s->done.disk);
 }

@@ -47,7 +47,8 @@ struct sanitizing {
 	int64_t ordered, began, cleared, ended; /* seconds since 1970; 0: not yet */
 	uint64_t keys;                  /* that were destroyed */
 	struct cleared done;            /* from `cleared` on */
-	char memory_after[33];          /* after the reset: "cleared", "not cleared", "" when it doesn't say */
+	char memory_after[33];          /* by the firmware, after the reset: "cleared", "not cleared", "" when it doesn't say */
+	bool memory_zeroed;             /* by stage 1's kernel when it started after the reset */
 };
 
 /* Parses the body of "POST /v1/nodes/{id}/sanitized". 0; -EINVAL with a sentence; -ENOMEM. */

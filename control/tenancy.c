@@ -184,7 +184,7 @@ static int sign_record(struct control *control, const struct sanitizing *s, cons
 }
 
 /* After the reset. What can't be signed isn't over: the node asks again. */
-static int end(struct control *control, const struct node *node, struct sanitizing *s, const char *memory_after, int64_t now)
+static int end(struct control *control, const struct node *node, struct sanitizing *s, const struct boot_request *request, int64_t now)
 {
 	char signature[2 * REPORT_SIGNATURE_SIZE + 1];
 	struct buffer text = { 0 };
@@ -193,7 +193,8 @@ static int end(struct control *control, const struct node *node, struct sanitizi
 	s->ended = now;
 	/* Who wasn't asked to clear it didn't. */
 	if (!strcmp(s->done.memory, "requested"))
-		snprintf(s->memory_after, sizeof s->memory_after, "%s", memory_after);
+		snprintf(s->memory_after, sizeof s->memory_after, "%s", request->memory);
+	s->memory_zeroed = request->memory_zeroed;
 	r = sign_record(control, s, assignment_host_name(&node->assignment), now, &text, signature);
 	if (!r)
 		r = store_begin(control->store);
@@ -280,7 +281,7 @@ int tenancy_asked(struct control *control, const struct node *node, const struct
 		return r == -ENOENT ? 0 : r;
 	/* Another kernel than the one that cleared it: it was reset, or lost its power. */
 	if (s.cleared && request->boot_id[0] && strcmp(request->boot_id, s.done.boot_id)) {
-		r = end(control, node, &s, request->memory, now);
+		r = end(control, node, &s, request, now);
 		if (!r && account[0])
 			r = store_put_tenant(control->store, node->id, account, now);
 		return r;

@@ -24,6 +24,8 @@
 #define MEMORY_REQUEST "MemoryOverwriteRequestControl"
 #define MEMORY_GUID "e20939be-32d4-41be-a150-897f85d49829"
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
+#define KERNEL_LOG "/dev/kmsg"
+#define RECORD_MOST 2048u  /* bytes of a record of the kernel's log that are looked at; what counts is near its beginning */
 #define LOOK 4096u         /* bytes of each piece that are read back */
 #define SAVE_SECONDS 3.0
 #define REPORT_SECONDS 5.0
@@ -249,6 +251,25 @@ static const char *request_memory(struct provision *p)
 	return r < 0 ? "no firmware" : "requested";
 }
 
+/* Linux, mm/page_alloc.c or mm/mm_init.c, report_meminit(): "mem auto-init: stack:off, heap alloc:on, heap free:on". With the last one each
+ * page was zeroed before the kernel counted it as free for the first time: what was there before the reset is gone. */
+static bool kernel_zeroed_memory(void)
+{
+	char record[RECORD_MOST];
+	int fd = open(KERNEL_LOG, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	bool zeroed = false;
+	ssize_t size = 0;
+
+	/* EPIPE: records were lost while this reads. */
+	while (fd >= 0 && !zeroed && ((size = read(fd, record, sizeof(record) - 1)) > 0 || (size < 0 && errno == EPIPE))) {
+		record[size > 0 ? size : 0] = '\0';
+		zeroed = strstr(record, ";mem auto-init: ") != NULL && strstr(record, " heap free:on") != NULL;
+	}
+	if (fd >= 0)
+		close(fd);
+	return zeroed;
+}
+
 void sanitize_tell(const struct provision *p, json_t *question)
 {
 	char *boot_id = read_line_of(BOOT_ID);
@@ -258,6 +279,8 @@ void sanitize_tell(const struct provision *p, json_t *question)
 		json_object_set_new(question, "boot_id", json_string(boot_id));
 	if (load_request(p, &request))
 		json_object_set_new(question, "memory", json_string((request & 1) != 0 ? "not cleared" : "cleared"));
+	if (kernel_zeroed_memory())
+		json_object_set_new(question, "memory_zeroed", json_true());
 	free(boot_id);
 }
 

@@ -255,7 +255,7 @@ class Server:
             whole = self.folder / "initrd.img"
             whole.write_bytes((boot / "initramfs.img").read_bytes() + self.token.read_bytes())
             return ["-kernel", boot / "vmlinuz", "-initrd", whole, "-append",
-                    f"console=ttyS0,115200 loglevel=4 panic=30 watchdog.stop_on_reboot=0 {self.cmdline}"]
+                    f"console=ttyS0,115200 loglevel=4 panic=30 init_on_free=1 watchdog.stop_on_reboot=0 {self.cmdline}"]
         if self.medium == "iso":
             return (self.firmware_words() if self.firmware else []) + [
                 "-boot", "d", "-drive", f"file={boot}/repave.iso,media=cdrom,readonly=on"]

@@ -93,16 +93,20 @@ def check_application(fleet, server, program, app):
 
 
 def check_agent(fleet, server):
-    """Root's process can't mount, load or unshare; the one at the network is nobody."""
+    """Root's process can't mount, load or unshare; the one at the network is nobody, and so is the one that asks dm-verity."""
     processes = status_of(fleet, server, "agent")
     by_user = {status["Uid"].split()[0]: status for status in processes}
     assert set(by_user) == {"0", "65534"}, processes
     for status in processes:
         assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2", status
     for name in ("CapEff", "CapBnd"):
-        # CAP_SYS_MODULE, CAP_SYS_RAWIO, CAP_SYS_TIME, CAP_MKNOD, CAP_BPF
-        assert not int(by_user["0"][name], 16) & sum(1 << number for number in (16, 17, 25, 27, 39)), by_user["0"]
+        # CAP_SYS_MODULE, CAP_SYS_RAWIO, CAP_SYS_ADMIN, CAP_SYS_TIME, CAP_MKNOD, CAP_BPF
+        assert not int(by_user["0"][name], 16) & sum(1 << number for number in (16, 17, 21, 25, 27, 39)), by_user["0"]
         assert int(by_user["65534"][name], 16) == 0, by_user["65534"]
+    asking = status_of(fleet, server, "agent-verity")
+    assert len(asking) == 1 and asking[0]["Uid"].split() == ["65534"] * 4 and asking[0]["Groups"].strip() == "", asking
+    assert asking[0]["NoNewPrivs"] == "1" and asking[0]["Seccomp"] == "2", asking
+    assert [int(asking[0][name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")] == [0, 1 << 21, 1 << 21, 1 << 21, 0], asking
 
 
 def check_rights(fleet, server, program, app):

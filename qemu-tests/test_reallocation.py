@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A server passes from one account to another: what the former one left is nowhere any more; and H: is a ciphertext on the disk."""
+"""A server passes from one account to another: what the former one left is nowhere any more, neither on the disk nor in memory; and H: is a
+ciphertext on the disk."""
 import json
 import os
 import random
@@ -55,6 +56,36 @@ def plant(fleet, server, marker):
     fleet.ssh(server, f"echo {text} | tee /h/note /tmp/note /run/note /root/note /var/note >/dev/null; sync")
 
 
+def plant_in_memory(fleet, server, marker):
+    """Files of tmpfs and of the system's overlay, of tens of MiB: more than a new system overwrites by chance."""
+    text = marker.decode()
+    fleet.ssh(server, f"for file in /run/many /var/many; do yes {text} | head -c {24 * MIB} >$file; done; sync")
+
+
+def memory(server):
+    """All of its memory, seen from outside; a file that the caller removes."""
+    file = server.folder / "memory"
+    server.qmp("pmemsave", val=0, size=server.memory * MIB, filename=str(file))
+    assert file.stat().st_size == server.memory * MIB
+    return file
+
+
+def found_in_memory(server, markers):
+    """Which of the markers are anywhere in its memory."""
+    file = memory(server)
+    seen = found(file, markers)
+    file.unlink()
+    return seen
+
+
+def reset_with_memory(server, marker):
+    """The reset button, pressed while nothing runs. What lies in memory outlasts it here, as in many a machine."""
+    server.qmp("stop")
+    server.reset()
+    assert found_in_memory(server, [marker]) == {marker}
+    server.qmp("cont")
+
+
 def plant_on_the_disk(fleet, server, disk, marker):
     """In the clear, in a gap of the table and in the slots that don't run."""
     places = [64 << 10, disk.parts["C1"][0] + 5 * MIB, disk.parts["D1"][0], disk.parts["H"][0] + disk.parts["H"][1] - 70000]
@@ -64,7 +95,7 @@ def plant_on_the_disk(fleet, server, disk, marker):
 
 def test_former_account_leaves_nothing_on_the_disk(fleet):
     own = blocks_of_its_own("app-cache-minimal", "app-web-minimal")
-    secret, open_secret = (bytes(random.choices(b"abcdefghijklmnopqrstuvwxyz0123456789", k=64)) for _ in range(2))
+    secret, open_secret, memory_secret = (bytes(random.choices(b"abcdefghijklmnopqrstuvwxyz0123456789", k=64)) for _ in range(3))
     # A disk that makes no zeros by itself, and isn't quick: they take long enough for a power cut.
     server = fleet.server(medium="direct", disk_mib=3328, disk_options=",discard=off,write-zeroes=off",
                           drive_options=f",throttling.bps-write={300 * MIB}")
@@ -95,16 +126,17 @@ def test_former_account_leaves_nothing_on_the_disk(fleet):
     assert found(server.disk, [open_secret, secret]) == {open_secret}
     # Another account gets the server.
     assert "CLEARED" not in accounts.give_to("blue")
-    fleet.power_off(server)
-    server.start()
+    plant_in_memory(fleet, server, memory_secret)
+    reset_with_memory(server, memory_secret)
     server.wait_for(r"sanitize +.*cleared of what account red left")
     server.wait_for(r"clearing +[6-9]\d%", every=0.05)
-    server.power_cut()
-    server.start()
+    assert found_in_memory(server, [memory_secret]) == set()
+    server.reset()
     server.wait_for(r"sanitize +goes on after \d")
     server.wait_for(r"cleared; a cold reset")
     server.wait_for(r"assignment \d+: os/minimal.*app/web")
     server.wait_for(r"^repave: healthy")
+    assert found_in_memory(server, [memory_secret]) == set()
     assert fleet.ssh(server, "ls /h").split() == ["lost+found"] and ask_application(
         description_of("app-web-minimal"), server.address, description_of("app-web-minimal")["app"]["ports"][0])
     fleet.ssh(server, "sync")
@@ -130,6 +162,7 @@ def record_verifies(fleet, server):
     told = json.loads(record.read_text())
     disk_size = os.stat(server.disk).st_size
     assert (told["from"], told["to"], told["step"], told["keys_destroyed"]) == ("red", "blue", "ended", 1), told
+    assert told["memory_zeroed_by_kernel"] is True, told
     assert told["node_key_renewed"] is True and told["disk"]["cleared"] > disk_size - 20 * MIB, told
     record.write_text(record.read_text().replace('"red"', '"tan"'))
     assert fleet.control.repave_fails("report", "verify", record, "--key", key)[0] != 0
@@ -164,6 +197,7 @@ def test_h_is_encrypted_on_debian_and_an_operator_has_it_cleared(fleet):
     told = json.loads(fleet.control.repave("report", "sanitize", server.id, "--json"))["sanitizings"][0]
     # OVMF knows no such request and takes none: the record says so.
     assert (told["step"], told["memory"], told["memory_after_reset"]) == ("ended", "no firmware", None), told
+    assert told["memory_zeroed_by_kernel"] is True, told
 
 
 @pytest.mark.long

@@ -2,11 +2,14 @@
 /* What the network process can still do, tried in a process of its own each time. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/dm-ioctl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -57,6 +60,28 @@ static void test_what_takes_connections_makes_none(void **state)
 	assert_int_equal(tried_in(SANDBOX_LISTENER, SYS_mmap, 0, 4096, 7), EPERM);
 }
 
+static void test_what_asks_dm_verity_asks_nothing_else(void **state)
+{
+	static const long others[] = { DM_VERSION, DM_REMOVE_ALL, DM_DEV_CREATE, DM_DEV_REMOVE, DM_DEV_SUSPEND, DM_TABLE_LOAD, DM_TABLE_CLEAR,
+				       DM_TARGET_MSG, TIOCSTI };
+	static const char path[] = "/etc/hosts";
+
+	(void)state;
+	assert_int_equal(tried_in(SANDBOX_VERITY, SYS_ioctl, -1, (long)DM_TABLE_STATUS, 0), EBADF);
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		assert_int_equal(tried_in(SANDBOX_VERITY, SYS_ioctl, 0, others[i], 0), EPERM);
+	assert_int_equal(tried_in(SANDBOX_VERITY, SYS_recvfrom, -1, 0, 0), EBADF);
+	assert_int_equal(tried_in(SANDBOX_VERITY, SYS_openat, AT_FDCWD, (long)path, O_RDONLY), EPERM);
+	assert_int_equal(tried_in(SANDBOX_VERITY, SYS_socket, AF_UNIX, SOCK_STREAM, 0), EPERM);
+	assert_int_equal(tried_in(SANDBOX_VERITY, SYS_mount, (long)path, (long)path, 0), EPERM);
+	assert_int_equal(tried_in(SANDBOX_VERITY, SYS_unshare, CLONE_NEWNS, 0, 0), EPERM);
+	assert_int_equal(tried_in(SANDBOX_VERITY, SYS_bpf, 0, 0, 0), EPERM);
+	assert_int_equal(tried_in(SANDBOX_VERITY, SYS_write, 1, (long)path, 0), EPERM);
+	assert_int_equal(tried_in(SANDBOX_VERITY, SYS_execve, (long)path, 0, 0), EPERM);
+	assert_int_equal(tried_in(SANDBOX_VERITY, SYS_clone, SIGCHLD, 0, 0), EPERM);
+	assert_int_equal(tried_in(SANDBOX_VERITY, SYS_mmap, 0, 4096, 7), EPERM);
+}
+
 static void test_programs_and_processes_are_refused(void **state)
 {
 	static const char program[] = "/bin/true";
@@ -104,6 +129,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_takes_connections_makes_none),
+		cmocka_unit_test(test_what_asks_dm_verity_asks_nothing_else),
 		cmocka_unit_test(test_programs_and_processes_are_refused),
 		cmocka_unit_test(test_files_can_be_read_only),
 		cmocka_unit_test(test_other_sockets_are_refused),

@@ -62,7 +62,8 @@ static void test_what_makes_no_sense_is_refused(void **state)
 
 static void test_stored_is_what_was(void **state)
 {
-	struct sanitizing s = { .from = "acme", .to = "bold", .reason = "passes", .ordered = 1, .began = 2, .cleared = 3, .keys = 1 }, again;
+	struct sanitizing s = { .from = "acme", .to = "bold", .reason = "passes", .ordered = 1, .began = 2, .cleared = 3, .keys = 1,
+				.memory_zeroed = true }, again;
 	json_t *stored;
 
 	(void)state;
@@ -74,6 +75,10 @@ static void test_stored_is_what_was(void **state)
 	/* The order stands with the whole. */
 	strcpy(again.done.order, s.done.order);
 	assert_memory_equal(&again, &s, sizeof s);
+	/* As before there was this. */
+	json_object_del(stored, "memory_zeroed");
+	assert_int_equal(sanitizing_read(stored, &again), 0);
+	assert_false(again.memory_zeroed);
 	json_object_set_new(stored, "began", json_integer(-1));
 	assert_int_equal(sanitizing_read(stored, &again), -EINVAL);
 	json_object_del(stored, "from");
@@ -84,7 +89,7 @@ static void test_stored_is_what_was(void **state)
 static void test_record_names_what_was_done(void **state)
 {
 	struct sanitizing s = { .id = 7, .from = "acme", .to = "bold", .reason = "passes", .ordered = 1, .began = 2, .cleared = 3, .ended = 4, .keys = 1,
-				.memory_after = "cleared" };
+				.memory_after = "cleared", .memory_zeroed = true };
 	struct buffer text = { 0 };
 	char why[160];
 	json_t *record;
@@ -99,6 +104,7 @@ static void test_record_names_what_was_done(void **state)
 	assert_string_equal(json_get_string(record, "ended"), "1970-01-01T00:00:04Z");
 	assert_string_equal(json_get_string(json_object_get(record, "disk"), "zeros"), "written");
 	assert_int_equal(json_integer_value(json_object_get(record, "keys_destroyed")), 1);
+	assert_true(json_is_true(json_object_get(record, "memory_zeroed_by_kernel")));
 	json_decref(record);
 	buffer_release(&text);
 }
