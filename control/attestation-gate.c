@@ -152,6 +152,16 @@ static json_t *member(const json_t *object, const char *key)
 	return value ? json_incref(value) : json_null();
 }
 
+enum attest_level attestation_level(const struct node *node)
+{
+	const char *name = node->attestation ? json_get_string(node->attestation->state, "level") : NULL;
+	enum attest_level level = LEVEL_ATTESTED;
+
+	while (level != LEVEL_NONE && (!name || strcmp(name, attest_level_name(level))))
+		level--;
+	return level;
+}
+
 json_t *attestation_describe(const struct control *control, const struct node *node)
 {
 	const json_t *state = node->attestation ? node->attestation->state : NULL, *boot = json_get_object(state, "boot");

@@ -42,6 +42,8 @@ int attestation_allow(struct control *control, struct node *node, const char *no
 /* An operator accepts the firmware as it was in the node's last quote. 0; -ENOENT with a sentence; -EIO. */
 int attestation_accept(struct control *control, struct node *node, int64_t now, char ret_error[ERROR_TEXT]);
 
+/* What it proved last; LEVEL_NONE for a node that has shown no TPM. */
+enum attest_level attestation_level(const struct node *node);
 /* For people and programs. A new reference. */
 json_t *attestation_describe(const struct control *control, const struct node *node);
 

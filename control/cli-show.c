@@ -82,11 +82,34 @@ static const char *reason_of(const json_t *node)
 	return "-";
 }
 
+/* What its TPM proved; "-" where nobody asks, and it proved nothing. */
+static const char *attestation_of(const json_t *node)
+{
+	const json_t *attestation = json_object_get(node, "attestation");
+	const char *level = cli_text(attestation, "level");
+
+	if (!strcmp(level, "failed"))
+		return "FAILED";
+	return !strcmp(level, "unattested") && !strcmp(cli_text(attestation, "policy"), "off") ? "-" : level;
+}
+
+static bool any_attestation(const json_t *nodes)
+{
+	const json_t *node;
+	size_t i;
+
+	json_array_foreach(nodes, i, node)
+		if (strcmp(attestation_of(node), "-"))
+			return true;
+	return false;
+}
+
 int cli_nodes(const struct cli *cli, int argc, char *argv[])
 {
-	struct cli_table table = { .columns = 13 };
+	struct cli_table table = { 0 };
 	json_t *answer = NULL, *nodes, *node;
 	char state[64], when[32], up[40], users[24], load[24], answers[24];
+	bool attests;
 	size_t i;
 	int r = no_arguments(cli, argc, argv);
 
@@ -99,8 +122,11 @@ int cli_nodes(const struct cli *cli, int argc, char *argv[])
 		json_decref(answer);
 		return CLI_OK;
 	}
+	/* One of the columns is for fleets in which somebody asks for it. */
+	attests = any_attestation(nodes);
+	table.columns = attests ? 14 : 13;
 	cli_table_add(&table, (const char *[]){ "NODE", "NAME", "OS", "APPLICATION", "BOOT", "LIFE", "UP", "USERS", "LOAD", "ANSWERS", "LAST BOOT",
-						"ADDRESS", "REASON" });
+						"ADDRESS", attests ? "ATTESTATION" : "REASON", "REASON" });
 	json_array_foreach(nodes, i, node) {
 		const json_t *agent = json_object_get(node, "agent");
 		/* What isn't fresh would pass for the present. */
@@ -112,7 +138,7 @@ int cli_nodes(const struct cli *cli, int argc, char *argv[])
 							cli_text(node, "app"), state_of(node, state), cli_text(node, "life"),
 							known ? duration(real_of(agent, "uptime"), up) : "-", known ? users : "-",
 							known ? load : "-", answers_of(node, answers), cli_time(node, "booted_at", when), cli_text(node, "address"),
-							reason_of(node) });
+							attests ? attestation_of(node) : reason_of(node), reason_of(node) });
 	}
 	cli_table_print(&table);
 	json_decref(answer);

@@ -422,6 +422,16 @@ int decider_cleared(struct control *control, struct node *node, const char *grou
 	return r;
 }
 
+double decider_start_time(const struct control *control, const struct node *node)
+{
+	const struct group *group = group_of(control->fleet, node);
+
+	if (!control->decider)
+		return START_SECONDS_DEFAULT;
+	return group ? learned_start_time(&control->decider->learned, group) :
+		       learned_start_of(&control->decider->learned, node->assignment.os, node->assignment.app);
+}
+
 /* ------------------------------------------------------------------ the thread */
 
 void decider_wake(struct control *control)

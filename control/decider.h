@@ -32,6 +32,8 @@ int decider_restart_ended(struct control *control, const struct restart_record *
 int decider_snapshot(struct control *control, int64_t now, struct fleet_snapshot *ret_snapshot);
 /* A person looked at a node that failed, or (`node` NULL) at all of a group that didn't come back: plans may go on. 0 or -EIO. */
 int decider_cleared(struct control *control, struct node *node, const char *group);
+/* How long the node's next start is expected to take until it serves, in seconds: as its group's starts, or its own images', took before. */
+double decider_start_time(const struct control *control, const struct node *node);
 /* One round. Gives the lock back now and then. Only for the thread, and for tests without it. */
 void decider_round(struct control *control);
 

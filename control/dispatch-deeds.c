@@ -334,6 +334,9 @@ static int do_node(struct control *control, struct restart_record *record, struc
 		r = stop(control, record, node, "reset");
 	if (!r && deeds & DO_QUARANTINE)
 		r = quarantine(control, record, node);
+	/* A spare that was switched off says nothing for as long as its firmware takes, and that isn't a failure. */
+	if (!r && deeds & DO_NOTE_OFF)
+		r = live(control, record, node, LIFE_OFF, ": its power is off");
 	if (!r && deeds & DO_SELECT)
 		r = select_images(control, record);
 	if (!r && deeds & DO_GIVE_UP)

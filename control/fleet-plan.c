@@ -678,7 +678,7 @@ static int store_groups(struct control *control, const struct fleet_plan *plan)
 	return r;
 }
 
-static int store_plan(struct control *control, struct fleet_plan *plan, int64_t now)
+static int store_plan(struct control *control, struct fleet_plan *plan, struct people_change *ret_change, int64_t now)
 {
 	int r = plan->has_groups ? store_groups(control, plan) : 0;
 
@@ -692,22 +692,35 @@ static int store_plan(struct control *control, struct fleet_plan *plan, int64_t 
 		r = messages_store_settings(control, &plan->notify);
 	if (!r && plan->has_decisions)
 		r = control_store_decisions(control, &plan->decisions);
+	if (!r && plan->has_events)
+		r = people_replace_events(control, plan->events, plan->event_count, now, ret_change);
 	return r ? r : control_event(control, now, "", SEVERITY_NOTICE, "fleet-applied", NULL, "a fleet file was applied: %zu change(s)",
 				     json_array_size(plan->changes));
 }
 
-int fleet_plan_apply(struct control *control, struct fleet_plan *plan, int64_t now)
+/* All that the file says, or nothing of it: what is planned, too. */
+static int store_all(struct control *control, struct fleet_plan *plan, int64_t now)
 {
+	struct people_change change = { 0 };
 	int r = store_begin(control->store);
 
 	if (r < 0)
 		return r;
-	r = store_plan(control, plan, now);
-	if (r < 0) {
+	r = store_plan(control, plan, &change, now);
+	if (r < 0)
 		store_rollback(control->store);
-		return r;
-	}
-	r = store_commit(control->store);
+	else
+		r = store_commit(control->store);
+	people_end_change(control, &change, plan->events, plan->event_count, r < 0);
+	if (!r)
+		plan->event_count = 0;
+	return r;
+}
+
+int fleet_plan_apply(struct control *control, struct fleet_plan *plan, int64_t now)
+{
+	int r = store_all(control, plan, now);
+
 	if (r < 0)
 		return r;
 	fleet_drafts_adopt(control->fleet, plan->drafts, plan->count, plan->has_groups ? &plan->groups : NULL);
@@ -726,10 +739,7 @@ int fleet_plan_apply(struct control *control, struct fleet_plan *plan, int64_t n
 		control->decisions = plan->decisions;
 	}
 	plan->has_decisions = false;
-	/* In a transaction of its own: what is planned isn't part of the groups and nodes that it is about. */
-	r = plan->has_events ? people_replace_events(control, plan->events, plan->event_count, now) : 0;
-	plan->event_count = 0;
-	return r;
+	return 0;
 }
 
 /* ------------------------------------------------------------------ as it is */

@@ -107,14 +107,19 @@ static struct learned_start *find_start(const struct learned *learned, const cha
 	return NULL;
 }
 
-double learned_start_time(const struct learned *learned, const struct group *group)
+double learned_start_of(const struct learned *learned, const char *os, const char *app)
 {
 	char images[LEARNED_IMAGES_MOST + 1];
 	const struct learned_start *start;
 
-	images_of(group->os, group->app, images);
+	images_of(os, app, images);
 	start = find_start(learned, images);
 	return start ? start->seconds : START_SECONDS_DEFAULT;
+}
+
+double learned_start_time(const struct learned *learned, const struct group *group)
+{
+	return learned_start_of(learned, group->os, group->app);
 }
 
 static int set_start(struct learned *learned, const char *images, double seconds)

@@ -48,8 +48,9 @@ int learned_put_group(struct control *control, const struct learned_group *group
 /* A node's history, within or without a transaction. 0, -ENOMEM or -EIO. */
 int learned_put_node(struct control *control, const struct node *node);
 
-/* How long a server of the group takes until it serves, in seconds. */
+/* How long a server of the group takes until it serves, in seconds; and one that boots these images. */
 double learned_start_time(const struct learned *learned, const struct group *group);
+double learned_start_of(const struct learned *learned, const char *os, const char *app);
 /* A restart has ended well: its steps tell how long things take. Within its transaction. 0 or -errno. */
 int learned_note_restart(struct control *control, struct learned *learned, const struct restart_record *record, int64_t now);
 

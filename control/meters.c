@@ -9,8 +9,8 @@ const double meter_long[METER_BUCKETS] = { 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 3
 const char *const meter_interface_names[METER_INTERFACES] = {
 	[METER_NODES] = "nodes", [METER_REPOSITORY] = "repository", [METER_OPERATORS] = "operators", [METER_SOCKET] = "socket",
 };
-const char *const meter_stage_names[METER_STAGES] = { "kernel", "net", "identify", "clock", "enrol", "trust", "assign", "disk",
-						      "fetch-c", "fetch-d", "boot", "other" };
+const char *const meter_stage_names[METER_STAGES] = { "kernel", "net", "identify", "clock", "enrol", "trust", "attest", "assign", "disk", "fetch-c",
+						      "fetch-d", "boot", "offline", "sanitize", "other" };
 const char *const meter_boot_names[METER_BOOTS] = { [METER_KEXEC] = "kexec", [METER_RESET] = "reset", [METER_FAILED] = "failed" };
 
 void meter_observe(struct meter_histogram *histogram, const double bounds[METER_BUCKETS], double seconds)

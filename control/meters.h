@@ -27,7 +27,7 @@ enum meter_interface { METER_NODES, METER_REPOSITORY, METER_OPERATORS, METER_SOC
 extern const char *const meter_interface_names[METER_INTERFACES];
 
 /* Stage 1's, and "other" for what a node calls otherwise: each one is a time series. */
-#define METER_STAGES 12u
+#define METER_STAGES 15u
 extern const char *const meter_stage_names[METER_STAGES];
 
 enum meter_boot { METER_KEXEC, METER_RESET, METER_FAILED, METER_BOOTS };

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "control/attestation.h"
 #include "control/store.h"
 
 /* ------------------------------------------------------------------ the format */
@@ -97,6 +98,27 @@ static void of_nodes(struct control *control, struct metrics *m, int64_t now)
 	metrics_family(m, "repave_enrolments_waiting", "gauge", "Machines that may not enrol yet.");
 	store_count_enrolments(control->store, &waiting);
 	metrics_sample(m, NULL, NULL, (double)waiting);
+}
+
+/* Servers whose groups ask for a proof, by what they proved last; and the others together, which nobody asks. */
+static void of_attestation(struct control *control, struct metrics *m, int64_t now)
+{
+	double counts[LEVEL_ATTESTED + 1] = { 0 }, unasked = 0;
+
+	(void)now;
+	for (size_t i = 0; i < fleet_count(control->fleet); i++) {
+		const struct node *node = fleet_node(control->fleet, i);
+		enum attest_level level = attestation_level(node);
+
+		if (level == LEVEL_NONE && attestation_policy(control, node) == ATTEST_OFF)
+			unasked++;
+		else
+			counts[level]++;
+	}
+	metrics_family(m, "repave_nodes_attestation", "gauge", "Servers by what their TPMs proved; unasked: nothing, and their groups don't ask for it.");
+	for (int level = LEVEL_NONE; level <= LEVEL_ATTESTED; level++)
+		metrics_sample(m, "level", attest_level_name((enum attest_level)level), counts[level]);
+	metrics_sample(m, "level", "unasked", unasked);
 }
 
 static void of_boots(struct control *control, struct metrics *m, int64_t now)
@@ -251,7 +273,7 @@ static void of_process(struct control *control, struct metrics *m, int64_t now)
 }
 
 static void (*const pieces[])(struct control *control, struct metrics *metrics, int64_t now) = {
-	of_nodes, of_boots, of_events, of_probes, of_requests, of_repository, of_certificates, of_store, of_process,
+	of_nodes, of_attestation, of_boots, of_events, of_probes, of_requests, of_repository, of_certificates, of_store, of_process,
 };
 
 char *metrics_format(struct control *control, int64_t now)

@@ -307,12 +307,13 @@ static json_t *summarize(const struct control *control, const struct node *node)
 				time_or_null(node->booted_once ? node->boot.started : 0), "last_seen", time_or_null(node->last_seen),
 				"address", text_or_null(node->address), "since", time_or_null(node->since), "boot_assignment",
 				(json_int_t)(node->booted_once ? node->boot.assignment : 0), "progress", describe_progress(node));
-	json_t *now = json_pack("{ss sI ss so so sb so so so so so}", "life", life_name(node->life.state), "life_since",
+	json_t *now = json_pack("{ss sI ss so so sb so so so so so so}", "life", life_name(node->life.state), "life_since",
 				(json_int_t)node->life_since, "life_reason", node->life_reason, "agent",
 				operator_describe_agent(node, steady_ms()), "group", text_or_null(node->group), "spare", (int)node->spare,
 				"service_address", text_or_null(node->service_address), "balancer",
 				operator_describe_balancing(control, node), "probe", prober_describe(node, steady_ms()),
-				"monitor", text_or_null(node->monitor), "alarms", alarm_describe(node, time(NULL)));
+				"monitor", text_or_null(node->monitor), "alarms", alarm_describe(node, time(NULL)),
+				"attestation", attestation_describe(control, node));
 
 	json_object_update(all, now);
 	json_decref(now);
@@ -449,7 +450,6 @@ static void show_node(struct control *control, const char *text, struct http_ans
 	json_object_set_new(all, "measures", operator_describe_measures(node));
 	json_object_set_new(all, "starts", describe_starts(node));
 	json_object_set_new(all, "identity", describe_identity(&node->identity));
-	json_object_set_new(all, "attestation", attestation_describe(control, node));
 	json_object_set_new(all, "request", user_request_describe(control, node));
 	json_object_set_new(all, "assignment", node->assignment.os[0] ? assignment_describe(&node->assignment) : json_null());
 	json_object_set(all, "last_boot", json_array_size(boots) ? json_array_get(boots, 0) : json_null());

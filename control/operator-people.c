@@ -21,6 +21,7 @@ static json_t *describe_event(const struct control *control, const struct planne
 	json_object_set_new(all, "name", name ? json_string(name) : json_null());
 	json_object_set_new(all, "spare", event->spare[0] ? json_string(event->spare) : json_null());
 	json_object_set_new(all, "request", event->request ? json_integer((json_int_t)event->request) : json_null());
+	json_object_set_new(all, "begins", json_integer((json_int_t)planned_begins(event, people_start_time(control, event))));
 	json_object_set_new(all, "short", json_boolean(event->told && event->step < PLANNED_ASIDE));
 	json_object_del(all, "told");
 	json_object_del(all, "thrown");

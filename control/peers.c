@@ -16,7 +16,8 @@ bool peers_heard(const struct control *control, const struct node *node)
 
 bool peers_returning(const struct control *control, const struct node *node)
 {
-	return !node->live && node->identity.agent_key[0] && control->round_ms < RETURN_SECONDS * 1000;
+	/* One that was silent for long before the control unit was away isn't waited for: it is dead, or it is heard when it is. */
+	return !node->live && node->life.state != LIFE_FAILED && node->identity.agent_key[0] && control->round_ms < RETURN_SECONDS * 1000;
 }
 
 static bool is_healthy(const struct control *control, const struct node *node)

@@ -3,11 +3,13 @@
 #include "control/people.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/log.h"
 #include "control/balancer.h"
+#include "control/decider.h"
 #include "control/deeds.h"
 #include "control/journal.h"
 #include "control/operator-life.h"
@@ -16,10 +18,16 @@
 #include "control/requests.h"
 #include "control/snapshot.h"
 
-#define START_SECONDS 60
 #define ORDER_SECONDS 300
 
 /* ------------------------------------------------------------------ what is seen */
+
+int64_t people_start_time(const struct control *control, const struct planned *event)
+{
+	const struct node *node = fleet_get(control->fleet, event->node);
+
+	return node ? (int64_t)ceil(decider_start_time(control, node)) : 0;
+}
 
 static unsigned count_others(struct control *control, const struct node *node)
 {
@@ -39,7 +47,7 @@ static void observe(struct control *control, const struct planned *event, int64_
 	const struct node *spare = event->spare[0] ? fleet_get(control->fleet, event->spare) : NULL;
 	const struct group *group = node ? group_of(control->fleet, node) : NULL;
 
-	*view = (struct planned_view){ .now = now, .start_s = START_SECONDS, .exists = node != NULL };
+	*view = (struct planned_view){ .now = now, .start_s = people_start_time(control, event), .exists = node != NULL };
 	if (!node)
 		return;
 	view->aside = node->life.state == LIFE_MAINTENANCE;
@@ -63,27 +71,35 @@ static int tell(struct control *control, const struct planned *event, enum sever
 			     (unsigned long long)event->id, dispatch_name(control, event->node), text);
 }
 
-static int take_spare(struct control *control, struct planned *event, const struct node *node, int64_t now)
+/* One step carried out: all of it in one transaction over store and memory. */
+struct carrying {
+	struct control *control;
+	struct planned *event;
+	struct deeds deeds;
+	char why[ERROR_TEXT];        /* the spare can't be taken; "": it can */
+	int64_t now;
+};
+
+static int take_spare(struct carrying *c, const struct node *node)
 {
-	const struct node *spare = peers_choose_spare(control, group_of(control->fleet, node));
+	const struct node *spare = peers_choose_spare(c->control, group_of(c->control->fleet, node));
 	/* Both are there for a while: the maximum is meant for what stays. */
-	const struct wish wish = { .by = "plan", .reason = event->reason, .urgency = URGENCY_WAIT, .forced = true };
+	const struct wish wish = { .by = "plan", .reason = c->event->reason, .urgency = URGENCY_WAIT, .forced = true };
 	struct request request;
-	char why[ERROR_TEXT] = "", text[ERROR_TEXT + 40];
 	int r;
 
 	if (!spare)
 		return 0;
-	strcpy(event->spare, spare->id);
-	strcpy(event->group, node->group);
-	r = people_store(control);
+	strcpy(c->event->spare, spare->id);
+	strcpy(c->event->group, node->group);
+	r = dispatch_save_node(&c->deeds.saved, fleet_get(c->control->fleet, spare->id));
 	if (!r)
-		r = request_join(control, spare->id, node->group, &wish, &request, why);
-	if (!r || r == -EIO || r == -ENOMEM)
-		return r;
-	event->spare[0] = 0;
-	snprintf(text, sizeof text, "the spare can't be taken: %.350s", why);
-	return tell(control, event, SEVERITY_WARNING, now, text);
+		r = request_join(c->control, spare->id, node->group, &wish, &request, c->why);
+	if (r == -EIO || r == -ENOMEM)
+		c->why[0] = 0;
+	else if (r < 0 && !c->why[0])
+		strcpy(c->why, "the log says more");
+	return r;
 }
 
 static int set_aside(struct control *control, struct planned *event, struct node *node, int64_t now)
@@ -95,8 +111,6 @@ static int set_aside(struct control *control, struct planned *event, struct node
 	char why[ERROR_TEXT] = "";
 	int r = journal_add(control, &entry, &event->request);
 
-	if (!r)
-		r = people_store(control);
 	if (!r)
 		r = life_set_aside(control, node, LIFE_MAINTAIN, event->reason, "plan", now, why);
 	return r;
@@ -123,21 +137,23 @@ static int clear(struct control *control, struct node *node, int64_t now)
 }
 
 /* Unless it was given something else to do meanwhile. */
-static int release_spare(struct control *control, const struct planned *event, int64_t now)
+static int release_spare(struct carrying *c)
 {
 	const struct wish wish = { .by = "plan", .reason = "the server that it stood in for is back", .urgency = URGENCY_WAIT };
-	const struct node *spare = fleet_get(control->fleet, event->spare);
+	struct node *spare = fleet_get(c->control->fleet, c->event->spare);
 	struct request request = { 0 };
 	char why[ERROR_TEXT] = "", text[ERROR_TEXT + 40];
 	int r;
 
-	if (!spare || spare->spare || strcmp(spare->group, event->group))
+	if (!spare || spare->spare || strcmp(spare->group, c->event->group))
 		return 0;
-	r = request_leave(control, event->spare, &wish, &request, why);
+	r = dispatch_save_node(&c->deeds.saved, spare);
+	if (!r)
+		r = request_leave(c->control, c->event->spare, &wish, &request, why);
 	if (r == -EIO || r == -ENOMEM || (!r && !request.denied))
 		return r;
 	snprintf(text, sizeof text, "the spare stays in its group: %.350s", request.denied ? request.reason : why);
-	return tell(control, event, SEVERITY_NOTICE, now, text);
+	return tell(c->control, c->event, SEVERITY_NOTICE, c->now, text);
 }
 
 static int tell_short(struct control *control, struct planned *event, int64_t now)
@@ -146,25 +162,27 @@ static int tell_short(struct control *control, struct planned *event, int64_t no
 		    " (`repave alloc`, or make another server a spare), or plan it with --force");
 }
 
-static int do_deeds(struct control *control, struct planned *event, unsigned deeds, int64_t now)
+static int do_deeds(struct carrying *c, unsigned deeds)
 {
+	struct control *control = c->control;
+	struct planned *event = c->event;
 	struct node *node = fleet_get(control->fleet, event->node);
-	int r = 0;
+	int r = node ? dispatch_save_node(&c->deeds.saved, node) : 0;
 
-	if (node && deeds & PLANNED_TAKE_SPARE)
-		r = take_spare(control, event, node, now);
+	if (!r && node && deeds & PLANNED_TAKE_SPARE)
+		r = take_spare(c, node);
 	if (!r && node && deeds & PLANNED_SET_ASIDE)
-		r = set_aside(control, event, node, now);
+		r = set_aside(control, event, node, c->now);
 	if (!r && node && deeds & PLANNED_THROW_OUT)
-		r = throw_out(control, node, now);
+		r = throw_out(control, node, c->now);
 	if (!r && node && deeds & PLANNED_CLEAR)
-		r = clear(control, node, now);
+		r = clear(control, node, c->now);
 	if (!r && deeds & PLANNED_TELL_SHORT)
-		r = tell_short(control, event, now);
+		r = tell_short(control, event, c->now);
 	if (!r && deeds & PLANNED_TELL_MISSED)
-		r = tell(control, event, SEVERITY_WARNING, now, "its window is over, and it couldn't begin");
+		r = tell(control, event, SEVERITY_WARNING, c->now, "its window is over, and it couldn't begin");
 	if (!r && deeds & PLANNED_RELEASE_SPARE)
-		r = release_spare(control, event, now);
+		r = release_spare(c);
 	/* Set aside it was; how it returns is told by its life. */
 	if (!r && event->request && event->step == PLANNED_RETURNING)
 		r = journal_follow(control, event->request, JOURNAL_DONE, 0);
@@ -173,44 +191,66 @@ static int do_deeds(struct control *control, struct planned *event, unsigned dee
 
 /* ------------------------------------------------------------------ one look */
 
-/* What is done and that it was become durable together, or it is tried again. */
-static int advance(struct control *control, struct planned *event, unsigned deeds, enum planned_step before, int64_t now)
+/* What is done and that it was become durable together, or neither, and it is tried again. */
+static int advance(struct carrying *c, unsigned deeds, enum planned_step before)
 {
-	char text[64];
-	int r = store_begin(control->store);
+	int r = deeds_begin(&c->deeds, c->control);
 
 	if (r < 0)
 		return r;
-	snprintf(text, sizeof text, "%s", planned_step_name(event->step));
-	if (event->step != before)
-		r = tell(control, event, SEVERITY_INFO, now, text);
+	if (c->event->step != before)
+		r = tell(c->control, c->event, SEVERITY_INFO, c->now, planned_step_name(c->event->step));
 	if (!r)
-		r = do_deeds(control, event, deeds, now);
+		r = do_deeds(c, deeds);
 	if (!r && deeds & PLANNED_NEXT)
-		r = planned_next(event, now);
+		r = planned_next(c->event, c->now);
 	if (!r)
-		r = people_store(control);
+		r = people_store(c->control);
+	return deeds_end(&c->deeds, r);
+}
+
+/* It goes on without: told once. */
+static int go_without_spare(struct carrying *c)
+{
+	char text[ERROR_TEXT + 40];
+	int r;
+
+	c->event->spare[0] = 0;
+	if (c->event->told)
+		return 0;
+	c->event->told = true;
+	snprintf(text, sizeof text, "the spare can't be taken: %.350s", c->why);
+	r = store_begin(c->control->store);
+	if (r < 0)
+		return r;
+	r = tell(c->control, c->event, SEVERITY_WARNING, c->now, text);
 	if (!r)
-		return store_commit(control->store);
-	store_rollback(control->store);
+		r = people_store(c->control);
+	if (!r)
+		return store_commit(c->control->store);
+	store_rollback(c->control->store);
 	return r;
 }
 
 static void look(struct control *control, struct planned *event, int64_t now)
 {
 	const struct planned was = *event;
+	struct carrying carrying = { .control = control, .event = event, .now = now };
 	struct planned_view view;
 	unsigned deeds;
 	int r;
 
 	/* What is far away isn't worth counting servers. */
-	if (event->step >= PLANNED_OVER || (event->step == PLANNED_WAITING && !event->cancelled && now < planned_begins(event, START_SECONDS)))
+	if (event->step >= PLANNED_OVER ||
+	    (event->step == PLANNED_WAITING && !event->cancelled && now < planned_begins(event, people_start_time(control, event))))
 		return;
 	observe(control, event, now, &view);
 	deeds = planned_look(event, &view);
 	if (!deeds && event->step == was.step)
 		return;
-	r = advance(control, event, deeds, was.step, now);
+	r = advance(&carrying, deeds, was.step);
+	if (r < 0 && carrying.why[0])
+		r = go_without_spare(&carrying);
 	if (r < 0) {
 		*event = was;
 		log_error(r, "planned event %llu waits", (unsigned long long)event->id);

@@ -223,24 +223,64 @@ static const struct planned *same_of(const struct planned *event, const struct p
 	return NULL;
 }
 
-int people_replace_events(struct control *control, struct planned *events, size_t count, int64_t now)
+/* Of the others only those that are new are taken over: their times of the week are borrowed until people_end_change. */
+static int add_others(struct people *people, const struct planned *events, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct planned *added;
+
+		if (same_of(&events[i], people->events, people->event_count))
+			continue;
+		if (people->event_count >= PLANNED_MOST + PLANNED_KEPT)
+			return -EDQUOT;
+		added = grow_events(people);
+		if (!added)
+			return -ENOMEM;
+		*added = events[i];
+		added->id = ++people->next;
+		people->event_count++;
+	}
+	return 0;
+}
+
+int people_replace_events(struct control *control, const struct planned *events, size_t count, int64_t now, struct people_change *ret_change)
 {
 	struct people *people = control->people;
-	size_t before = people->event_count;
-	char why[ERROR_TEXT];
-	int r = 0;
+	int r;
 
-	for (size_t i = 0; i < before; i++)
+	prune(people);
+	*ret_change = (struct people_change){ .before = calloc(people->event_count + 1, sizeof *people->events), .count = people->event_count,
+					      .next = people->next };
+	if (!ret_change->before)
+		return -ENOMEM;
+	for (size_t i = 0; i < ret_change->count; i++) {
+		ret_change->before[i] = people->events[i];
 		if (!is_over(&people->events[i]) && !same_of(&people->events[i], events, count))
 			planned_cancel(&people->events[i], now);
-	for (size_t i = 0; !r && i < count; i++) {
-		if (same_of(&events[i], people->events, people->event_count)) {
-			planned_release(&events[i]);
-			continue;
-		}
-		r = people_add_event(control, &events[i], why);
 	}
+	r = add_others(people, events, count);
 	return r < 0 ? r : people_store(control);
+}
+
+void people_end_change(struct control *control, struct people_change *change, struct planned *events, size_t count, bool failed)
+{
+	struct people *people = control->people;
+
+	if (failed && change->before) {
+		memcpy(people->events, change->before, change->count * sizeof *people->events);
+		people->event_count = change->count;
+		people->next = change->next;
+	}
+	for (size_t i = 0; !failed && i < count; i++) {
+		bool is_taken = false;
+
+		for (size_t k = change->count; k < people->event_count; k++)
+			is_taken = is_taken || (events[i].when && people->events[k].when == events[i].when);
+		if (!is_taken)
+			planned_release(&events[i]);
+	}
+	free(change->before);
+	*change = (struct people_change){ 0 };
 }
 
 json_t *people_export_events(const struct people *people)

@@ -29,8 +29,15 @@ int people_store(struct control *control);
 int people_add_event(struct control *control, struct planned *event, char ret_error[ERROR_TEXT]);
 /* Ends one, and undoes what was done for it. 0; -ENOENT with a sentence; -EIO. */
 int people_cancel_event(struct control *control, uint64_t id, int64_t now, char ret_error[ERROR_TEXT]);
-/* Replaces all that aren't over by others (ids 0), which are taken over on success: one that is there already stays as it is. 0 or -errno. */
-int people_replace_events(struct control *control, struct planned *events, size_t count, int64_t now);
+/* Replaces all that aren't over by others (ids 0): one that is there already stays as it is. Within the caller's transaction: 0, -EDQUOT, -ENOMEM or
+ * -EIO. After it, in any case, people_end_change: it takes the others over, or with `failed` leaves them, and all is as it was before. */
+struct people_change {
+	struct planned *before;   /* as they were; owned */
+	size_t count;
+	uint64_t next;
+};
+int people_replace_events(struct control *control, const struct planned *events, size_t count, int64_t now, struct people_change *ret_change);
+void people_end_change(struct control *control, struct people_change *change, struct planned *events, size_t count, bool failed);
 /* Those that aren't over, as a fleet file has them; a new reference. `people` may be NULL. */
 json_t *people_export_events(const struct people *people);
 int people_add_hint(struct control *control, const struct hint *hint, char ret_error[ERROR_TEXT]);
@@ -43,6 +50,8 @@ struct seen_group;
 /* For struct snapshot_sources. */
 void people_expect_group(struct control *control, const struct group *group, int64_t now, struct seen_group *seen);
 
+/* How long a server takes until it does the work of the event's node, in seconds: as learned, or 60. */
+int64_t people_start_time(const struct control *control, const struct planned *event);
 /* One look at all of them; each second. */
 void people_round(struct control *control, int64_t now);
 

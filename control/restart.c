@@ -208,7 +208,7 @@ static unsigned shutdown_by_agent(struct restart *restart, const struct restart_
 static unsigned shutdown_with_power(struct restart *restart, const struct restart_view *view)
 {
 	if (view->power == POWER_SEEN_OFF)
-		return restart_move(restart, RESTART_AT_SELECT, view->now, DO_SELECT);
+		return restart_move(restart, RESTART_AT_SELECT, view->now, DO_NOTE_OFF | DO_SELECT);
 	if (view->power == POWER_SEEN_BUSY || (view->returning && !restart->acted))
 		return 0;
 	/* Whoever can't be switched on again isn't shut down: the agent restarts it. */

@@ -115,6 +115,7 @@ enum restart_deed {
 	DO_CUT = 262144,            /* its users are thrown out, and evidence is asked for */
 	DO_RESET = 524288,          /* the agent restarts the machine, at once */
 	DO_QUARANTINE = 1048576,
+	DO_NOTE_OFF = 2097152,      /* its power is off: until it boots nobody misses its agent */
 };
 
 void restart_begin(struct restart *restart, enum restart_kind kind, enum restart_urgency urgency, const struct restart_limits *limits, int64_t now);

@@ -103,7 +103,7 @@ static void test_power_is_verified_off_before_anything_is_selected(void **state)
 	assert_int_equal(look(&w), DO_POWER_LOOK);
 	assert_int_equal(w.restart.step, RESTART_AT_SHUTDOWN);
 	w.view.power = POWER_SEEN_OFF;
-	assert_int_equal(look(&w), DO_SELECT);
+	assert_int_equal(look(&w), DO_NOTE_OFF | DO_SELECT);
 	look(&w);
 	assert_int_equal(look(&w), DO_POWER_ON);
 	w.view.power = POWER_SEEN_ON;
@@ -448,7 +448,7 @@ static void test_stopped_agent_is_powered_off(void **state)
 	look_on(&w, 2);
 	assert_true(w.deeds & DO_POWER_OFF);
 	w.view.power = POWER_SEEN_OFF;
-	assert_int_equal(look(&w), DO_SELECT);
+	assert_int_equal(look(&w), DO_NOTE_OFF | DO_SELECT);
 }
 
 static void test_silent_server_is_powered_off_at_once(void **state)
