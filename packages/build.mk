@@ -5,7 +5,8 @@ package-tools := packages/build-package packages/resolve packages/lock packages/
 package-names := $(notdir $(wildcard packages/recipes/*))
 package-libraries := $(notdir $(shell grep -l '^library=yes' packages/recipes/*))
 musl-lib-stamps += $(package-libraries:%=$(B)/packages/%.stamp)
-shell-scripts += $(filter-out packages/apt-sources,$(package-tools)) packages/test/lock-test
+shell-scripts += $(filter-out packages/apt-sources,$(package-tools)) packages/test/lock-test \
+	packages/check-kernel packages/test/check-kernel-test
 script-tests += $(wildcard packages/test/*-test)
 
 $(B)/apt/updated: | $(B)/deps.stamp
@@ -34,8 +35,9 @@ $(B)/packages/kernel-minimal.stamp: packages/kernel-minimal.fragment
 kernel-choice := $(if $(CONFIG_KERNEL_GENERIC),generic,$(if $(CONFIG_KERNEL_MINIMAL),minimal,cloud))
 
 $(B)/kernel/kernel.stamp: $(B)/packages/kernel-$(kernel-choice).stamp $(B)/config/KERNEL_CLOUD \
-		$(B)/config/KERNEL_GENERIC $(B)/config/KERNEL_MINIMAL
+		$(B)/config/KERNEL_GENERIC $(B)/config/KERNEL_MINIMAL packages/check-kernel packages/kernel-needed
 	$(call say,KERNEL,$(kernel-choice))
+	$(Q)packages/check-kernel $(B)/packages/kernel-$(kernel-choice)/config
 	$(Q)rm -rf $(@D) && mkdir -p $(@D) && cp -al $(B)/packages/kernel-$(kernel-choice)/. $(@D)/
 	$(Q)touch $@
 

@@ -211,7 +211,7 @@ class Server:
     def __init__(self, folder, index, netdev, medium="pxe", memory=512, disk_mib=4096, append=(),
                  cmdline="", firmware=None, tpm=None, disk_options="", drive_options=""):
         """`firmware`: "secure" is UEFI with Secure Boot and this build's keys enrolled, for the media that UEFI can start. `tpm`: True
-        for a TPM of its own, or a secure.Tpm that moves here. Its `ca` is the certificate of its maker's CA."""
+        for a TPM of its own, QEMU's name of one, or a secure.Tpm that moves here. Its `ca` is the certificate of its maker's CA."""
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.index = index
@@ -226,7 +226,7 @@ class Server:
         self.cmdline = cmdline
         self.disk_options, self.drive_options = disk_options, drive_options
         self.firmware = firmware
-        self.tpm = secure.Tpm(self.folder) if tpm is True else tpm
+        self.tpm = secure.Tpm(self.folder, "tpm-tis" if tpm is True else tpm) if tpm is True or isinstance(tpm, str) else tpm
         self.esp = BUILD / "boot/repave-esp.img"
         self.token = BUILD / "boot/token.cpio"  # of the medium "direct"
         self.process = None

@@ -4,6 +4,8 @@ import hashlib
 import json
 import shutil
 
+import pytest
+
 import fleet as fleet_module
 import forge
 import secure
@@ -88,10 +90,8 @@ def proved(fleet, server, level, stage, seconds=120):
     return fleet_module.wait_until(f"{server.name}: {level} by its {stage}", seconds, question, alive=server.process)
 
 
-def test_attested_from_the_signed_stage_1_to_the_application(fleet):
-    """Secure Boot, TPM, a group that asks for a proof. Then the same server without its firmware's checks, and with another TPM."""
-    fleet.control.start()
-    server = fleet.server(medium="uki", firmware="secure", tpm=True)
+def attested_chain(fleet, server):
+    """From power-on to the application, in a group that asks for a proof: each link is what the TPM says of it."""
     trust_tpms(fleet, server)
     server.start()
     require_proof(fleet, server)
@@ -112,6 +112,14 @@ def test_attested_from_the_signed_stage_1_to_the_application(fleet):
     mode, size = log.split()
     assert mode == "600" and int(size) > 1000, log
     assert fleet.answer(server, "minimal", "web")
+
+
+@pytest.mark.parametrize("model", ["tpm-tis", pytest.param("tpm-crb", marks=pytest.mark.long)])
+def test_attested_from_the_signed_stage_1_to_the_application(fleet, model):
+    """Secure Boot, TPM, a group that asks for a proof. Then the same server without its firmware's checks, and with another TPM."""
+    fleet.control.start()
+    server = fleet.server(medium="uki", firmware="secure", tpm=model)
+    attested_chain(fleet, server)
     server.stop()
 
     # The same stage 1, by a boot loader that nobody checked.
