@@ -229,15 +229,20 @@ static int parse_last_start(const json_t *from, struct last_start *ret_start, ch
 	return 0;
 }
 
-/* What says which kernel this is, and how its memory was before. */
+/* What says which kernel this is, what it can, and how its memory was before. */
 static int parse_kernel(const json_t *root, struct boot_request *request, char ret_error[ERROR_TEXT])
 {
+	const json_t *encrypts = json_object_get(root, "encryption");
+
 	if (take_text(root, "boot_id", BOOT_ID_MOST, request->boot_id) < 0 ||
 	    (request->boot_id[0] && !text_of(request->boot_id, "0123456789abcdef-", BOOT_ID_MOST)))
 		return refused(ret_error, "\"boot_id\" must be that of a Linux kernel");
 	if (take_text(root, "memory", MEMORY_WORD_MOST, request->memory) < 0 ||
 	    (request->memory[0] && strcmp(request->memory, "cleared") && strcmp(request->memory, "not cleared")))
 		return refused(ret_error, "\"memory\" must be \"cleared\" or \"not cleared\"");
+	if (encrypts && !json_is_boolean(encrypts))
+		return refused(ret_error, "\"encryption\" must be true or false");
+	request->encrypts = json_is_true(encrypts);
 	return 0;
 }
 
