@@ -26,7 +26,8 @@ static const struct shape calendar[] = { { "zone", NULL }, { "windows", NULL }, 
 /* What there is of these is known where they are read: control/policy.c, control/rules.c, control/decision-settings.c. */
 static const struct shape policy[] = { { "when", calendar }, { "*", NULL }, { NULL, NULL } };
 static const struct shape group[] = { { "account", NULL }, { "os", NULL }, { "app", NULL }, { "minimum", NULL }, { "service", service },
-				      { "users", user }, { "policy", policy }, { "h_encryption", NULL }, { "attestation", NULL }, { NULL, NULL } };
+				      { "users", user }, { "policy", policy }, { "h_encryption", NULL }, { "encryption", NULL }, { "attestation", NULL },
+				      { NULL, NULL } };
 static const struct shape groups[] = { { "*", group }, { NULL, NULL } };
 static const struct shape node[] = { { "node", NULL }, { "serial", NULL }, { "mac", NULL }, { "group", NULL }, { "spare", NULL },
 				     { "hostname", NULL }, { "ssh_authorized_keys", NULL }, { "users", user }, { "address", NULL }, { "weight", NULL },

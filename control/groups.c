@@ -165,14 +165,15 @@ static int check_users(const json_t *users, char error[ERROR_TEXT])
 }
 
 /* "on" and "off" are what people write; YAML has true and false. */
-static int take_encryption(const json_t *value, bool *ret_on, char error[ERROR_TEXT])
+static int take_encryption(const json_t *definition, const char *word, bool *ret_on, char error[ERROR_TEXT])
 {
+	const json_t *value = json_object_get(definition, word);
 	const char *text = json_string_value(value);
 
 	*ret_on = json_is_true(value) || (text && !strcmp(text, "on"));
 	if (!value || *ret_on || json_is_false(value) || (text && !strcmp(text, "off")))
 		return 0;
-	return refused(error, "h_encryption must be true or false, or \"on\" or \"off\" in quotes");
+	return refused(error, "%s must be true or false, or \"on\" or \"off\" in quotes", word);
 }
 
 static int take_attestation(const json_t *definition, struct group *group, char error[ERROR_TEXT])
@@ -194,7 +195,8 @@ static int take_policy(const json_t *policy, struct group *group, char error[ERR
 
 static int parse_definition(const json_t *definition, struct group *group, char error[ERROR_TEXT])
 {
-	static const char *const known[] = { "account", "os", "app", "minimum", "service", "users", "policy", "h_encryption", "attestation", NULL };
+	static const char *const known[] = { "account", "os", "app", "minimum", "service", "users", "policy", "h_encryption", "encryption", "attestation",
+					     NULL };
 	const json_t *service = json_object_get(definition, "service");
 	uint64_t minimum = 0;
 	const char *account;
@@ -218,7 +220,9 @@ static int parse_definition(const json_t *definition, struct group *group, char 
 	group->minimum = (unsigned)minimum;
 	r = check_users(json_object_get(definition, "users"), error);
 	if (!r)
-		r = take_encryption(json_object_get(definition, "h_encryption"), &group->home_encrypted, error);
+		r = take_encryption(definition, "h_encryption", &group->home_encrypted, error);
+	if (!r)
+		r = take_encryption(definition, "encryption", &group->slots_encrypted, error);
 	if (!r)
 		r = take_policy(json_object_get(definition, "policy"), group, error);
 	if (!r)

@@ -50,6 +50,7 @@ struct group {
 	enum attest_policy attestation;          /* of its servers' TPMs */
 	bool denied;                             /* new users get 503 */
 	bool home_encrypted;                     /* its servers' H: lies on their disks as a ciphertext */
+	bool slots_encrypted;                    /* and their C: and D: */
 	struct group_peers {                     /* in memory only: control/peers.h */
 		int64_t at;                      /* when they were counted, by its clock; 0: never */
 		unsigned ready;
@@ -67,7 +68,7 @@ struct group_list {
 /* A name of a group: one label as host names are, but not "repave", which HAProxy's configuration has for itself. */
 bool group_name_valid(const char *name);
 
-/* Reads {"account", "os", "app", "minimum", "users", "policy": as control/policy.h, "h_encryption": on or off,
+/* Reads {"account", "os", "app", "minimum", "users", "policy": as control/policy.h, "h_encryption" and "encryption": on or off,
  * "attestation": required, preferred or off, "service": {"port", "server_port", "mode", "check", "hosts", "path", "header", "sessions"}}; unknown members are
  * refused. 0 (the caller releases); -EINVAL with a sentence; -ENOMEM. */
 int group_parse(const char *name, const json_t *definition, struct group *ret_group, char ret_error[ERROR_TEXT]);

@@ -163,6 +163,8 @@ static int choose_boot(struct control *control, const char *id, const struct boo
 		return -EACCES;
 	/* Nothing of a new account goes to a server that still holds the former one's data. */
 	r = node ? tenancy_asked(control, node, request, now, &order, why) : 0;
+	if (!r && node && !order && !refusal && !tenancy_admits(control, node, request, why))
+		refusal = why;
 	if (!r)
 		r = fleet_boot(control->fleet, catalogue_images(control->catalogue), order ? why : refusal, id, request, address, now, ret_answer);
 	if (r < 0) {
@@ -174,6 +176,8 @@ static int choose_boot(struct control *control, const char *id, const struct boo
 		r = -ENOMEM;
 	else if (!json_object_get(*ret_answer, "wait_seconds"))
 		r = tenancy_add_home(control, node, request, now, *ret_answer);
+	if (!r && !json_object_get(*ret_answer, "wait_seconds"))
+		r = tenancy_add_disk(control, node, request, now, *ret_answer);
 	if (!r && json_object_get(*ret_answer, "config")) {
 		withhold_secrets(control, node, request, *ret_answer);
 		r = attestation_boots(control, node, request->attestation, request->nonce, now);

@@ -229,10 +229,11 @@ static int parse_last_start(const json_t *from, struct last_start *ret_start, ch
 	return 0;
 }
 
-/* What says which kernel this is, and how its memory was before. */
+/* What says which kernel this is, what it can, and how its memory was before. */
 static int parse_kernel(const json_t *root, struct boot_request *request, char ret_error[ERROR_TEXT])
 {
 	const json_t *zeroed = json_object_get(root, "memory_zeroed");
+	const json_t *encrypts = json_object_get(root, "encryption");
 
 	if (take_text(root, "boot_id", BOOT_ID_MOST, request->boot_id) < 0 ||
 	    (request->boot_id[0] && !text_of(request->boot_id, "0123456789abcdef-", BOOT_ID_MOST)))
@@ -243,6 +244,9 @@ static int parse_kernel(const json_t *root, struct boot_request *request, char r
 	if (zeroed && !json_is_boolean(zeroed))
 		return refused(ret_error, "\"memory_zeroed\" must be true or false");
 	request->memory_zeroed = json_is_true(zeroed);
+	if (encrypts && !json_is_boolean(encrypts))
+		return refused(ret_error, "\"encryption\" must be true or false");
+	request->encrypts = json_is_true(encrypts);
 	return 0;
 }
 

@@ -27,6 +27,7 @@ struct boot_request {
 	json_t *slots;     /* "C0" … "D1": root hash or null; owned */
 	struct last_start last_start;
 	char boot_id[BOOT_ID_MOST + 1];     /* of the kernel that stage 1 runs in; "" from one that doesn't say */
+	bool encrypts;                      /* this stage 1 can have C: and D: as ciphertexts */
 	char memory[MEMORY_WORD_MOST + 1];  /* what became of a request to clear memory: "cleared", "not cleared"; "" */
 	bool memory_zeroed;                 /* that kernel zeroed all memory before it used any */
 	char attestation[NONCE_SIZE + 1]; /* the session by which its TPM proved something; "" without */

@@ -8,7 +8,7 @@
 #include "common/log.h"
 #include "control/store-sqlite.h"
 
-#define SCHEMA_VERSION 6
+#define SCHEMA_VERSION 7
 
 /* As version 2 had them. */
 static const char schema_2[] =
@@ -140,6 +140,10 @@ static const char from_5_home[] =
 	" text TEXT NOT NULL, signature TEXT NOT NULL);"
 	"CREATE INDEX sanitizings_by_node ON sanitizings (node, id);"
 	"CREATE INDEX sanitizings_open ON sanitizings (node) WHERE ended = 0;";
+/* control/store-tenancy.h: of C: and D:. */
+static const char from_6_rest[] =
+	"CREATE TABLE disk_keys (node TEXT NOT NULL, account TEXT NOT NULL, made INTEGER NOT NULL, sealed TEXT NOT NULL,"
+	" PRIMARY KEY (node, account)) WITHOUT ROWID;";
 
 /* In this order; each for the databases of those versions. */
 static const struct step {
@@ -151,6 +155,7 @@ static const struct step {
 	{ 0, 4, from_4_places }, { 0, 4, from_4_journal }, { 0, 4, from_4_memories }, { 0, 4, from_4_campaigns },
 	{ 0, 4, from_4_messages }, { 0, 4, from_4_alarms },
 	{ 0, 5, from_5_attest }, { 0, 5, from_5_home },
+	{ 0, 6, from_6_rest },
 };
 
 static int read_version(struct store *store, int *ret_version)

@@ -42,10 +42,16 @@ int store_put_tenant(struct store *store, const char *node, const char *account,
 
 /* ------------------------------------------------------------------ keys */
 
-int store_get_home_key(struct store *store, const char *node, const char *account, struct buffer *ret_sealed)
+/* One table for each kind. */
+static const char *const get_key[] = { [STORE_KEY_HOME] = "SELECT sealed FROM home_keys WHERE node = ?1 AND account = ?2",
+				       [STORE_KEY_DISK] = "SELECT sealed FROM disk_keys WHERE node = ?1 AND account = ?2" };
+static const char *const put_key[] = { [STORE_KEY_HOME] = "INSERT INTO home_keys (node, account, made, sealed) VALUES (?1, ?2, ?3, ?4)",
+				       [STORE_KEY_DISK] = "INSERT INTO disk_keys (node, account, made, sealed) VALUES (?1, ?2, ?3, ?4)" };
+
+int store_get_key(struct store *store, enum store_key kind, const char *node, const char *account, struct buffer *ret_sealed)
 {
 	sqlite3_stmt *rows;
-	int step, r = sql_prepare(store, "SELECT sealed FROM home_keys WHERE node = ?1 AND account = ?2", &rows);
+	int step, r = sql_prepare(store, get_key[kind], &rows);
 
 	if (r < 0)
 		return r;
@@ -63,10 +69,10 @@ int store_get_home_key(struct store *store, const char *node, const char *accoun
 	return r;
 }
 
-int store_put_home_key(struct store *store, const char *node, const char *account, const char *sealed, int64_t now)
+int store_put_key(struct store *store, enum store_key kind, const char *node, const char *account, const char *sealed, int64_t now)
 {
 	sqlite3_stmt *put;
-	int r = sql_prepare(store, "INSERT INTO home_keys (node, account, made, sealed) VALUES (?1, ?2, ?3, ?4)", &put);
+	int r = sql_prepare(store, put_key[kind], &put);
 
 	if (r < 0)
 		return r;
@@ -78,10 +84,13 @@ int store_put_home_key(struct store *store, const char *node, const char *accoun
 }
 
 /* SQLite leaves what was deleted in its pages till they are used again: overwritten first, it is gone from them. */
-int store_forget_home_keys(struct store *store, const char *node, uint64_t *ret_count)
+int store_forget_keys(struct store *store, const char *node, uint64_t *ret_count)
 {
 	static const char *const statements[] = { "UPDATE home_keys SET sealed = hex(zeroblob(length(sealed) / 2)) WHERE node = ?1",
-						  "DELETE FROM home_keys WHERE node = ?1" };
+						  "DELETE FROM home_keys WHERE node = ?1",
+						  "UPDATE disk_keys SET sealed = hex(zeroblob(length(sealed) / 2)) WHERE node = ?1",
+						  "DELETE FROM disk_keys WHERE node = ?1" };
+	uint64_t count = 0;
 	int r = 0;
 
 	for (size_t i = 0; !r && i < sizeof statements / sizeof statements[0]; i++) {
@@ -92,8 +101,9 @@ int store_forget_home_keys(struct store *store, const char *node, uint64_t *ret_
 			break;
 		sql_bind_text(forget, 1, node);
 		r = sql_finish(store, forget, "destroy a key");
+		count += !r && i % 2 ? (uint64_t)store->changed : 0;
 	}
-	*ret_count = r < 0 ? 0 : (uint64_t)store->changed;
+	*ret_count = r < 0 ? 0 : count;
 	return r;
 }
 

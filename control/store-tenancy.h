@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whose data servers hold, the keys of their H:, and how they were cleared, in the store. What a node held outlives its removal: the machine may
+/* Whose data servers hold, the keys of their disks, and how they were cleared, in the store. What a node held outlives its removal: the machine may
  * come back. Errors as those of control/store.h. */
 #ifndef CONTROL_STORE_TENANCY_H
 #define CONTROL_STORE_TENANCY_H
@@ -13,10 +13,13 @@
 int store_get_tenant(struct store *store, const char *node, char ret_account[ACCOUNT_MOST + 1]);
 int store_put_tenant(struct store *store, const char *node, const char *account, int64_t now);
 
-/* Sealed (control/sealed.h). Getting: -ENOENT where there is none. Forgetting: all of the node, and how many those were. */
-int store_get_home_key(struct store *store, const char *node, const char *account, struct buffer *ret_sealed);
-int store_put_home_key(struct store *store, const char *node, const char *account, const char *sealed, int64_t now);
-int store_forget_home_keys(struct store *store, const char *node, uint64_t *ret_count);
+/* Of H:; and of C: and D:. */
+enum store_key { STORE_KEY_HOME, STORE_KEY_DISK };
+
+/* Sealed (control/sealed.h). Getting: -ENOENT where there is none. Forgetting: all of the node, of both kinds, and how many those were. */
+int store_get_key(struct store *store, enum store_key kind, const char *node, const char *account, struct buffer *ret_sealed);
+int store_put_key(struct store *store, enum store_key kind, const char *node, const char *account, const char *sealed, int64_t now);
+int store_forget_keys(struct store *store, const char *node, uint64_t *ret_count);
 
 /* Gives a new one its id, within a transaction, and forgets all but the newest SANITIZINGS_KEPT that ended. `text` and `signature`
  * (hexadecimal) are the record's, "" before it has ended. */

@@ -14,7 +14,8 @@
 #include "control/sealed.h"
 #include "control/store-tenancy.h"
 
-#define HOME_KEY_SIZE 64u /* two AES-256 keys of XTS */
+#define DISK_KEY_SIZE 64u /* two AES-256 keys of XTS */
+#define CANT_OPEN "the control unit can't open its key: see its events"
 
 static const char *account_of(const struct control *control, const struct node *node)
 {
@@ -23,47 +24,77 @@ static const char *account_of(const struct control *control, const struct node *
 	return group ? group->account : "";
 }
 
-/* ------------------------------------------------------------------ the key of H: */
+/* ------------------------------------------------------------------ keys */
 
-static int seal_purpose(const struct node *node, const char *account, char ret_purpose[160])
+/* What is encrypted by which key; `seal` binds a sealed one to its use. */
+static const struct key_use {
+	enum store_key kind;
+	const char *seal, *what, *member, *closed, *event;
+} key_uses[] = {
+	{ STORE_KEY_HOME, "home-key", "H:", "h_key", "H: stays closed", "home" },
+	{ STORE_KEY_DISK, "disk-key", "C: and D:", "disk_key", "it doesn't start", "encryption" },
+};
+
+static int seal_purpose(const struct key_use *use, const struct node *node, const char *account, char ret_purpose[160])
 {
-	int n = snprintf(ret_purpose, 160, "home-key %s %s", node->id, account);
+	int n = snprintf(ret_purpose, 160, "%s %s %s", use->seal, node->id, account);
 
 	return n > 0 && n < 160 ? 0 : -EINVAL;
 }
 
-static int make_key(struct control *control, const struct node *node, const char *account, const char *purpose, int64_t now,
+static int make_key(struct control *control, const struct key_use *use, const struct node *node, const char *account, const char *purpose, int64_t now,
 		    struct buffer *ret_key)
 {
-	uint8_t key[HOME_KEY_SIZE];
+	uint8_t key[DISK_KEY_SIZE];
 	struct buffer sealed = { 0 };
 	int r = getrandom(key, sizeof key, 0) == (ssize_t)sizeof key ? base64_format(key, sizeof key, ret_key) : -EIO;
 
 	if (!r)
 		r = sealed_close(power_sealing_key(control->power), purpose, (const char *)ret_key->data, &sealed);
 	if (!r)
-		r = store_put_home_key(control->store, node->id, account, (const char *)sealed.data, now);
+		r = store_put_key(control->store, use->kind, node->id, account, (const char *)sealed.data, now);
 	explicit_bzero(key, sizeof key);
 	buffer_release(&sealed);
 	return r;
 }
 
-/* In base64. -ENOKEY and -EBADMSG: it is there and can't be opened; another one would make H: unreadable for ever. */
-static int find_key(struct control *control, const struct node *node, const char *account, int64_t now, struct buffer *ret_key)
+/* In base64. -ENOKEY and -EBADMSG: it is there and can't be opened; another one would make what it encrypts unreadable for ever. */
+static int find_key(struct control *control, const struct key_use *use, const struct node *node, const char *account, int64_t now,
+		    struct buffer *ret_key)
 {
 	struct buffer sealed = { 0 };
 	char purpose[160];
-	int r = seal_purpose(node, account, purpose);
+	int r = seal_purpose(use, node, account, purpose);
 
 	if (!r)
-		r = store_get_home_key(control->store, node->id, account, &sealed);
+		r = store_get_key(control->store, use->kind, node->id, account, &sealed);
 	if (r == -ENOENT)
-		r = make_key(control, node, account, purpose, now, ret_key);
+		r = make_key(control, use, node, account, purpose, now, ret_key);
 	else if (!r)
 		r = sealed_open(power_sealing_key(control->power), purpose, (const char *)sealed.data, ret_key);
 	buffer_release(&sealed);
 	return r;
 }
+
+/* -ENOKEY when there is one that can't be opened; the operator hears of it. */
+static int add_key(struct control *control, const struct key_use *use, const struct node *node, const char *account, int64_t now, json_t *answer)
+{
+	struct buffer key = { 0 };
+	int r = find_key(control, use, node, account, now, &key);
+
+	if (!r && json_object_set_new(answer, use->member, json_string((const char *)key.data)) < 0)
+		r = -ENOMEM;
+	if (key.data)
+		explicit_bzero(key.data, key.size);
+	buffer_release(&key);
+	if (r != -ENOKEY && r != -EBADMSG)
+		return r;
+	control_event(control, now, node->id, SEVERITY_ALARM, use->event, NULL, "the key of %s can't be opened (it was sealed with another "
+		      SEALING_KEY_FILE ", or is damaged): %s; put back that file, or `repave sanitize` the server", use->what, use->closed);
+	return -ENOKEY;
+}
+
+/* ------------------------------------------------------------------ H: */
 
 /* A stage 1 from before there was this would open it all the same, or make a file system in the clear: what it knows is that there is none. */
 static int set_closed(json_t *answer, const struct boot_request *request, const char *why)
@@ -73,24 +104,6 @@ static int set_closed(json_t *answer, const struct boot_request *request, const 
 	if (!request->boot_id[0] && h && strncmp(h, "nfs:", 4) && json_object_set_new(answer, "h", json_string("none")) < 0)
 		return -ENOMEM;
 	return json_object_set_new(answer, "h_closed", json_string(why)) < 0 ? -ENOMEM : 0;
-}
-
-static int add_key(struct control *control, const struct node *node, const char *account, const struct boot_request *request, int64_t now,
-		   json_t *answer)
-{
-	struct buffer key = { 0 };
-	int r = find_key(control, node, account, now, &key);
-
-	if (!r && json_object_set_new(answer, "h_key", json_string((const char *)key.data)) < 0)
-		r = -ENOMEM;
-	if (key.data)
-		explicit_bzero(key.data, key.size);
-	buffer_release(&key);
-	if (r != -ENOKEY && r != -EBADMSG)
-		return r;
-	control_event(control, now, node->id, SEVERITY_ALARM, "home", NULL, "the key of H: can't be opened (it was sealed with another " SEALING_KEY_FILE
-		      ", or is damaged): H: stays closed; put back that file, or `repave sanitize` the server");
-	return set_closed(answer, request, "the control unit can't open its key: see its events");
 }
 
 int tenancy_add_home(struct control *control, const struct node *node, const struct boot_request *request, int64_t now, json_t *answer)
@@ -112,7 +125,39 @@ int tenancy_add_home(struct control *control, const struct node *node, const str
 		return set_closed(answer, request, "its key is only for a server that has proved what it runs");
 	if (!request->boot_id[0])
 		return set_closed(answer, request, "it is to be encrypted, and this stage 1 is too old for that");
-	return add_key(control, node, account, request, now, answer);
+	r = add_key(control, &key_uses[STORE_KEY_HOME], node, account, now, answer);
+	return r == -ENOKEY ? set_closed(answer, request, CANT_OPEN) : r;
+}
+
+/* ------------------------------------------------------------------ C: and D: */
+
+bool tenancy_admits(const struct control *control, const struct node *node, const struct boot_request *request, char ret_why[ERROR_TEXT])
+{
+	const struct group *group = group_of(control->fleet, node);
+
+	if (!group || !group->slots_encrypted || request->encrypts)
+		return true;
+	snprintf(ret_why, ERROR_TEXT, "group %s wants C: and D: encrypted, and this server's stage 1 is too old for that: boot a newer one", group->name);
+	return false;
+}
+
+int tenancy_add_disk(struct control *control, const struct node *node, const struct boot_request *request, int64_t now, json_t *answer)
+{
+	const struct group *group = group_of(control->fleet, node);
+	const char *closed = "its key is only for a server that has proved what it runs: see `repave node show`";
+	int r;
+
+	if (!group || !group->slots_encrypted)
+		return 0;
+	if (json_object_set_new(answer, "encryption", json_true()) < 0)
+		return -ENOMEM;
+	if (attestation_allows_secrets(control, node, request)) {
+		r = add_key(control, &key_uses[STORE_KEY_DISK], node, group->account, now, answer);
+		if (r != -ENOKEY)
+			return r;
+		closed = CANT_OPEN;
+	}
+	return json_object_set_new(answer, "disk_closed", json_string(closed)) < 0 ? -ENOMEM : 0;
 }
 
 /* ------------------------------------------------------------------ clearing */
@@ -141,7 +186,7 @@ static int begin(struct control *control, struct sanitizing *s, const char *to, 
 		return r;
 	s->began = now;
 	strcpy(s->to, to);
-	r = store_forget_home_keys(control->store, s->node, &s->keys);
+	r = store_forget_keys(control->store, s->node, &s->keys);
 	if (!r)
 		r = put(control, s);
 	if (r < 0) {
@@ -152,7 +197,7 @@ static int begin(struct control *control, struct sanitizing *s, const char *to, 
 	if (r < 0)
 		return r;
 	return control_event(control, now, s->node, SEVERITY_NOTICE, "sanitize", NULL,
-			     "it is cleared of what account %s left (%s): %llu key%s of H: destroyed; order %.8s", s->from[0] ? s->from : "(none)",
+			     "it is cleared of what account %s left (%s): %llu key%s of its disk destroyed; order %.8s", s->from[0] ? s->from : "(none)",
 			     s->reason, (unsigned long long)s->keys, s->keys == 1 ? "" : "s", s->order);
 }
 

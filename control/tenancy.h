@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whose data a server holds: the key of its H:, per account and server, and what must happen before another account gets the server.
+/* Whose data a server holds: the keys of its disk, per account and server, and what must happen before another account gets the server.
  *
  *   the server's tenant is …           and its group's account is …      then
  *   nobody                             A                                 A becomes its tenant; H: stays
@@ -20,6 +20,10 @@ int tenancy_asked(struct control *control, const struct node *node, const struct
 		  char ret_why[ERROR_TEXT]);
 /* Adds what an answer with an assignment says of H:, the key included. 0 or -errno. */
 int tenancy_add_home(struct control *control, const struct node *node, const struct boot_request *request, int64_t now, json_t *answer);
+/* Whether this stage 1 can do what the node's group wants of its C: and D:; else a sentence to wait with. */
+bool tenancy_admits(const struct control *control, const struct node *node, const struct boot_request *request, char ret_why[ERROR_TEXT]);
+/* Adds what an answer with an assignment says of C: and D: at rest, the key included. 0 or -errno. */
+int tenancy_add_disk(struct control *control, const struct node *node, const struct boot_request *request, int64_t now, json_t *answer);
 /* Stage 1 says that it has cleared the server. 0; -ESTALE when that isn't what is ordered; -EIO. */
 int tenancy_cleared(struct control *control, const struct node *node, const struct cleared *cleared, int64_t now);
 /* An operator orders it, for the node's next start. 0; -EEXIST with a sentence; -errno. */

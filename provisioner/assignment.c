@@ -214,10 +214,10 @@ static int h_parse(struct assignment *assignment, char ret_error[160])
 	return 0;
 }
 
-static bool h_key_ok(const char *text)
+static bool key_ok(const char *text)
 {
 	struct buffer key = { 0 };
-	bool ok = base64_parse(text, &key) == 0 && key.size == H_KEY_SIZE;
+	bool ok = base64_parse(text, &key) == 0 && key.size == DISK_KEY_SIZE;
 
 	if (key.data != NULL)
 		explicit_bzero(key.data, key.size);
@@ -225,21 +225,42 @@ static bool h_key_ok(const char *text)
 	return ok;
 }
 
-static int h_encryption_parse(struct assignment *assignment, char ret_error[160])
-{
-	const json_t *encryption = json_object_get(assignment->json, "h_encryption");
-	json_t *key, *closed;
+/* What is to be a ciphertext, of which key, and why there is none. */
+struct secrecy {
+	const char *on, *key, *closed; /* members of the answer */
+};
 
-	if (encryption != NULL && !json_is_boolean(encryption))
-		return bad(ret_error, "h_encryption isn't true or false");
-	if (optional(assignment->json, "h_key", JSON_STRING, &key) < 0 || optional(assignment->json, "h_closed", JSON_STRING, &closed) < 0)
-		return bad(ret_error, "h_key or h_closed isn't text");
-	if (key != NULL && (!json_is_true(encryption) || !h_key_ok(json_string_value(key))))
-		return bad(ret_error, "h_key isn't base64 of 64 bytes, or is there without h_encryption");
-	assignment->h_encryption = json_is_true(encryption);
-	assignment->h_key = json_string_value(key);
-	assignment->h_closed = json_string_value(closed);
+static int secrecy_parse(const json_t *json, const struct secrecy *names, bool *ret_on, const char **ret_key, const char **ret_closed,
+			 char ret_error[160])
+{
+	const json_t *on = json_object_get(json, names->on);
+	json_t *key, *closed;
+	char why[96];
+
+	if (on != NULL && !json_is_boolean(on)) {
+		snprintf(why, sizeof(why), "%s isn't true or false", names->on);
+		return bad(ret_error, why);
+	}
+	if (optional(json, names->key, JSON_STRING, &key) < 0 || optional(json, names->closed, JSON_STRING, &closed) < 0) {
+		snprintf(why, sizeof(why), "%s or %s isn't text", names->key, names->closed);
+		return bad(ret_error, why);
+	}
+	if (key != NULL && (!json_is_true(on) || !key_ok(json_string_value(key)))) {
+		snprintf(why, sizeof(why), "%s isn't base64 of 64 bytes, or is there without %s", names->key, names->on);
+		return bad(ret_error, why);
+	}
+	*ret_on = json_is_true(on);
+	*ret_key = json_string_value(key);
+	*ret_closed = json_string_value(closed);
 	return 0;
+}
+
+static int encryption_parse(struct assignment *a, char ret_error[160])
+{
+	static const struct secrecy home = { "h_encryption", "h_key", "h_closed" }, slots = { "encryption", "disk_key", "disk_closed" };
+	int r = secrecy_parse(a->json, &home, &a->h_encryption, &a->h_key, &a->h_closed, ret_error);
+
+	return r < 0 ? r : secrecy_parse(a->json, &slots, &a->encryption, &a->disk_key, &a->disk_closed, ret_error);
 }
 
 static int content_parse(struct assignment *assignment, const char *nonce, char ret_error[160])
@@ -267,7 +288,7 @@ static int content_parse(struct assignment *assignment, const char *nonce, char 
 	if (wipe != NULL && !json_is_boolean(wipe))
 		return bad(ret_error, "wipe isn't true or false");
 	assignment->wipe = json_is_true(wipe);
-	if (way_parse(assignment, ret_error) < 0 || h_parse(assignment, ret_error) < 0 || h_encryption_parse(assignment, ret_error) < 0)
+	if (way_parse(assignment, ret_error) < 0 || h_parse(assignment, ret_error) < 0 || encryption_parse(assignment, ret_error) < 0)
 		return -EINVAL;
 	return config_parse(assignment, ret_error);
 }

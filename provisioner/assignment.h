@@ -16,7 +16,7 @@
 #define MIRRORS_MOST 15u
 #define WAIT_MOST 3600u
 #define SANITIZE_ORDER 32u /* lower-case hexadecimal digits */
-#define H_KEY_SIZE 64u
+#define DISK_KEY_SIZE 64u
 #define TARGET_MOST 255u /* characters of a target path */
 
 struct assignment {
@@ -38,6 +38,9 @@ struct assignment {
 	bool h_encryption;      /* the server's own partition must be a ciphertext … */
 	const char *h_key;      /* … of this key: base64 of 64 bytes; NULL: none was given */
 	const char *h_closed;   /* why H: isn't to be opened; NULL: nothing is against it */
+	bool encryption;        /* C: and D: must be ciphertexts … */
+	const char *disk_key;   /* … of keys made of this one (rest.h): base64 of 64 bytes; NULL: none was given */
+	const char *disk_closed; /* why; NULL: nobody says */
 	json_t *mirrors;        /* array of sound bases besides the control unit's own repository, or NULL */
 	const char *hostname;   /* NULL: none given */
 	json_t *ssh_keys;       /* array of one-line strings, or NULL */

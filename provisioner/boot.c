@@ -310,6 +310,8 @@ static int build_archive(struct provision *p, struct buffer *archive)
 	if (r == 0)
 		r = add_home(p, archive);
 	if (r == 0)
+		r = rest_hand_over(p, archive);
+	if (r == 0)
 		r = add_agent(p, archive);
 	if (r == 0)
 		r = add_measured(p, archive);
@@ -513,6 +515,7 @@ static struct image_marks read_features(void)
 		marks.users = marks.users || strcmp(word, "users") == 0;
 		marks.watchdog = marks.watchdog || strcmp(word, "watchdog") == 0;
 		marks.crypt = marks.crypt || strcmp(word, "crypt") == 0;
+		marks.rest = marks.rest || strcmp(word, "encryption") == 0;
 	}
 	return marks;
 }
@@ -589,6 +592,9 @@ static int load(struct provision *p)
 
 	if (r == 0 && p->assignment.users != NULL && !p->marks.users)
 		tell(p, "no users can log in: ", "this OS image is older than they are; assign a newer one");
+	if (r == 0 && p->rest.on && !p->disk.in_ram && !p->marks.rest)
+		r = sentence(p->error, -EOPNOTSUPP, "%s is too old to be started from encrypted C: and D:: assign a newer one, or take `encryption`"
+				" out of its group", verified_image_path(p->c.image));
 	if (r == 0) {
 		choose_start(p);
 		r = load_by(p, &files);

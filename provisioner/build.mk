@@ -10,9 +10,9 @@ provisioner-formats-test-src := provisioner/test/formats.c $(provisioner-pure) p
 provisioner-formats-test-libs := -ljansson -lmbedcrypto
 
 unit-tests += provisioner-sanitize-test
-provisioner-sanitize-test-src := provisioner/test/sanitize.c $(provisioner-pure) $(addprefix provisioner/,clearing.c dmcrypt.c devmapper.c state.c mark.c) \
+provisioner-sanitize-test-src := provisioner/test/sanitize.c $(provisioner-pure) $(addprefix provisioner/,clearing.c dmcrypt.c devmapper.c rest-key.c modules.c state.c mark.c) \
 	common/home-disk.c $(sha256-src) $(common-core)
-provisioner-sanitize-test-libs := -ljansson -lmbedcrypto
+provisioner-sanitize-test-libs := -ljansson -lmbedcrypto -lsodium
 
 unit-tests += provisioner-surroundings-test
 provisioner-surroundings-test-src := provisioner/test/surroundings.c $(addprefix provisioner/,clock.c cmdline.c console.c pstore.c smbios.c) \
@@ -114,9 +114,9 @@ healthy-libs := -ljansson -lmbedcrypto
 musl-programs += provision
 provision-src := common/tail.c signing/authenticode.c $(common-tpm) $(addprefix provisioner/,said.c main.c platform.c console.c config.c identify.c control.c credential.c enrol.c trust.c fetch.c live.c boot.c reset.c disk.c \
 	efivar.c fat.c load-option.c mark.c seal.c \
-	backoff.c choose.c offline.c settings.c links.c ram.c clock.c settime.c smbios.c tries.c blockdev.c dmverity.c devmapper.c sanitize.c clearing.c state.c plan.c frame.c donor.c \
+	backoff.c choose.c offline.c settings.c links.c ram.c clock.c settime.c smbios.c tries.c blockdev.c dmverity.c devmapper.c sanitize.c clearing.c rest.c rest-key.c modules.c dmcrypt.c state.c plan.c frame.c donor.c \
 	pool.c pstore.c watchdog.c slot-data.c arrival.c patch.c install.c) common/patch.c $(provisioner-pure) \
-	$(signing-verify) common/seekable.c $(common-core) $(common-http) common/http-mirrors.c
+	$(signing-verify) common/seekable.c common/home-disk.c $(common-core) $(common-http) common/http-mirrors.c
 provision-libs := -lcurl -lmbedtls -lmbedx509 -lmbedcrypto -ljansson -lsodium -lzstd
 
 # A cache for a test, from Debian's package and without installing that: it would start a server at each boot.

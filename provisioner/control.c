@@ -62,6 +62,9 @@ static char *boot_question(const struct provision *p)
 								     start_way_name(p->last.way), "arrived", (int)p->last.arrived));
 	if (question != NULL)
 		sanitize_tell(p, question);
+	/* So that a control unit gives nothing that is to be encrypted to a stage 1 that can't. */
+	if (question != NULL)
+		json_object_set_new(question, "encryption", json_true());
 	if (question != NULL && p->platform.session[0] != '\0')
 		json_object_set_new(question, "attestation", json_string(p->platform.session));
 	text = question != NULL ? json_format(question) : NULL;
@@ -113,7 +116,7 @@ static int ask_once(struct provision *p)
 			sentence(p->error, r, "%s", detail);
 	}
 	if (body.data != NULL)
-		explicit_bzero(body.data, body.size); /* the key of H: may be in it */
+		explicit_bzero(body.data, body.size); /* keys of partitions may be in it */
 	buffer_release(&body);
 	return r;
 }

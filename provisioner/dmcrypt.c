@@ -16,7 +16,7 @@
 #include "signing/sha256.h"
 
 #define KEY_TYPE "logon" /* which no program can read back, not root's either */
-#define KEY_NAME "repave:h"
+#define KEY_NAME "repave:disk"
 #define CHECK_LABEL "repave h check"
 
 void dmcrypt_check(const uint8_t key[DMCRYPT_KEY_SIZE], uint8_t ret_check[HOME_CHECK_SIZE])
@@ -38,7 +38,7 @@ int dmcrypt_table(const char *device, uint32_t sector, char *ret_text, size_t ro
 }
 
 /* The kernel's copy of the key is then dm-crypt's alone. */
-static int map(const char *name, const char *device, uint32_t sector, uint64_t size, const uint8_t key[DMCRYPT_KEY_SIZE])
+int dmcrypt_map(const char *name, bool read_only, const char *device, uint32_t sector, uint64_t size, const uint8_t key[DMCRYPT_KEY_SIZE])
 {
 	char number[32], table[DEVMAPPER_TABLE_MOST];
 	long serial;
@@ -51,7 +51,7 @@ static int map(const char *name, const char *device, uint32_t sector, uint64_t s
 	serial = syscall(SYS_add_key, KEY_TYPE, KEY_NAME, key, (size_t)DMCRYPT_KEY_SIZE, KEY_SPEC_PROCESS_KEYRING);
 	if (serial < 0)
 		return -errno;
-	r = devmapper_open(name, false, "crypt", size / 512, table);
+	r = devmapper_open(name, read_only, "crypt", size / 512, table);
 	syscall(SYS_keyctl, KEYCTL_INVALIDATE, serial);
 	return r;
 }
@@ -88,7 +88,7 @@ static int lock(int fd, const char *name, const char *device, uint64_t whole, ui
 	dmcrypt_check(key, marks->check);
 	r = home_disk_mark(fd, whole, HOME_CONTENT_HALF_LOCKED, marks);
 	if (r == 0)
-		r = map(name, device, marks->sector, size, key);
+		r = dmcrypt_map(name, false, device, marks->sector, size, key);
 	if (r < 0)
 		return r;
 	r = blank_within(name, size);
@@ -121,7 +121,7 @@ static int open_fd(int fd, const char *name, const char *device, const uint8_t k
 		return sentence(ret_error, -ENOKEY, "partition H was encrypted with another key than the control unit has: restore its database, or"
 				" `repave sanitize` begins anew");
 	if (content == HOME_CONTENT_LOCKED)
-		r = map(name, device, marks.sector, size, key);
+		r = dmcrypt_map(name, false, device, marks.sector, size, key);
 	else
 		r = lock(fd, name, device, whole, size, &marks, key);
 	return r < 0 ? sentence(ret_error, r, "dm-crypt can't open partition H (%s): %s", device, strerror(-r)) : 0;

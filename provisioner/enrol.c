@@ -44,6 +44,8 @@ void forget_keys(struct provision *p)
 	json_object_del(p->state.content, "identity");
 	json_object_del(p->assignment.json, "h_key");
 	p->assignment.h_key = NULL;
+	json_object_del(p->assignment.json, "disk_key");
+	p->assignment.disk_key = NULL;
 }
 
 /* ------------------------------------------------------------------ one question */

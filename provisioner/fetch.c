@@ -115,7 +115,7 @@ static int open_slots(struct provision *p, enum part first, struct slot slots[2]
 		int r;
 
 		slots[i].name = part_name(part);
-		r = disk_open_part(&p->disk, part, &slots[i].fd, &slots[i].size, paths[i], p->error);
+		r = rest_open_part(p, part, &slots[i].fd, &slots[i].size, paths[i]);
 		if (r < 0)
 			return r;
 	}

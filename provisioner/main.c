@@ -225,6 +225,7 @@ void use_disk(struct provision *p, bool made)
 		json_object_del(p->state.content, "slots");
 		json_object_del(p->state.content, "good");
 		json_object_del(p->state.content, "healthy");
+		json_object_del(p->state.content, "encryption");
 	}
 	attach_state(p);
 	keep_identity(p);
@@ -238,6 +239,9 @@ static int step_disk(struct provision *p)
 	bool made;
 	int r;
 
+	r = p->config.ram_slots ? 0 : rest_begin(p);
+	if (r < 0)
+		return r;
 	/* A partition that is open keeps the kernel from taking a new table. What STATE says stays in memory. */
 	if (p->state.fd >= 0) {
 		close(p->state.fd);
@@ -263,8 +267,14 @@ static int step_disk(struct provision *p)
 	}
 	use_disk(p, made);
 	sanitize_forget(p);
+	r = rest_settle(p);
+	if (r == -EROFS) {
+		sentence(why, 0, "%s", p->error);
+		add_notice(p, why);
+		return slots_in_ram(p, why);
+	}
 	save_state(p);
-	return 0;
+	return r;
 }
 
 /* A slot that was complete and is no longer: somebody or something changed the disk. */
@@ -409,6 +419,7 @@ static void forget(struct provision *p)
 	credential_wipe(&p->agent);
 	state_release(&p->state);
 	p->platform.unasked = false;
+	rest_close(p);
 	p->disk = (struct disk){ 0 };
 }
 

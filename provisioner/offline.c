@@ -77,7 +77,9 @@ int boot_offline(struct provision *p)
 	stages_begin(&p->stages, "offline");
 	if (!p->disk.found || !tries_last_good(&p->state, &good))
 		return sentence(p->error, -ENOENT, "no control unit, and no system on this server was healthy before");
-	r = open_trust(p);
+	r = rest_without_key(p);
+	if (r == 0)
+		r = open_trust(p);
 	if (r == 0)
 		r = resolve_images(p, good.c.target, good.d.root[0] != '\0' ? good.d.target : NULL);
 	if (r < 0)

@@ -14,6 +14,7 @@
 #include "provisioner/credential.h"
 #include "provisioner/disk.h"
 #include "provisioner/identify.h"
+#include "provisioner/rest.h"
 #include "provisioner/install.h"
 #include "provisioner/seal.h"
 #include "provisioner/sentence.h"
@@ -77,6 +78,10 @@ struct provision {
 	struct volume c, d;
 	double heard;            /* up-time at which the control unit answered last, or this try began */
 	double look_at;          /* up-time from which another network is looked for */
+	struct {
+		bool on;             /* C: and D: of the disk are ciphertexts in this boot */
+		bool open[PARTS];    /* which of them are mapped */
+	} rest;                  /* rest.h */
 	char loop[32];           /* the loop device over C: in RAM; empty: none */
 	bool tls_refused;        /* the last question failed at the control unit's certificate */
 	bool identity_refused;   /* the last question failed at ours */
@@ -84,8 +89,9 @@ struct provision {
 	struct last_start last;
 	enum start_way start;    /* how this boot ends */
 	struct image_marks {
-		/* What stage 2 of the image in c can: leave a mark, be started by the firmware, pat on, make users' accounts, open an encrypted H:. */
-		bool mark, reset, watchdog, users, crypt;
+		/* What stage 2 of the image in c can: leave a mark, be started by the firmware, pat on, make users' accounts, open an encrypted H:,
+		 * open encrypted C: and D:. */
+		bool mark, reset, watchdog, users, crypt, rest;
 	} marks;
 	uint16_t boot_entry;     /* the firmware's number of the entry that reset_prepare wrote */
 	bool offline;            /* no control unit had a say in this boot */

@@ -48,6 +48,8 @@ int reset_possible(struct provision *p)
 	if (p->disk.parts[PART_ESP] == NULL)
 		return sentence(p->error, -EOPNOTSUPP, "disk %s has no EFI system partition and no room for one (repave assign %s "
 				"--wipe lays it out anew)", p->disk.name, p->identity.uuid);
+	if (p->rest.on)
+		return sentence(p->error, -EOPNOTSUPP, "C: and D: are encrypted, and a start by the firmware would need their key and their kernel on the disk");
 	if (!p->marks.reset)
 		return sentence(p->error, -EOPNOTSUPP, "%s is too old to be started that way", verified_image_path(p->c.image));
 	if (efivar_open() < 0)

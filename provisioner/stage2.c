@@ -5,10 +5,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
@@ -37,6 +39,9 @@
 #define HOME CONFIG_TO "/h"
 #define SSH_WANTED CONFIG_TO "/ssh"
 #define HOME_KEY CONFIG_FROM "/h/key"
+#define C_KEY CONFIG_FROM "/c.key"
+#define D_KEY CONFIG_FROM "/d.key"
+#define SLOT_SECTOR 4096u /* as provisioner/rest.h */
 #define HOME_MAPPED "repave-h"
 #define HOME_SECONDS 5u
 #define PANIC_SECONDS_FILE "/proc/sys/kernel/panic"
@@ -154,6 +159,61 @@ static int wait_for_partition(const struct boot_slot *slot, char ret_path[BLOCKD
 			slot->partuuid, DISK_SECONDS);
 }
 
+/* A partition's key as stage 1 handed it over, which is gone from the initrd then. 0; -ENOENT: it isn't encrypted; or -errno. */
+static int take_key(const char *path, uint8_t ret_key[DMCRYPT_KEY_SIZE])
+{
+	static const uint8_t zeros[DMCRYPT_KEY_SIZE];
+	struct buffer key = { 0 };
+	int fd, r = file_load(path, DMCRYPT_KEY_SIZE + 1, &key);
+
+	if (r < 0)
+		return r;
+	r = key.size == DMCRYPT_KEY_SIZE ? 0 : -EBADMSG;
+	if (r == 0)
+		memcpy(ret_key, key.data, DMCRYPT_KEY_SIZE);
+	if (key.data != NULL)
+		explicit_bzero(key.data, key.size);
+	buffer_release(&key);
+	/* In place: the file's pages are the initrd's RAM. */
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write_full_at(fd, zeros, sizeof(zeros), 0) < 0 || unlink(path) < 0)
+		say("the key of a partition can't be removed from the initrd");
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+static int map_slot(const char *name, const uint8_t key[DMCRYPT_KEY_SIZE], char device[BLOCKDEV_NAME + 8])
+{
+	char mapped[32];
+	uint64_t size = 0;
+	int fd = open(device, O_RDONLY | O_CLOEXEC), r;
+
+	r = fd < 0 || ioctl(fd, BLKGETSIZE64, &size) < 0 ? -errno : 0;
+	if (fd >= 0)
+		close(fd);
+	snprintf(mapped, sizeof(mapped), "%s-slot", name);
+	if (r == 0)
+		r = dmcrypt_map(mapped, true, device, SLOT_SECTOR, size / SLOT_SECTOR * SLOT_SECTOR, key);
+	if (r == 0)
+		snprintf(device, BLOCKDEV_NAME + 8, "/dev/mapper/%s", mapped);
+	return r;
+}
+
+/* With a key, what lies on the disk is a ciphertext, and dm-verity reads through a mapping: that becomes `device`. */
+static int decrypt_slot(const char *name, char device[BLOCKDEV_NAME + 8], char error[SENTENCE])
+{
+	uint8_t key[DMCRYPT_KEY_SIZE];
+	int r = take_key(strcmp(name, "repave-c") == 0 ? C_KEY : D_KEY, key);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0)
+		r = map_slot(name, key, device);
+	explicit_bzero(key, sizeof(key));
+	return r < 0 ? sentence(error, r, "dm-crypt can't open %s: %s", device, strerror(-r)) : 0;
+}
+
 static int open_slot(const char *name, const struct boot_slot *slot, enum on_corruption answer, const char *where,
 		     unsigned long flags, char error[SENTENCE])
 {
@@ -166,6 +226,9 @@ static int open_slot(const char *name, const struct boot_slot *slot, enum on_cor
 			return sentence(error, r, "the image in RAM can't be shown as a disk: %s", strerror(-r));
 	} else {
 		r = wait_for_partition(slot, device, error);
+		if (r < 0)
+			return r;
+		r = decrypt_slot(name, device, error);
 		if (r < 0)
 			return r;
 	}
@@ -246,30 +309,6 @@ static int copy_folder(const char *name)
 	return r;
 }
 
-/* The key as stage 1 handed it over, which is gone from the initrd then. 0; -ENOENT: H: isn't encrypted; or -errno. */
-static int take_home_key(uint8_t ret_key[DMCRYPT_KEY_SIZE])
-{
-	static const uint8_t zeros[DMCRYPT_KEY_SIZE];
-	struct buffer key = { 0 };
-	int fd, r = file_load(HOME_KEY, DMCRYPT_KEY_SIZE + 1, &key);
-
-	if (r < 0)
-		return r;
-	r = key.size == DMCRYPT_KEY_SIZE ? 0 : -EBADMSG;
-	if (r == 0)
-		memcpy(ret_key, key.data, DMCRYPT_KEY_SIZE);
-	if (key.data != NULL)
-		explicit_bzero(key.data, key.size);
-	buffer_release(&key);
-	/* In place: the file's pages are the initrd's RAM. */
-	fd = open(HOME_KEY, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write_full_at(fd, zeros, sizeof(zeros), 0) < 0 || unlink(HOME_KEY) < 0)
-		say("the key of H: can't be removed from the initrd");
-	if (fd >= 0)
-		close(fd);
-	return r;
-}
-
 /* C: of the same disk is open; only with C: in RAM the disk may still be coming. */
 static int find_home(char ret_device[BLOCKDEV_NAME + 8])
 {
@@ -310,7 +349,7 @@ static void name_home(const uint8_t key[DMCRYPT_KEY_SIZE], bool encrypted)
 static int hand_over_home(void)
 {
 	uint8_t key[DMCRYPT_KEY_SIZE] = { 0 };
-	int r = take_home_key(key), copied;
+	int r = take_key(HOME_KEY, key), copied;
 	bool encrypted = r != -ENOENT;
 
 	copied = copy_folder("h");

@@ -185,7 +185,7 @@ def test_h_is_encrypted_on_debian_and_an_operator_has_it_cleared(fleet):
     assert fleet.ssh(server, "grep -o '^[^ ]* /h ext4' /proc/mounts").strip() == "/dev/mapper/repave-h /h ext4"
     fleet.ssh(server, f"echo {secret.decode()} > /h/note; sync")
     # No program reads the key back, root's neither.
-    assert fleet.ssh(server, "ls /run/repave/h; grep -l repave:h /proc/keys || true").split() == ["choice", "device", "node", "partition", "state"]
+    assert fleet.ssh(server, "ls /run/repave/h; grep -l repave:disk /proc/keys || true").split() == ["choice", "device", "node", "partition", "state"]
     assert found(server.disk, [secret]) == set()
     fleet.control.repave("sanitize", server.id, "--yes")
     fleet.power_off(server)

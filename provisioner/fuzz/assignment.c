@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (!assignment.wait && assignment.os_target == NULL)
 		abort();
-	if ((assignment.h_key != NULL && !assignment.h_encryption) || (assignment.sanitize[0] != '\0' && !assignment.wait))
+	if ((assignment.h_key != NULL && !assignment.h_encryption) || (assignment.disk_key != NULL && !assignment.encryption) || (assignment.sanitize[0] != '\0' && !assignment.wait))
 		abort();
 	json_object_foreach(assignment.files, name, text)
 		if (!config_file_name_ok(name) || !json_is_string(text))

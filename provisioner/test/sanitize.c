@@ -18,6 +18,8 @@
 #include "provisioner/assignment.h"
 #include "provisioner/clearing.h"
 #include "provisioner/dmcrypt.h"
+#include "provisioner/modules.h"
+#include "provisioner/rest.h"
 #include "provisioner/state.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -188,6 +190,32 @@ static void test_key_of_h_is_taken_whole_or_refused(void **state)
 	assert_int_equal(parse(ASSIGNED ",\"h_closed\":[]", &a), -EINVAL);
 }
 
+static void test_key_of_c_and_d_is_taken_whole_or_refused(void **state)
+{
+	struct assignment a;
+
+	(void)state;
+	assert_int_equal(parse(ASSIGNED ",\"encryption\":true,\"disk_key\":\"" KEY "\"", &a), 0);
+	assert_true(a.encryption && !a.h_encryption);
+	assert_string_equal(a.disk_key, KEY);
+	assert_null(a.h_key);
+	assignment_release(&a);
+	assert_int_equal(parse(ASSIGNED ",\"encryption\":true,\"disk_closed\":\"why\"", &a), 0);
+	assert_true(a.encryption);
+	assert_null(a.disk_key);
+	assert_string_equal(a.disk_closed, "why");
+	assignment_release(&a);
+	assert_int_equal(parse(ASSIGNED ",\"encryption\":false", &a), 0);
+	assert_false(a.encryption);
+	assignment_release(&a);
+	assert_int_equal(parse(ASSIGNED ",\"h_encryption\":true,\"disk_key\":\"" KEY "\"", &a), -EINVAL);
+	assert_int_equal(parse(ASSIGNED ",\"encryption\":false,\"disk_key\":\"" KEY "\"", &a), -EINVAL);
+	assert_int_equal(parse(ASSIGNED ",\"encryption\":true,\"disk_key\":\"AAEC\"", &a), -EINVAL);
+	assert_int_equal(parse(ASSIGNED ",\"encryption\":true,\"disk_key\":[]", &a), -EINVAL);
+	assert_int_equal(parse(ASSIGNED ",\"encryption\":1", &a), -EINVAL);
+	assert_int_equal(parse(ASSIGNED ",\"disk_closed\":7", &a), -EINVAL);
+}
+
 static void test_order_to_clear_is_no_assignment(void **state)
 {
 	struct assignment a;
@@ -212,7 +240,7 @@ static void test_table_names_a_key_and_never_holds_it(void **state)
 
 	(void)state;
 	assert_int_equal(dmcrypt_table("254:6", 4096, text, sizeof(text)), 0);
-	assert_string_equal(text, "aes-xts-plain64 :64:logon:repave:h 0 254:6 0 1 sector_size:4096");
+	assert_string_equal(text, "aes-xts-plain64 :64:logon:repave:disk 0 254:6 0 1 sector_size:4096");
 	assert_int_equal(dmcrypt_table("254:6", 512, text, 20), -ENOSPC);
 }
 
@@ -229,6 +257,95 @@ static void test_check_tells_keys_apart(void **state)
 	assert_memory_not_equal(one, other, sizeof(one));
 }
 
+static void test_each_slot_has_a_key_of_its_own(void **state)
+{
+	static const char *const slots[] = { "C0", "C1", "D0", "D1" };
+	uint8_t key[DMCRYPT_KEY_SIZE] = { 1 }, keys[4][DMCRYPT_KEY_SIZE], again[DMCRYPT_KEY_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(rest_slot_key(key, slots[i], keys[i]), 0);
+		/* XTS is weak when its two keys are one. */
+		assert_memory_not_equal(keys[i], keys[i] + DMCRYPT_KEY_SIZE / 2, DMCRYPT_KEY_SIZE / 2);
+		assert_memory_not_equal(keys[i], key, DMCRYPT_KEY_SIZE);
+		for (size_t j = 0; j < i; j++)
+			assert_memory_not_equal(keys[i], keys[j], DMCRYPT_KEY_SIZE);
+	}
+	assert_int_equal(rest_slot_key(key, "C0", again), 0);
+	assert_memory_equal(keys[0], again, DMCRYPT_KEY_SIZE);
+	key[DMCRYPT_KEY_SIZE - 1] = 1;
+	assert_int_equal(rest_slot_key(key, "C0", again), 0);
+	assert_memory_not_equal(keys[0], again, DMCRYPT_KEY_SIZE);
+	assert_int_equal(rest_slot_key(key, "STATE", again), -EINVAL);
+	assert_int_equal(rest_slot_key(key, "", again), -EINVAL);
+}
+
+/* A disk that is encrypted with these stays readable: what a key leads to never changes. */
+static void test_slot_key_is_blake2b_of_label_and_slot(void **state)
+{
+	uint8_t key[DMCRYPT_KEY_SIZE], slot[DMCRYPT_KEY_SIZE];
+	char text[2 * DMCRYPT_KEY_SIZE + 1];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(key); i++)
+		key[i] = (uint8_t)i;
+	assert_int_equal(rest_slot_key(key, "C0", slot), 0);
+	hex_format(slot, sizeof(slot), text);
+	assert_string_equal(text, "2d17a8cb0c8df2bd1d6c7894cee5a4a606bd943a7693d905f69223dff9e3d375adbf3903ba0d324cb235afdbe8f54869cafe29fc5eb58fe7b95dbd0bf59105f3");
+}
+
+static void test_state_tells_keys_apart_and_holds_none(void **state)
+{
+	uint8_t key[DMCRYPT_KEY_SIZE] = { 1 };
+	char one[REST_CHECK + 1], other[REST_CHECK + 1], text[2 * DMCRYPT_KEY_SIZE + 1];
+
+	(void)state;
+	rest_check(key, one);
+	assert_int_equal(strlen(one), REST_CHECK);
+	hex_format(key, sizeof(key), text);
+	assert_null(strstr(text, one));
+	key[0] = 2;
+	rest_check(key, other);
+	assert_string_not_equal(one, other);
+}
+
+static void test_image_in_the_clear_is_seen(void **state)
+{
+	uint8_t head[REST_SECTOR] = "hsqs";
+
+	(void)state;
+	assert_true(rest_is_plain(head, sizeof(head)));
+	assert_false(rest_is_plain(head, 3));
+	head[0] ^= 1;
+	assert_false(rest_is_plain(head, sizeof(head)));
+}
+
+static unsigned files_of(const char *drivers, const char *word, char *ret_all, size_t room)
+{
+	char text[256], *rest = text, *line = NULL, *file;
+	unsigned count = 0;
+
+	snprintf(text, sizeof(text), "%s", drivers);
+	ret_all[0] = '\0';
+	for (; (file = modules_next(&rest, &line, word)) != NULL; count++)
+		snprintf(ret_all + strlen(ret_all), room - strlen(ret_all), "%s;", file);
+	return count;
+}
+
+static void test_modules_of_a_word_only(void **state)
+{
+	char all[256];
+
+	(void)state;
+	assert_int_equal(files_of("*|a.ko b.ko\n-\nrepave:efi repave:crypt|c.ko d.ko\nrepave:crypt2|e.ko\nrepave:crypt|f.ko\n", "repave:crypt", all,
+				  sizeof(all)), 3);
+	assert_string_equal(all, "c.ko;d.ko;f.ko;");
+	assert_int_equal(files_of("repave:crypt|../x.ko  /y.ko g.ko", "repave:crypt", all, sizeof(all)), 1);
+	assert_string_equal(all, "g.ko;");
+	assert_int_equal(files_of("", "repave:crypt", all, sizeof(all)), 0);
+	assert_int_equal(files_of("repave:crypt\n|\n||\n", "repave:crypt", all, sizeof(all)), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,9 +354,15 @@ int main(void)
 		cmocka_unit_test(test_state_outside_the_disk_is_refused),
 		cmocka_unit_test(test_state_keeps_the_identity_and_forgets_the_account),
 		cmocka_unit_test(test_key_of_h_is_taken_whole_or_refused),
+		cmocka_unit_test(test_key_of_c_and_d_is_taken_whole_or_refused),
 		cmocka_unit_test(test_order_to_clear_is_no_assignment),
 		cmocka_unit_test(test_table_names_a_key_and_never_holds_it),
 		cmocka_unit_test(test_check_tells_keys_apart),
+		cmocka_unit_test(test_each_slot_has_a_key_of_its_own),
+		cmocka_unit_test(test_slot_key_is_blake2b_of_label_and_slot),
+		cmocka_unit_test(test_state_tells_keys_apart_and_holds_none),
+		cmocka_unit_test(test_image_in_the_clear_is_seen),
+		cmocka_unit_test(test_modules_of_a_word_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
