@@ -216,10 +216,10 @@ static bool set_has(const struct expected_set *set, const uint8_t digest[TPM_DIG
 	return false;
 }
 
-/* Between images. */
+/* Between images: "Calling EFI Application from Boot Option", "BOOT ATTEMPTS OMITTED". */
 static bool is_mark(const struct firmware_event *event)
 {
-	return (event->type == EVENT_SEPARATOR && is_separator(event)) || (event->type == EVENT_ACTION && is_text(event));
+	return event->type != EVENT_APPLICATION && (is_separator(event) || is_text(event));
 }
 
 /* Every image that the firmware started must be known. */

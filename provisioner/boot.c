@@ -666,7 +666,11 @@ int boot(struct provision *p)
 		watchdog_stop();
 	if (p->start == START_RESET)
 		return reset_go(p);
-	platform_measure(p);
+	r = platform_measure(p, TPM_DEVICE);
+	if (r < 0) {
+		console_line(&p->stages, "%s: a cold reset", p->error);
+		return reset_cold(p);
+	}
 	links_down();
 	forget_keys(p);
 	reboot(RB_KEXEC);

@@ -14,6 +14,10 @@ provisioner-sanitize-test-src := provisioner/test/sanitize.c $(provisioner-pure)
 	common/home-disk.c $(sha256-src) $(common-core)
 provisioner-sanitize-test-libs := -ljansson -lmbedcrypto -lsodium
 
+unit-tests += provisioner-platform-test
+provisioner-platform-test-src := provisioner/test/platform.c provisioner/platform.c provisioner/sentence.c $(common-tpm) $(sha256-src) $(common-core)
+provisioner-platform-test-libs := -ljansson -lmbedcrypto -lpthread
+
 unit-tests += provisioner-surroundings-test
 provisioner-surroundings-test-src := provisioner/test/surroundings.c $(addprefix provisioner/,clock.c cmdline.c console.c pstore.c smbios.c) \
 	common/tail.c $(common-core)

@@ -121,23 +121,40 @@ int platform_plan(struct provision *p, const struct buffer *cmdline, int kernel,
 	return r < 0 ? sentence(p->error, r, "what is to be measured can't be written down: %s", strerror(-r)) : 0;
 }
 
-void platform_measure(struct provision *p)
+/* The TPM couldn't be asked when this boot began, and can now, or in the system: nobody there shall measure what a proof of stage 1 would have. */
+static void spoil(struct provision *p, const char *path)
+{
+	struct tpm tpm;
+
+	if (tpm_open(path, &tpm) < 0)
+		return;
+	if (extend(&tpm, "repave.unproved") < 0)
+		console_line(&p->stages, "not measured: %s", tpm.error);
+	tpm_close(&tpm);
+}
+
+int platform_measure(struct provision *p, const char *path)
 {
 	struct platform *platform = &p->platform;
 	size_t done = json_array_size(platform->events);
+	int r = 0;
 
+	if (!platform->present)
+		spoil(p, path);
 	if (!platform->present || platform->planned == NULL)
-		return;
-	for (; done < json_array_size(platform->planned); done++) {
+		return 0;
+	for (; r == 0 && done < json_array_size(platform->planned); done++) {
 		json_t *event = json_array_get(platform->planned, done);
 
-		if (extend(&platform->tpm, json_get_string(json_object_get(event, "content"), "data")) < 0) {
-			console_line(&p->stages, "not measured: %s", platform->tpm.error);
-			break;
-		}
-		json_array_append(platform->events, event);
+		r = extend(&platform->tpm, json_get_string(json_object_get(event, "content"), "data"));
+		if (r == 0)
+			json_array_append(platform->events, event);
 	}
 	tpm_close(&platform->tpm);
+	if (r == 0)
+		return 0;
+	console_line(&p->stages, "not measured: %s", platform->tpm.error);
+	return platform->proved ? sentence(p->error, r, "what it proved itself for can't be measured") : 0;
 }
 
 /* ------------------------------------------------------------------ the floor */

@@ -223,8 +223,10 @@ void platform_attest(struct provision *p);
 /* platform.c: what the start of the system in c and d with this command line and kernel (`kernel_size` bytes of the file) is going to
  * measure, into p->platform.planned. 0 or -errno. */
 int platform_plan(struct provision *p, const struct buffer *cmdline, int kernel, uint64_t kernel_size);
-/* platform.c: measures that, right before the start. Best effort: what isn't measured doesn't attest. */
-void platform_measure(struct provision *p);
+/* platform.c: measures that, right before the start. What isn't measured doesn't attest; but after a proof, by which this boot may have got secrets, an
+ * empty PCR would let root of the system pose as stage 1: -errno with a sentence, and it mustn't be started. `path`: of a TPM that couldn't be asked at
+ * first; its PCR is spoilt if it can now. */
+int platform_measure(struct provision *p, const char *path);
 
 /* boot.c: reads kernel and initrd through dm-verity and starts them. Returns only on failure. */
 int boot(struct provision *p);

@@ -129,18 +129,25 @@ def first_line(answer):
     return (title[1] if title else answer.strip().splitlines()[0] if answer.strip() else "(empty)").strip()
 
 
-def print_addresses(results, settings, front_answer):
+def print_addresses(results, settings, front_answer, stays):
     for result in results:
         print(f"{result['name']}: {settings['app']} on {settings['os']} answered at {result['address']}: {first_line(result['answer'])}")
         if "proved" in result:
             print(f"  {result['proved']}")
-        print(f"  ssh -i {FOLDER}/id_ed25519 -p {result['ssh_port']} -o UserKnownHostsFile=/dev/null root@127.0.0.1")
+        if stays:
+            print(f"  ssh -i {FOLDER}/id_ed25519 -p {result['ssh_port']} -o UserKnownHostsFile=/dev/null root@127.0.0.1")
     print(f"HAProxy in front of them answered: {first_line(front_answer)}")
+    # What would be tried at servers that end now would fail.
+    if not stays:
+        return
     if settings["app"] == "web":
         print(f"  curl http://127.0.0.1:{fleet.APP_HOST_PORT}/")
     else:
         print(f"  redis-cli -p {fleet.APP_HOST_PORT} ping    # Debian package redis-tools")
-    print(f"  {BUILD}/bin/repave --state {FOLDER}/fleet nodes\n  {BUILD}/bin/repave --state {FOLDER}/fleet balancer show\n")
+    print(f"  {BUILD}/bin/repave --state {FOLDER}/fleet nodes\n  {BUILD}/bin/repave --state {FOLDER}/fleet balancer show")
+    if settings["secure"]:
+        print(f"  {BUILD}/bin/repave --state {FOLDER}/fleet node show {results[0]['id']}    # what its TPM proved")
+    print()
 
 
 def make_servers(settings, ports):
@@ -251,9 +258,10 @@ def main():
         fleet.check_address()
         results = boot(settings, servers, control, front, description)
         print_table(results)
-        print_addresses(results, settings, front.join(servers))
+        stays = os.environ.get("ONCE") != "1"
+        print_addresses(results, settings, front.join(servers), stays)
         report(results, settings)
-        if os.environ.get("ONCE") != "1":
+        if stays:
             stay(servers)
     except Failure as failure:
         (FOLDER / "report.json").write_text(json.dumps(dict(settings, format=1, ok=False, error=str(failure)), indent=2))

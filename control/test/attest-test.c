@@ -570,6 +570,21 @@ static void image_with_its_bytes_as_a_mark(void **state)
 	assert_non_null(strstr(judged(b, 4, LEVEL_FAILED), "isn't a boot image"));
 }
 
+/* EV_OMIT_BOOT_DEVICE_EVENTS, in the place of the action. */
+static void another_mark(void **state)
+{
+	struct bench *b = *state;
+	struct firmware_event *event = &b->log.events[event_of(b, 4, EVENT_ACTION)];
+
+	event->type = 0x12;
+	event->data = (const uint8_t *)"BOOT ATTEMPTS OMITTED";
+	event->size = 21;
+	sha256_once(event->data, event->size, event->digest);
+	judged(b, 4, LEVEL_ATTESTED);
+	event->digest[0] ^= 1;
+	assert_non_null(strstr(judged(b, 4, LEVEL_FAILED), "isn't a boot image"));
+}
+
 /* Started without Secure Boot, a system measures behind it what would have been measured with it. */
 static void secure_boot_said_later(void **state)
 {
@@ -806,7 +821,7 @@ int main(void)
 		cmocka_unit_test(quotes_are_signed), cmocka_unit_test(derived_keys), cmocka_unit_test(credentials), cmocka_unit_test(certificates), cmocka_unit_test(certificates_for_other_keys),
 		cmocka_unit_test(firmware_logs), cmocka_unit_test(truncated_logs), cmocka_unit_test(odd_logs), cmocka_unit_test(own_events),
 		cmocka_unit_test(expected_values), cmocka_unit_test(policies), judging(a_good_boot), cmocka_unit_test(real_firmware), judging(foreign_image_named),
-		judging(image_in_disguise), judging(image_with_its_bytes_as_a_mark),
+		judging(image_in_disguise), judging(image_with_its_bytes_as_a_mark), judging(another_mark),
 		judging(secure_boot_said_later), judging(said_but_not_measured), judging(foreign_authority), judging(other_parts_and_initrd),
 		judging(wrong_values), judging(changed_firmware_named), judging(boot_order), judging(a_rescue_shell), judging(a_running_system),
 	};
