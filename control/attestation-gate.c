@@ -40,6 +40,19 @@ bool attestation_admits(struct control *control, const struct node *node, const 
 	return false;
 }
 
+bool attestation_believes(struct control *control, const struct node *node, const char *session, int64_t now, char ret_error[ERROR_TEXT])
+{
+	const json_t *state = node->attestation ? node->attestation->state : NULL;
+
+	if (!attestation_admits(control, node, session, now, ret_error))
+		return false;
+	if (!json_get_string(state, "ek") || attestation_proved(node, session, now))
+		return true;
+	snprintf(ret_error, ERROR_TEXT, "this server has proved itself by its TPM before, and now it doesn't (%.300s)",
+		 !session[0] ? "it names no proof" : "the proof that it names failed, is over, or another's");
+	return false;
+}
+
 bool attestation_allows_secrets(const struct control *control, const struct node *node, const struct boot_request *request)
 {
 	return attestation_policy(control, node) == ATTEST_OFF || attestation_proved(node, request->attestation, (int64_t)time(NULL));

@@ -28,6 +28,8 @@ const struct node *attestation_holder(const struct control *control, const struc
 
 /* Before an assignment. False with a sentence: the node's group asks for a proof, and there is none. `session` may be "". */
 bool attestation_admits(struct control *control, const struct node *node, const char *session, int64_t now, char ret_error[ERROR_TEXT]);
+/* Before its word counts for more than an assignment: as above, and also where the node is bound to a TPM, whatever its group asks for. */
+bool attestation_believes(struct control *control, const struct node *node, const char *session, int64_t now, char ret_error[ERROR_TEXT]);
 /* Whether the session proved that the node is what it should be, for a boot that begins now. */
 bool attestation_proved(const struct node *node, const char *session, int64_t now);
 /* The node was told what it boots: what its agent will have to prove; without a proof of this boot it counts as unattested from now on. 0, -ENOMEM or

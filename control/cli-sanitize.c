@@ -47,11 +47,11 @@ static const char *memory_of(const json_t *one)
 
 static void print_table(const json_t *list)
 {
-	struct cli_table table = { .columns = 9 };
+	struct cli_table table = { .columns = 10 };
 	const json_t *one;
 	size_t i;
 
-	cli_table_add(&table, (const char *[]){ "ID", "NODE", "FROM", "TO", "WHY", "STEP", "ENDED", "KEYS", "MEMORY" });
+	cli_table_add(&table, (const char *[]){ "ID", "NODE", "FROM", "TO", "WHY", "STEP", "ENDED", "KEYS", "MEMORY", "PROOF" });
 	json_array_foreach(json_iterable(list), i, one) {
 		char id[24], keys[24];
 
@@ -59,7 +59,7 @@ static void print_table(const json_t *list)
 		snprintf(keys, sizeof keys, "%lld", (long long)json_integer_value(json_object_get(one, "keys_destroyed")));
 		cli_table_add(&table, (const char *[]){ id, cli_text(one, "node"), cli_text(one, "from"), cli_text(one, "to"), cli_text(one, "reason"),
 							cli_text(one, "step"), cli_text(one, "ended"), keys,
-							memory_of(one) });
+							memory_of(one), json_is_true(json_object_get(one, "proved_by_tpm")) ? "TPM" : "-" });
 	}
 	cli_table_print(&table);
 }

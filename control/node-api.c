@@ -264,10 +264,12 @@ static void sanitized(struct control *control, const char *id, const struct http
 	}
 	now = control_lock(control);
 	if (registry_admits(control, id, CLIENT_NODE, call, answer))
-		r = tenancy_cleared(control, fleet_get(control->fleet, id), &cleared, now);
+		r = tenancy_cleared(control, fleet_get(control->fleet, id), &cleared, now, why);
 	control_leave(control);
 	if (!answer->status && r == -ESTALE)
 		http_answer_error(answer, 409, "nothing of the kind is ordered of this node");
+	else if (!answer->status && r == -EACCES)
+		http_answer_error(answer, 403, why);
 	else if (!answer->status && r < 0)
 		refuse(control, answer, call, id, log_error(r, "clearing of node %s", id), "");
 	else if (!answer->status)

@@ -258,7 +258,8 @@ static const struct command {
 	  cli_report_reimage },
 	{ "report sanitize", "[NODE] [--json] [--sign FILE]", "show which servers were cleared of an account's data, and how",
 	  "A server whose group's account isn't the one whose data it holds is cleared at its next start: the keys of its H: are destroyed,\n"
-	  "its disk is discarded and overwritten, its memory goes with a cold reset. Of each there is a record that the control unit signed.\n\n"
+	  "its disk is discarded and overwritten, and after a cold reset stage 1's kernel zeroes its memory. Of each there is a record that the\n"
+	  "control unit signed. MEMORY is who cleared it, as far as anybody said; PROOF whether a TPM proved the stage 1 that says all of this.\n\n"
 	  "  --sign FILE             write the newest record to FILE and its signature to FILE.sig\n", cli_report_sanitize },
 	{ "report key", "[--json]", "print the public key that reports are verified with", "Give it to auditors in another way than the reports.\n",
 	  cli_report_key },

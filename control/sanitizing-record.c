@@ -34,11 +34,12 @@ static const char *step_of(const struct sanitizing *s)
 
 json_t *sanitizing_describe(const struct sanitizing *s)
 {
-	return json_pack("{sI ss ss ss so so ss so so so so sI so so so sb sb}", "id", (json_int_t)s->id, "node", s->node, "order", s->order, "step",
+	return json_pack("{sI ss ss ss so so ss so so so so sI so so so sb sb sb ss}", "id", (json_int_t)s->id, "node", s->node, "order", s->order, "step",
 			 step_of(s), "from", text_or_null(s->from), "to", text_or_null(s->to), "reason", s->reason, "ordered", time_text(s->ordered),
 			 "began", time_text(s->began), "cleared", time_text(s->cleared), "ended", time_text(s->ended), "keys_destroyed",
 			 (json_int_t)s->keys, "disk", describe_disk(&s->done.disk), "memory", text_or_null(s->done.memory), "memory_after_reset",
-			 text_or_null(s->memory_after), "memory_zeroed_by_kernel", (int)s->memory_zeroed, "node_key_renewed", (int)s->done.key_renewed);
+			 text_or_null(s->memory_after), "memory_zeroed_by_kernel", (int)s->memory_zeroed, "node_key_renewed", (int)s->done.key_renewed,
+			 "proved_by_tpm", (int)s->proved, "proof", s->proved ? "a TPM proved the stage 1 that says so" : "not proved by a TPM");
 }
 
 int sanitizing_record(const struct sanitizing *s, const char *name, int64_t made, int64_t audit, struct buffer *ret_text)

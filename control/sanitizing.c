@@ -45,6 +45,7 @@ int cleared_parse(const void *body, size_t size, struct cleared *ret_cleared, ch
 	json_t *root = json_parse(body, size, why);
 	const char *order = json_get_string(root, "order"), *boot_id = json_get_string(root, "boot_id"), *memory = json_get_string(root, "memory");
 	const json_t *renewed = json_object_get(root, "key_renewed");
+	const char *session = json_get_string(root, "attestation");
 	uint64_t format = 0;
 	int r = 0;
 
@@ -57,12 +58,15 @@ int cleared_parse(const void *body, size_t size, struct cleared *ret_cleared, ch
 		r = refused(ret_error, "\"memory\" must be \"requested\" or \"no firmware\"");
 	else if (!json_is_boolean(renewed))
 		r = refused(ret_error, "\"key_renewed\" must be true or false");
+	else if (json_object_get(root, "attestation") && (!session || !nonce_valid(session)))
+		r = refused(ret_error, "\"attestation\" must be a session of %u hexadecimal digits", NONCE_SIZE);
 	else if (take_disk(json_object_get(root, "disk"), &ret_cleared->disk) < 0)
 		r = refused(ret_error, "\"disk\" must be null, or have a name, offloaded, and numbers size >= cleared >= discarded >= erased");
 	if (!r) {
 		strcpy(ret_cleared->order, order);
 		strcpy(ret_cleared->boot_id, boot_id);
 		strcpy(ret_cleared->memory, memory);
+		strcpy(ret_cleared->attestation, session ? session : "");
 		ret_cleared->key_renewed = json_is_true(renewed);
 	}
 	json_decref(root);
@@ -75,11 +79,11 @@ json_t *sanitizing_format(const struct sanitizing *s)
 {
 	const struct cleared_disk *d = &s->done.disk;
 
-	return json_pack("{ss ss ss ss sI sI sI sI sI ss ss ss sb sb s{ss sI sI sI sI sb}}", "order", s->order, "from", s->from, "to", s->to, "reason",
+	return json_pack("{ss ss ss ss sI sI sI sI sI ss ss ss sb sb sb s{ss sI sI sI sI sb}}", "order", s->order, "from", s->from, "to", s->to, "reason",
 			 s->reason, "ordered", (json_int_t)s->ordered, "began", (json_int_t)s->began, "cleared", (json_int_t)s->cleared, "ended",
 			 (json_int_t)s->ended, "keys", (json_int_t)s->keys, "boot_id", s->done.boot_id, "memory", s->done.memory, "memory_after",
-			 s->memory_after, "memory_zeroed", (int)s->memory_zeroed, "key_renewed", (int)s->done.key_renewed, "disk", "name", d->name,
-			 "size", (json_int_t)d->size, "cleared", (json_int_t)d->cleared, "discarded", (json_int_t)d->discarded, "erased",
+			 s->memory_after, "memory_zeroed", (int)s->memory_zeroed, "proved", (int)s->proved, "key_renewed", (int)s->done.key_renewed,
+			 "disk", "name", d->name, "size", (json_int_t)d->size, "cleared", (json_int_t)d->cleared, "discarded", (json_int_t)d->discarded, "erased",
 			 (json_int_t)d->erased, "offloaded", (int)d->offloaded);
 }
 
@@ -130,6 +134,7 @@ int sanitizing_read(const json_t *state, struct sanitizing *s)
 		return -EINVAL;
 	/* Absent from what was stored before there was this. */
 	s->memory_zeroed = json_is_true(json_object_get(state, "memory_zeroed"));
+	s->proved = json_is_true(json_object_get(state, "proved"));
 	s->done.key_renewed = json_is_true(json_object_get(state, "key_renewed"));
 	return read_disk(json_get_object(state, "disk"), &s->done.disk);
 }

@@ -15,6 +15,7 @@
 #include "common/bytes.h"
 #include "control/agent-status.h"
 #include "control/groups.h"
+#include "control/names.h"
 
 #define SANITIZE_ORDER_SIZE 32u /* lower-case hexadecimal digits of 16 random bytes */
 #define SANITIZE_REASON_MOST 200u
@@ -34,6 +35,7 @@ struct cleared {
 	char boot_id[BOOT_ID_SIZE + 1];
 	char memory[33];                /* "requested": the firmware was asked to clear it; "no firmware": it can't be */
 	bool key_renewed;               /* the node's own key */
+	char attestation[NONCE_SIZE + 1]; /* the session by which its TPM proved who says so; "" without; isn't stored */
 	struct cleared_disk disk;
 };
 
@@ -49,6 +51,7 @@ struct sanitizing {
 	struct cleared done;            /* from `cleared` on */
 	char memory_after[33];          /* by the firmware, after the reset: "cleared", "not cleared", "" when it doesn't say */
 	bool memory_zeroed;             /* by stage 1's kernel when it started after the reset */
+	bool proved;                    /* by its TPM: a stage 1 that is expected said that it cleared, and one asked after the reset */
 };
 
 /* Parses the body of "POST /v1/nodes/{id}/sanitized". 0; -EINVAL with a sentence; -ENOMEM. */

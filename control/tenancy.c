@@ -9,6 +9,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "control/attestation-gate.h"
+#include "control/attestation.h"
 #include "control/power.h"
 #include "control/report-key.h"
 #include "control/sealed.h"
@@ -240,6 +241,7 @@ static int end(struct control *control, const struct node *node, struct sanitizi
 	if (!strcmp(s->done.memory, "requested"))
 		snprintf(s->memory_after, sizeof s->memory_after, "%s", request->memory);
 	s->memory_zeroed = request->memory_zeroed;
+	s->proved = s->proved && attestation_proved(node, request->attestation, now);
 	r = sign_record(control, s, assignment_host_name(&node->assignment), now, &text, signature);
 	if (!r)
 		r = store_begin(control->store);
@@ -336,7 +338,7 @@ int tenancy_asked(struct control *control, const struct node *node, const struct
 	return r < 0 ? r : format_order(&s, request->boot_id[0] != 0, ret_order, ret_why);
 }
 
-int tenancy_cleared(struct control *control, const struct node *node, const struct cleared *cleared, int64_t now)
+int tenancy_cleared(struct control *control, const struct node *node, const struct cleared *cleared, int64_t now, char ret_error[ERROR_TEXT])
 {
 	struct sanitizing s;
 	int r = store_open_sanitizing(control->store, node->id, &s);
@@ -345,8 +347,15 @@ int tenancy_cleared(struct control *control, const struct node *node, const stru
 		return -ESTALE;
 	if (r < 0)
 		return r;
+	/* Who copied the node's key can say that, too. */
+	if (!attestation_believes(control, node, cleared->attestation, now, ret_error)) {
+		r = control_event(control, now, node->id, SEVERITY_ALARM, "sanitize", NULL, "it says that it is cleared, and that doesn't count: %.300s",
+				  ret_error);
+		return r < 0 ? r : -EACCES;
+	}
 	s.cleared = now;
 	s.done = *cleared;
+	s.proved = attestation_proved(node, cleared->attestation, now);
 	return put(control, &s);
 }
 

@@ -24,8 +24,9 @@ int tenancy_add_home(struct control *control, const struct node *node, const str
 bool tenancy_admits(const struct control *control, const struct node *node, const struct boot_request *request, char ret_why[ERROR_TEXT]);
 /* Adds what an answer with an assignment says of C: and D: at rest, the key included. 0 or -errno. */
 int tenancy_add_disk(struct control *control, const struct node *node, const struct boot_request *request, int64_t now, json_t *answer);
-/* Stage 1 says that it has cleared the server. 0; -ESTALE when that isn't what is ordered; -EIO. */
-int tenancy_cleared(struct control *control, const struct node *node, const struct cleared *cleared, int64_t now);
+/* Stage 1 says that it has cleared the server. 0; -ESTALE when that isn't what is ordered; -EACCES with a sentence when its TPM must prove who says
+ * so, and doesn't; -EIO. */
+int tenancy_cleared(struct control *control, const struct node *node, const struct cleared *cleared, int64_t now, char ret_error[ERROR_TEXT]);
 /* An operator orders it, for the node's next start. 0; -EEXIST with a sentence; -errno. */
 int tenancy_order(struct control *control, const struct node *node, const char *by, int64_t now, struct sanitizing *ret_sanitizing,
 		  char ret_error[ERROR_TEXT]);

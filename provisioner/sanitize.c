@@ -303,6 +303,10 @@ static int tell(struct provision *p, const struct figures *f, const char *memory
 	int r = -ENOMEM;
 
 	free(boot_id);
+	/* That of the question may be hours ago. */
+	platform_attest(p);
+	if (json != NULL && p->platform.session[0] != '\0')
+		json_object_set_new(json, "attestation", json_string(p->platform.session));
 	text = json != NULL ? json_format(json) : NULL;
 	json_decref(json);
 	if (text != NULL) {

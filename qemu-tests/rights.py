@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What runs on a booted server has the rights that docs/hardening.md says, and no more; asked as root, by ssh."""
+import json
 import re
 
 import fleet as fleet_module
@@ -107,6 +108,9 @@ def check_agent(fleet, server):
     assert len(asking) == 1 and asking[0]["Uid"].split() == ["65534"] * 4 and asking[0]["Groups"].strip() == "", asking
     assert asking[0]["NoNewPrivs"] == "1" and asking[0]["Seccomp"] == "2", asking
     assert [int(asking[0][name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")] == [0, 1 << 21, 1 << 21, 1 << 21, 0], asking
+    # And that is enough for an answer: both are sound.
+    images = json.loads(fleet.ssh(server, "/usr/lib/repave/agent --print"))["images"]
+    assert {name: image["verity"] for name, image in images.items()} == {"c": "V", "d": "V"}, images
 
 
 def check_rights(fleet, server, program, app):

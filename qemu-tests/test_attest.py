@@ -9,7 +9,8 @@ import pytest
 import fleet as fleet_module
 import forge
 import secure
-from fleet import BUILD
+from fleet import BUILD, ROOT
+from test_rescue import rescue_base
 from test_trust import keys_folder, refusal, replace_metadata, sign
 
 
@@ -64,12 +65,10 @@ def replayed(events):
     return value.hex(), {event["content"]["type"]: event["content"]["data"] for event in events}
 
 
-def trust_tpms(fleet, server):
+def trust_tpms(fleet, server, pcrs=BUILD / "boot/repave.pcrs.json"):
     """The operator's part: whose TPMs, and which boot image."""
-    boot = BUILD / "boot"
     fleet.control.repave("tpm", "ca", "add", server.tpm.ca)
-    fleet.control.repave("tpm", "expect", "add", boot / "repave.pcrs.json", "--signature", boot / "repave.pcrs.sig", "--certificate",
-                         secure.keys() / "db.crt")
+    fleet.control.repave("tpm", "expect", "add", pcrs, "--signature", pcrs.with_suffix(".sig"), "--certificate", secure.keys() / "db.crt")
 
 
 def require_proof(fleet, server):
@@ -137,3 +136,48 @@ def test_attested_from_the_signed_stage_1_to_the_application(fleet, model):
     server.wait_for(r"attest +not attested: ", 240)
     server.wait_for(r"assign +.*refuses \(403\): ", 60)
     assert "stage 2: " not in server.console() and "asking to be let in" not in server.console(), server.console()
+
+
+def rescue_uki(fleet):
+    """What a build with INITRAMFS_DROPBEAR makes: its ESP, and the values that are expected of it."""
+    folder, initramfs = fleet.folder, fleet.folder / "rescue-initramfs.img"
+    initramfs.write_bytes(rescue_base(fleet).read_bytes() + (BUILD / "boot/initramfs-modules.img").read_bytes())
+    sign_with = [BUILD / "bin/repave-sign", "secureboot"]
+    uki, esp, pcrs = (folder / f"rescue{suffix}" for suffix in (".efi", "-esp.img", ".pcrs.json"))
+    for words in (
+            [ROOT / "initramfs/build-media", "uki", "--kernel", BUILD / "boot/vmlinuz", "--initramfs", initramfs, "--token", BUILD / "boot/token.cpio",
+             "--console", "ttyS0,115200", "--kernel-version", BUILD / "kernel/version", "--rescue", "--output", folder / "unsigned.efi"],
+            [*sign_with, "sign", "--keys", secure.keys(), "--output", uki, folder / "unsigned.efi"],
+            [ROOT / "initramfs/build-media", "esp", "--uki", uki, "--output", esp],
+            [ROOT / "initramfs/build-media", "pcrs", "--uki", uki, "--repave-sign", BUILD / "bin/repave-sign", "--output", pcrs],
+            [*sign_with, "sign-file", "--keys", secure.keys(), "--output", pcrs.with_suffix(".sig"), pcrs]):
+        fleet_module.run(words)
+    return esp, pcrs
+
+
+@pytest.mark.long
+def test_boot_in_which_a_rescue_shell_was_opened_never_attests(fleet):
+    """A signed stage 1 with ssh, which its values say. Somebody may come in once it has failed; from then on PCR 8 says so."""
+    fleet.control.start()
+    fleet.default("minimal", "web")
+    server = fleet.server(medium="uki", firmware="secure", tpm=True)
+    server.esp, pcrs = rescue_uki(fleet)
+    assert json.loads(pcrs.read_text())["rescue_shell"] is True
+    trust_tpms(fleet, server, pcrs)
+    fleet_module.run(["sfdisk", "-q", server.disk], input="label: gpt\n- - linux -\n")
+    server.start()
+    server.wait_for(r"attest +NOT attested: .*was built with a rescue shell or SSH", 300)
+    server.wait_for(r"FAILED: .*isn't Repave's: not touched", 120)
+    server.wait_for(r"dropbear listens on port 22", 60)
+    fleet.ssh(server, "touch /run/repave/hold")
+    events, pcr_8 = fleet.ssh(server, "cat /run/repave/events.json; echo; cat /sys/class/tpm/tpm0/pcr-sha256/8").split()
+    value, said = replayed(json.loads(events))
+    assert (value, said) == (pcr_8.lower(), {"repave.rescue": "ssh"}), (value, pcr_8, said)
+    # Who is in there asks as stage 1 would.
+    require_proof(fleet, server)
+    fleet.ssh(server, "{ provision </dev/null >/dev/console 2>&1 & }")
+    server.wait_for(r"attest +NOT attested: PCR 8, repave\.rescue: a rescue shell was opened in this boot \(ssh\)", 120)
+    server.wait_for(r"assign +.*refuses \(403\): .*repave\.rescue", 60)
+    record = proved(fleet, server, "failed", "boot")
+    assert record["pcr"] == 8 and "repave.rescue" in record["text"], record
+    assert "stage 2: " not in server.console(), server.console()

@@ -7,14 +7,19 @@ from fleet import BUILD, CONTROL_UNIT, PORT, REPOSITORY_PORT, ROOT, run, wait_un
 DATA = b"somebody's data" * 1000
 
 
-def rescue_medium(fleet, server):
-    """The build's stage 1 with dropbear and the operator's key in it."""
+def rescue_base(fleet):
+    """The build's stage 1 with dropbear and the operator's key in it, without modules and token."""
     base = fleet.folder / "base.img"
     run([ROOT / "initramfs/build-initramfs", "base", "--busybox", BUILD / "packages/busybox-initramfs/bin/busybox", "--provision",
          BUILD / "target/provision", "--root", BUILD / "repository/metadata/1.root.json", "--ca", BUILD / "fleet/ca.pem", "--control-unit",
          CONTROL_UNIT, "--port", PORT, "--repository-port", REPOSITORY_PORT, "--slot-c-mib", (BUILD / "config/SLOT_C_MIB").read_text().strip(),
          "--slot-d-mib", (BUILD / "config/SLOT_D_MIB").read_text().strip(), "--compress", "zstd", "--dropbear",
          BUILD / "packages/dropbear/sbin/dropbear", "--authorized-keys", f"{fleet.key}.pub", "--output", base])
+    return base
+
+
+def rescue_medium(fleet, server):
+    base = rescue_base(fleet)
     token = fleet.folder / "archives.cpio"
     token.write_bytes(server.token.read_bytes())
     # The later archive's files are those that count.

@@ -35,15 +35,19 @@ static void test_what_stage_1_says_is_taken(void **state)
 	assert_string_equal(cleared.order, "00112233445566778899aabbccddeeff");
 	assert_string_equal(cleared.memory, "requested");
 	assert_true(cleared.key_renewed);
+	assert_string_equal(cleared.attestation, "");
 	assert_int_equal(cleared.disk.cleared, 900);
 	assert_int_equal(parse(HEAD REST "\"disk\":null}", &cleared), 0);
 	assert_string_equal(cleared.disk.name, "");
+	assert_int_equal(parse(HEAD REST "\"attestation\":\"00112233445566778899aabbccddeeff\",\"disk\":null}", &cleared), 0);
+	assert_string_equal(cleared.attestation, "00112233445566778899aabbccddeeff");
 }
 
 static void test_what_makes_no_sense_is_refused(void **state)
 {
 	static const char *const texts[] = {
 		"", "{}", "[]", HEAD "\"memory\":\"requested\"}", HEAD "\"memory\":\"forgot\",\"key_renewed\":true,\"disk\":null}",
+		HEAD REST "\"attestation\":\"0011\",\"disk\":null}", HEAD REST "\"attestation\":null,\"disk\":null}",
 		HEAD REST "\"disk\":7}", HEAD REST "\"disk\":{\"name\":\"vda\"}}",
 		HEAD REST "\"disk\":{\"name\":\"../x\",\"size\":1,\"cleared\":1,\"discarded\":1,\"erased\":0,\"offloaded\":true}}",
 		HEAD REST "\"disk\":{\"name\":\"vda\",\"size\":1,\"cleared\":2,\"discarded\":1,\"erased\":0,\"offloaded\":true}}",
@@ -63,7 +67,7 @@ static void test_what_makes_no_sense_is_refused(void **state)
 static void test_stored_is_what_was(void **state)
 {
 	struct sanitizing s = { .from = "acme", .to = "bold", .reason = "passes", .ordered = 1, .began = 2, .cleared = 3, .keys = 1,
-				.memory_zeroed = true }, again;
+				.memory_zeroed = true, .proved = true }, again;
 	json_t *stored;
 
 	(void)state;
@@ -77,8 +81,9 @@ static void test_stored_is_what_was(void **state)
 	assert_memory_equal(&again, &s, sizeof s);
 	/* As before there was this. */
 	json_object_del(stored, "memory_zeroed");
+	json_object_del(stored, "proved");
 	assert_int_equal(sanitizing_read(stored, &again), 0);
-	assert_false(again.memory_zeroed);
+	assert_false(again.memory_zeroed || again.proved);
 	json_object_set_new(stored, "began", json_integer(-1));
 	assert_int_equal(sanitizing_read(stored, &again), -EINVAL);
 	json_object_del(stored, "from");
@@ -105,6 +110,8 @@ static void test_record_names_what_was_done(void **state)
 	assert_string_equal(json_get_string(json_object_get(record, "disk"), "zeros"), "written");
 	assert_int_equal(json_integer_value(json_object_get(record, "keys_destroyed")), 1);
 	assert_true(json_is_true(json_object_get(record, "memory_zeroed_by_kernel")));
+	assert_false(json_is_true(json_object_get(record, "proved_by_tpm")));
+	assert_string_equal(json_get_string(record, "proof"), "not proved by a TPM");
 	json_decref(record);
 	buffer_release(&text);
 }
