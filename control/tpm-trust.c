@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/json.h"
 #include "common/log.h"
@@ -13,7 +14,7 @@
 static const struct {
 	const char *kind;
 	unsigned most;
-} kinds[] = { { "ca", AUTHORITIES_MOST }, { "tpm", TPMS_MOST }, { "expected", EXPECTED_SETS_MOST } };
+} kinds[] = { { "ca", AUTHORITIES_MOST }, { "tpm", TPMS_MOST }, { "expected", EXPECTED_SETS_MOST }, { "crl", AUTHORITIES_MOST } };
 
 json_t *tpm_trust_of(const struct control *control, const char *kind)
 {
@@ -23,6 +24,7 @@ json_t *tpm_trust_of(const struct control *control, const char *kind)
 static void release_made(struct tpm_trust *trust)
 {
 	buffer_release(&trust->authorities);
+	buffer_release(&trust->revocations);
 	for (size_t i = 0; i < trust->set_count; i++)
 		expected_set_release(&trust->sets[i]);
 	free(trust->sets);
@@ -39,6 +41,18 @@ static int make_authorities(const json_t *list, struct buffer *ret_pem)
 	json_object_foreach(json_iterable(list), name, value)
 		if (!r)
 			r = buffer_printf(ret_pem, "-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n", json_get_string(value, "certificate"));
+	return r;
+}
+
+static int make_revocations(const json_t *list, struct buffer *ret_pem)
+{
+	const char *name;
+	json_t *value;
+	int r = 0;
+
+	json_object_foreach(json_iterable(list), name, value)
+		if (!r)
+			r = buffer_printf(ret_pem, "-----BEGIN X509 CRL-----\n%s\n-----END X509 CRL-----\n", json_get_string(value, "certificate"));
 	return r;
 }
 
@@ -63,6 +77,8 @@ static int make(struct tpm_trust *trust)
 	json_t *value;
 	int r = make_authorities(json_object_get(trust->stored, "ca"), &made.authorities);
 
+	if (!r)
+		r = make_revocations(json_object_get(trust->stored, "crl"), &made.revocations);
 	made.sets = calloc(json_object_size(expected) + 1, sizeof *made.sets);
 	if (!r && !made.sets)
 		r = -ENOMEM;
@@ -77,6 +93,7 @@ static int make(struct tpm_trust *trust)
 	}
 	release_made(trust);
 	trust->authorities = made.authorities;
+	trust->revocations = made.revocations;
 	trust->sets = made.sets;
 	trust->set_count = made.set_count;
 	return 0;
@@ -97,7 +114,7 @@ int tpm_trust_load(struct control *control)
 
 	control->trust = trust;
 	if (!r) {
-		trust->stored = json_pack("{s{} s{} s{}}", "ca", "tpm", "expected");
+		trust->stored = json_pack("{s{} s{} s{} s{}}", "ca", "tpm", "expected", "crl");
 		r = trust->stored ? store_each_trust(control->store, take_stored, trust) : -ENOMEM;
 	}
 	if (!r)
@@ -173,6 +190,25 @@ static int find_name(const json_t *list, const char *start, char ret_name[DIGEST
 	snprintf(error, ERROR_TEXT, found > 1 || strlen(start) < 4 ? "\"%.64s\" is too few digits of it to tell which is meant" :
 				    "there is no \"%.64s\"; `repave tpm list` shows what there is", text_printable(start, strlen(start)) ? start : "?");
 	return found > 1 || strlen(start) < 4 ? -ENOTUNIQ : -ENOENT;
+}
+
+void tpm_trust_health(struct control *control, struct health *health, int64_t now)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(tpm_trust_of(control, "crl"), name, value) {
+		time_t until = (time_t)json_integer_value(json_object_get(value, "until"));
+		char text[16];
+		struct tm tm;
+
+		if (!until || until > now)
+			continue;
+		gmtime_r(&until, &tm);
+		strftime(text, sizeof text, "%Y-%m-%d", &tm);
+		health_add(health, SEVERITY_WARNING, "the list of TPMs that %.160s revoked should have been renewed on %s, and newer ones aren't known; get it from"
+			   " there, `repave tpm ca crl FILE` takes it", json_get_string(value, "subject"), text);
+	}
 }
 
 int tpm_trust_remove(struct control *control, const char *kind, const char *start, char ret_name[DIGEST_TEXT + 1], char ret_error[ERROR_TEXT])

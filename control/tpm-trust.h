@@ -4,6 +4,7 @@
 #define CONTROL_TPM_TRUST_H
 
 #include "control/control.h"
+#include "control/health.h"
 #include "control/tpm-judge.h"
 
 #define AUTHORITIES_MOST 200u
@@ -11,8 +12,9 @@
 #define TPMS_MOST 100000u
 
 struct tpm_trust {
-	json_t *stored;             /* {"ca": {SHA-256: {…}}, "tpm": {fingerprint: {…}}, "expected": {id: {…}}}; owned */
+	json_t *stored;             /* {"ca": {SHA-256: {…}}, "tpm": {fingerprint: {…}}, "expected": {id: {…}}, "crl": {SHA-256 of issuer: {…}}}; owned */
 	struct buffer authorities;  /* in PEM, one after the other */
+	struct buffer revocations;  /* the same */
 	struct expected_set *sets;  /* owned */
 	size_t set_count;
 };
@@ -24,6 +26,8 @@ void tpm_trust_free(struct control *control);
 int tpm_trust_put(struct control *control, const char *kind, const char *name, const json_t *value, char ret_error[ERROR_TEXT]);
 /* Removes the one entry whose name begins so. 0 with the whole name; -ENOENT or -ENOTUNIQ with a sentence; -ENOMEM or -EIO. */
 int tpm_trust_remove(struct control *control, const char *kind, const char *start, char ret_name[DIGEST_TEXT + 1], char ret_error[ERROR_TEXT]);
+/* For health.c: lists of revoked ones that should have been renewed. */
+void tpm_trust_health(struct control *control, struct health *health, int64_t now);
 /* Entries of a kind, by name. Borrowed. */
 json_t *tpm_trust_of(const struct control *control, const char *kind);
 
