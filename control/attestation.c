@@ -221,7 +221,8 @@ static int judge_stage1(const struct control *control, const struct node *node, 
 {
 	struct firmware_log log;
 	struct judge_input input = { .pcrs = request->parsed.pcrs, .log = &log, .events = events, .sets = control->trust->sets,
-				     .set_count = control->trust->set_count, .firmware = json_get_object(node->attestation->state, "firmware") };
+				     .set_count = control->trust->set_count, .withdrawn = control->trust->withdrawn,
+				     .withdrawn_count = control->trust->withdrawn_count, .firmware = json_get_object(node->attestation->state, "firmware") };
 	int r = firmware_log_parse(request->log.data, request->log.size, &log, judgement->text);
 
 	if (r == -EINVAL)

@@ -106,17 +106,33 @@ static void show_tpms(const json_t *list)
 	cli_table_print(&table);
 }
 
-static void show_expected(const json_t *list)
+/* Whether one of the same name was added after it. */
+static bool is_old(const json_t *list, const json_t *entry)
 {
-	struct cli_table table = { .columns = 5 };
+	const json_t *other;
+	size_t i;
+
+	json_array_foreach(json_iterable(list), i, other)
+		if (!strcmp(cli_text(other, "name"), cli_text(entry, "name")) &&
+		    json_integer_value(json_object_get(other, "added")) > json_integer_value(json_object_get(entry, "added")))
+			return true;
+	return false;
+}
+
+static void show_expected(const json_t *list, const json_t *withdrawn)
+{
+	struct cli_table table = { .columns = 6 };
 	const json_t *entry;
 	char when[32];
 	size_t i;
 
-	cli_table_add(&table, (const char *[]){ "EXPECTED", "BOOT IMAGE", "VERSION", "ADDED", "PCR 11" });
+	cli_table_add(&table, (const char *[]){ "EXPECTED", "BOOT IMAGE", "VERSION", "ADDED", "", "PCR 11" });
 	json_array_foreach(json_iterable(list), i, entry)
 		cli_table_add(&table, (const char *[]){ cli_text(entry, "id"), cli_text(entry, "name"), cli_text(entry, "version"),
-							cli_time(entry, "added", when), cli_text(entry, "pcr11") });
+							cli_time(entry, "added", when), is_old(list, entry) ? "old" : "", cli_text(entry, "pcr11") });
+	json_array_foreach(json_iterable(withdrawn), i, entry)
+		cli_table_add(&table, (const char *[]){ cli_text(entry, "id"), cli_text(entry, "name"), cli_text(entry, "version"),
+							cli_time(entry, "added", when), "withdrawn", cli_text(entry, "pcr11") });
 	cli_table_print(&table);
 }
 
@@ -128,7 +144,7 @@ static void show_all(const json_t *answer)
 		show_revocations(json_get_array(answer, "revocations"));
 	show_tpms(json_get_array(answer, "tpms"));
 	putchar('\n');
-	show_expected(json_get_array(answer, "expected"));
+	show_expected(json_get_array(answer, "expected"), json_get_array(answer, "withdrawn"));
 }
 
 int cli_tpm_list(const struct cli *cli, int argc, char *argv[])

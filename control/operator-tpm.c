@@ -33,8 +33,9 @@ static json_t *describe(const struct control *control, const char *kind, const c
 
 void operator_list_trust(struct control *control, struct http_answer *answer)
 {
-	answer_json(answer, json_pack("{so so so so}", "authorities", describe(control, "ca", "sha256"), "revocations", describe(control, "crl", "issuer"),
-				      "tpms", describe(control, "tpm", "ek"), "expected", describe(control, "expected", "id")));
+	answer_json(answer, json_pack("{so so so so so}", "authorities", describe(control, "ca", "sha256"), "revocations", describe(control, "crl", "issuer"),
+				      "tpms", describe(control, "tpm", "ek"), "expected", describe(control, "expected", "id"), "withdrawn",
+				      describe(control, "withdrawn", "id")));
 }
 
 /* ------------------------------------------------------------------ authorities */
