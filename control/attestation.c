@@ -94,6 +94,7 @@ static enum attest_level know_tpm(const struct control *control, const struct no
 	const char *bound = json_get_string(node->attestation->state, "ek"), *of = json_get_string(allowed, "node");
 	const struct node *holder = attestation_holder(control, node, ek);
 	char why[ERROR_TEXT] = "it has no endorsement certificate";
+	int r = -EKEYREJECTED;
 
 	if (holder) {
 		snprintf(ret_why, ERROR_TEXT, "its TPM (EK %.16s…) is that of node %s: one TPM can't be two servers'", ek, holder->id);
@@ -112,10 +113,17 @@ static enum attest_level know_tpm(const struct control *control, const struct no
 		strcpy(ret_known_by, "allow list");
 		return LEVEL_ATTESTED;
 	}
-	if (request->certificate.size &&
-	    !ek_certificate_check(request->certificate.data, request->certificate.size, &request->ek, &control->trust->authorities, why)) {
+	if (request->certificate.size)
+		r = ek_certificate_check(request->certificate.data, request->certificate.size, &request->ek, &control->trust->authorities,
+					 &control->trust->revocations, why);
+	if (!r) {
 		strcpy(ret_known_by, "certificate");
 		return LEVEL_ATTESTED;
+	}
+	/* Its maker says that it may be anybody's by now. */
+	if (r == -EKEYREVOKED) {
+		snprintf(ret_why, ERROR_TEXT, "its TPM (EK %.16s…) isn't to be trusted: %.200s", ek, why);
+		return LEVEL_FAILED;
 	}
 	snprintf(ret_why, ERROR_TEXT, "its TPM (EK %.16s…) isn't known: %.200s; `repave tpm allow %s` if it is the server's", ek, why, node->id);
 	return LEVEL_NONE;
@@ -213,7 +221,8 @@ static int judge_stage1(const struct control *control, const struct node *node, 
 {
 	struct firmware_log log;
 	struct judge_input input = { .pcrs = request->parsed.pcrs, .log = &log, .events = events, .sets = control->trust->sets,
-				     .set_count = control->trust->set_count, .firmware = json_get_object(node->attestation->state, "firmware") };
+				     .set_count = control->trust->set_count, .withdrawn = control->trust->withdrawn,
+				     .withdrawn_count = control->trust->withdrawn_count, .firmware = json_get_object(node->attestation->state, "firmware") };
 	int r = firmware_log_parse(request->log.data, request->log.size, &log, judgement->text);
 
 	if (r == -EINVAL)

@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/bytes.h"
 #include "common/file.h"
 #include "common/json.h"
 #include "control/cli.h"
 #include "control/names.h"
+#include "control/tpm-crypto.h"
 
 #define FILE_MOST (128u * 1024)
 
@@ -73,6 +75,23 @@ static void show_authorities(const json_t *list)
 	cli_table_print(&table);
 }
 
+static void show_revocations(const json_t *list)
+{
+	struct cli_table table = { .columns = 5 };
+	const json_t *entry;
+	char from[32], until[32], count[24];
+	size_t i;
+
+	cli_table_add(&table, (const char *[]){ "REVOCATIONS", "AUTHORITY", "FROM", "TO BE RENEWED", "REVOKED" });
+	json_array_foreach(json_iterable(list), i, entry) {
+		snprintf(count, sizeof count, "%lld", (long long)json_integer_value(json_object_get(entry, "revoked")));
+		cli_table_add(&table, (const char *[]){ cli_text(entry, "issuer"), cli_text(entry, "subject"), cli_time(entry, "from", from),
+							cli_time(entry, "until", until), count });
+	}
+	cli_table_print(&table);
+	putchar('\n');
+}
+
 static void show_tpms(const json_t *list)
 {
 	struct cli_table table = { .columns = 4 };
@@ -87,17 +106,33 @@ static void show_tpms(const json_t *list)
 	cli_table_print(&table);
 }
 
-static void show_expected(const json_t *list)
+/* Whether one of the same name was added after it. */
+static bool is_old(const json_t *list, const json_t *entry)
 {
-	struct cli_table table = { .columns = 5 };
+	const json_t *other;
+	size_t i;
+
+	json_array_foreach(json_iterable(list), i, other)
+		if (!strcmp(cli_text(other, "name"), cli_text(entry, "name")) &&
+		    json_integer_value(json_object_get(other, "added")) > json_integer_value(json_object_get(entry, "added")))
+			return true;
+	return false;
+}
+
+static void show_expected(const json_t *list, const json_t *withdrawn)
+{
+	struct cli_table table = { .columns = 6 };
 	const json_t *entry;
 	char when[32];
 	size_t i;
 
-	cli_table_add(&table, (const char *[]){ "EXPECTED", "BOOT IMAGE", "VERSION", "ADDED", "PCR 11" });
+	cli_table_add(&table, (const char *[]){ "EXPECTED", "BOOT IMAGE", "VERSION", "ADDED", "", "PCR 11" });
 	json_array_foreach(json_iterable(list), i, entry)
 		cli_table_add(&table, (const char *[]){ cli_text(entry, "id"), cli_text(entry, "name"), cli_text(entry, "version"),
-							cli_time(entry, "added", when), cli_text(entry, "pcr11") });
+							cli_time(entry, "added", when), is_old(list, entry) ? "old" : "", cli_text(entry, "pcr11") });
+	json_array_foreach(json_iterable(withdrawn), i, entry)
+		cli_table_add(&table, (const char *[]){ cli_text(entry, "id"), cli_text(entry, "name"), cli_text(entry, "version"),
+							cli_time(entry, "added", when), "withdrawn", cli_text(entry, "pcr11") });
 	cli_table_print(&table);
 }
 
@@ -105,9 +140,11 @@ static void show_all(const json_t *answer)
 {
 	show_authorities(json_get_array(answer, "authorities"));
 	putchar('\n');
+	if (json_array_size(json_get_array(answer, "revocations")))
+		show_revocations(json_get_array(answer, "revocations"));
 	show_tpms(json_get_array(answer, "tpms"));
 	putchar('\n');
-	show_expected(json_get_array(answer, "expected"));
+	show_expected(json_get_array(answer, "expected"), json_get_array(answer, "withdrawn"));
 }
 
 int cli_tpm_list(const struct cli *cli, int argc, char *argv[])
@@ -196,16 +233,50 @@ static void show_added(const json_t *answer)
 		printf("TPMs of %s are genuine (%.16s)\n", cli_text(entry, "subject"), cli_text(entry, "sha256"));
 }
 
+static void show_list(const json_t *answer)
+{
+	time_t until = (time_t)json_integer_value(json_object_get(answer, "until"));
+	char when[32];
+
+	printf("%lld TPM(s) that %s revoked aren't trusted (%.16s)\n", (long long)json_integer_value(json_object_get(answer, "revoked")),
+	       cli_text(answer, "subject"), cli_text(answer, "issuer"));
+	if (until && until < time(NULL))
+		printf("WARNING: this list should have been renewed %s; it counts, and newer ones may have more\n", cli_time(answer, "until", when));
+}
+
+/* In PEM or DER: the control unit finds out. */
+static int add_revocations(const struct cli *cli, const char *path)
+{
+	struct buffer data = { 0 }, text = { 0 };
+	json_t *body = NULL;
+	int r = file_load(path, EK_REVOCATIONS_MOST, &data);
+
+	if (r < 0 || !data.size)
+		r = cli_usage(cli, "can't read %s, or it has more than %u KiB", path, EK_REVOCATIONS_MOST >> 10);
+	else if (base64_format(data.data, data.size, &text) == 0 && (body = json_pack("{ss}", "crl", (const char *)text.data)))
+		r = call_and_show(cli, "POST", "/v1/tpm/revocations", body, show_list);
+	else
+		r = CLI_FAILED;
+	json_decref(body);
+	buffer_release(&text);
+	buffer_release(&data);
+	return r;
+}
+
 int cli_tpm_ca(const struct cli *cli, int argc, char *argv[])
 {
 	json_t *body;
 	char *text;
 	int r;
 
+	if (argc == 3 && !strcmp(argv[0], "crl") && !strcmp(argv[1], "remove"))
+		return remove_one(cli, "revocations", argv[2]);
+	if (argc == 2 && !strcmp(argv[0], "crl"))
+		return add_revocations(cli, argv[1]);
 	if (argc == 2 && !strcmp(argv[0], "remove"))
 		return remove_one(cli, "authorities", argv[1]);
 	if (argc != 2 || strcmp(argv[0], "add"))
-		return cli_usage(cli, "say add FILE, or remove DIGITS");
+		return cli_usage(cli, "say add FILE, remove DIGITS, crl FILE, or crl remove DIGITS");
 	text = read_text(cli, argv[1]);
 	if (!text)
 		return CLI_USAGE;

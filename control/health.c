@@ -9,6 +9,7 @@
 #include "control/message-desk.h"
 #include "control/relays.h"
 #include "control/store.h"
+#include "control/tpm-trust.h"
 
 #define DAY 86400
 /* A stage that says nothing for so long isn't going on. */
@@ -210,6 +211,7 @@ static void of_events(struct control *control, struct health *health, int64_t no
 
 static void (*const pieces[])(struct control *control, struct health *health, int64_t now) = {
 	of_repository, of_nodes, of_enrolments, of_certificates, of_store, of_events, relays_health, messages_health,
+	tpm_trust_health,
 };
 
 static void take(json_t *all, const json_t *texts, const char *severity)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "control/attestation.h"
+#include "control/message-desk.h"
 #include "control/store.h"
 
 /* ------------------------------------------------------------------ the format */
@@ -224,6 +225,28 @@ static void of_store(struct control *control, struct metrics *m, int64_t now)
 	metrics_sample(m, NULL, NULL, (double)store_backup_time(control->store_path));
 }
 
+static void of_messages(struct control *control, struct metrics *m, int64_t now)
+{
+	const struct messages *messages = control->messages;
+	size_t count = messages ? messages->settings.count : 0;
+
+	(void)now;
+	metrics_family(m, "repave_messages_total", "counter", "Messages to a target: sent; given up (lost); and tries that failed.");
+	for (size_t i = 0; i < count; i++) {
+		print_line(m, "", "target", messages->states[i].name, "result=\"sent\"", (double)messages->states[i].sent);
+		print_line(m, "", "target", messages->states[i].name, "result=\"failed\"", (double)messages->states[i].failed);
+		print_line(m, "", "target", messages->states[i].name, "result=\"lost\"", (double)messages->states[i].lost);
+	}
+	metrics_family(m, "repave_messages_waiting", "gauge", "Messages to a target that wait to be sent, or sent again.");
+	for (size_t i = 0; i < count; i++) {
+		uint64_t waiting = 0;
+		int64_t oldest = 0;
+
+		store_count_messages(control->store, messages->states[i].name, &waiting, &oldest);
+		metrics_sample(m, "target", messages->states[i].name, (double)waiting);
+	}
+}
+
 /* ------------------------------------------------------------------ the process, under the names that all programs use */
 
 static double seconds_of(struct timeval time)
@@ -273,7 +296,7 @@ static void of_process(struct control *control, struct metrics *m, int64_t now)
 }
 
 static void (*const pieces[])(struct control *control, struct metrics *metrics, int64_t now) = {
-	of_nodes, of_attestation, of_boots, of_events, of_probes, of_requests, of_repository, of_certificates, of_store, of_process,
+	of_nodes, of_attestation, of_boots, of_events, of_probes, of_requests, of_repository, of_certificates, of_store, of_messages, of_process,
 };
 
 char *metrics_format(struct control *control, int64_t now)

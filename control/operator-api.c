@@ -58,7 +58,8 @@ enum operation {
 	REFUSE_REQUEST, LIST_PLANNED, PLAN_EVENT, CANCEL_PLANNED, LIST_HINTS, HINT, END_HINT,
 	LIST_TARGETS, LIST_MESSAGES, TEST_TARGET, RETRY_MESSAGES, DROP_MESSAGES,
 	RAISE_ALARM, CUT, LIST_EVIDENCE, FETCH_EVIDENCE,
-	LIST_TRUST, ADD_AUTHORITIES, REMOVE_AUTHORITY, ALLOW_TPM, REMOVE_TPM, ADD_EXPECTED, REMOVE_EXPECTED, ACCEPT_FIRMWARE,
+	LIST_TRUST, ADD_AUTHORITIES, REMOVE_AUTHORITY, ADD_REVOCATIONS, REMOVE_REVOCATIONS, ALLOW_TPM, REMOVE_TPM, ADD_EXPECTED, REMOVE_EXPECTED,
+	ACCEPT_FIRMWARE,
 };
 
 static const struct route routes[] = {
@@ -152,6 +153,8 @@ static const struct route routes[] = {
 	{ "GET", "/v1/tpm", LIST_TRUST },
 	{ "POST", "/v1/tpm/authorities", ADD_AUTHORITIES },
 	{ "DELETE", "/v1/tpm/authorities/{}", REMOVE_AUTHORITY },
+	{ "POST", "/v1/tpm/revocations", ADD_REVOCATIONS },
+	{ "DELETE", "/v1/tpm/revocations/{}", REMOVE_REVOCATIONS },
 	{ "POST", "/v1/tpm/allowed", ALLOW_TPM },
 	{ "DELETE", "/v1/tpm/allowed/{}", REMOVE_TPM },
 	{ "POST", "/v1/tpm/expected", ADD_EXPECTED },
@@ -257,6 +260,8 @@ static const struct right {
 	/* Who says what is genuine says who gets secrets. */
 	[ADD_AUTHORITIES] = { MAY_ADMINISTER, "trust authorities of TPMs" },
 	[REMOVE_AUTHORITY] = { MAY_ADMINISTER, "no longer trust TPMs' authority" },
+	[ADD_REVOCATIONS] = { MAY_ADMINISTER, "take what TPMs' authority revoked" },
+	[REMOVE_REVOCATIONS] = { MAY_ADMINISTER, "forget what TPMs' authority revoked" },
 	[ALLOW_TPM] = { MAY_ADMINISTER, "allow a TPM" },
 	[REMOVE_TPM] = { MAY_ADMINISTER, "no longer allow TPM" },
 	[ADD_EXPECTED] = { MAY_ADMINISTER, "expect a boot image" },
@@ -647,6 +652,8 @@ static void change(struct control *control, const struct caller *caller, int ope
 	case END_HINT: operator_end_hint(control, argument, answer); break;
 	case ADD_AUTHORITIES: operator_add_authorities(control, body, now, answer); break;
 	case REMOVE_AUTHORITY: operator_remove_trust(control, "ca", argument, answer); break;
+	case ADD_REVOCATIONS: operator_add_revocations(control, body, now, answer); break;
+	case REMOVE_REVOCATIONS: operator_remove_trust(control, "crl", argument, answer); break;
 	case ALLOW_TPM: operator_allow_tpm(control, body, now, answer); break;
 	case REMOVE_TPM: operator_remove_trust(control, "tpm", argument, answer); break;
 	case ADD_EXPECTED: operator_add_expected(control, body, now, answer); break;

@@ -33,8 +33,9 @@ static json_t *describe(const struct control *control, const char *kind, const c
 
 void operator_list_trust(struct control *control, struct http_answer *answer)
 {
-	answer_json(answer, json_pack("{so so so}", "authorities", describe(control, "ca", "sha256"), "tpms", describe(control, "tpm", "ek"), "expected",
-				      describe(control, "expected", "id")));
+	answer_json(answer, json_pack("{so so so so so}", "authorities", describe(control, "ca", "sha256"), "revocations", describe(control, "crl", "issuer"),
+				      "tpms", describe(control, "tpm", "ek"), "expected", describe(control, "expected", "id"), "withdrawn",
+				      describe(control, "withdrawn", "id")));
 }
 
 /* ------------------------------------------------------------------ authorities */
@@ -79,6 +80,52 @@ void operator_add_authorities(struct control *control, const json_t *body, int64
 		return;
 	}
 	answer_json(answer, json_pack("{so}", "authorities", bundle.added));
+}
+
+/* ------------------------------------------------------------------ what authorities revoked */
+
+static int put_revocations(struct control *control, const struct ek_revocations *list, int64_t now, char why[ERROR_TEXT])
+{
+	const json_t *before = json_object_get(tpm_trust_of(control, "crl"), list->id);
+	struct buffer text = { 0 };
+	json_t *value;
+	int r;
+
+	if (before && json_integer_value(json_object_get(before, "from")) > list->from) {
+		snprintf(why, ERROR_TEXT, "there is a newer list of that authority already; `repave tpm list` shows it");
+		return -EEXIST;
+	}
+	r = base64_format(list->der.data, list->der.size, &text);
+	if (r < 0)
+		return r;
+	value = json_pack("{ss ss sI sI sI sI}", "subject", list->issuer, "certificate", (const char *)text.data, "from", (json_int_t)list->from, "until",
+			  (json_int_t)list->until, "revoked", (json_int_t)list->count, "added", (json_int_t)now);
+	r = value ? tpm_trust_put(control, "crl", list->id, value, why) : -ENOMEM;
+	json_decref(value);
+	buffer_release(&text);
+	return r;
+}
+
+/* The list as it is in a file, in base64. */
+void operator_add_revocations(struct control *control, const json_t *body, int64_t now, struct http_answer *answer)
+{
+	const char *text = json_get_string(body, "crl");
+	char why[ERROR_TEXT] = "";
+	struct buffer data = { 0 };
+	struct ek_revocations list = { 0 };
+	int r = text && base64_parse(text, &data) == 0 ? 0 : refused(why, "\"crl\" must be a list of revoked certificates in base64");
+
+	if (!r)
+		r = ek_revocations_parse(&data, &control->trust->authorities, &list, why);
+	if (!r)
+		r = put_revocations(control, &list, now, why);
+	if (r < 0)
+		answer_failure(answer, r == -EKEYREJECTED ? -EINVAL : r, why);
+	else
+		answer_json(answer, json_pack("{ss ss sI sI sI}", "issuer", list.id, "subject", list.issuer, "from", (json_int_t)list.from, "until",
+					      (json_int_t)list.until, "revoked", (json_int_t)list.count));
+	buffer_release(&list.der);
+	buffer_release(&data);
 }
 
 /* ------------------------------------------------------------------ TPMs */

@@ -7,6 +7,7 @@
 
 void operator_list_trust(struct control *control, struct http_answer *answer);
 void operator_add_authorities(struct control *control, const json_t *body, int64_t now, struct http_answer *answer);
+void operator_add_revocations(struct control *control, const json_t *body, int64_t now, struct http_answer *answer);
 void operator_allow_tpm(struct control *control, const json_t *body, int64_t now, struct http_answer *answer);
 void operator_add_expected(struct control *control, const json_t *body, int64_t now, struct http_answer *answer);
 /* `kind` is one of control/store-attest.h; `name` the first digits of it. */

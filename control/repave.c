@@ -188,9 +188,10 @@ static const struct command {
 	  "  --node NODE             with SHA256: for this node alone\n"
 	  "  --note TEXT             for people\n"
 	  "  --remove                no longer; the first digits of SHA256 are enough\n", cli_tpm_allow },
-	{ "tpm ca", "add FILE | remove DIGITS", "say whose TPMs are genuine",
+	{ "tpm ca", "add FILE | remove DIGITS | crl FILE | crl remove DIGITS", "say whose TPMs are genuine",
 	  "FILE has certificates of manufacturers' authorities in PEM, roots or those below them. TPMs whose endorsement certificate one\n"
-	  "of them signed are taken for what they are; each is bound to the first node that proves to have it.\n", cli_tpm_ca },
+	  "of them signed are taken for what they are; each is bound to the first node that proves to have it. With crl, FILE is the list\n"
+	  "of what one of them revoked (PEM or DER), in the place of the one before.\n", cli_tpm_ca },
 	{ "tpm expect", "add FILE --signature FILE --certificate FILE | remove DIGITS", "say what boot images measure",
 	  "FILE is repave.pcrs.json of the build that made the boot image, with its signature, and the db certificate in PEM whose key made\n"
 	  "both. Servers that started another image than those that are expected prove nothing.\n", cli_tpm_expect },

@@ -10,7 +10,7 @@ int store_put_attestation(struct store *store, const char *node, const json_t *s
 /* Calls `each` for every node that has one; `state` is borrowed. Stops when it returns non-zero, and returns that. */
 int store_each_attestation(struct store *store, int (*each)(void *context, const char *node, json_t *state), void *context);
 
-/* What operators trust: `kind` is "ca", "tpm" or "expected", `value` an object. Putting adds or replaces: 0 or -EIO. Removing: 0, -ENOENT or -EIO. */
+/* What operators trust: `kind` is "ca", "tpm", "expected", "crl" or "withdrawn", `value` an object. Putting adds or replaces: 0 or -EIO. Removing: 0, -ENOENT or -EIO. */
 int store_put_trust(struct store *store, const char *kind, const char *name, const json_t *value);
 int store_remove_trust(struct store *store, const char *kind, const char *name);
 /* As store_each_attestation, ordered by kind and name. */

@@ -8,10 +8,12 @@
 #include <mbedtls/md.h>
 #include <mbedtls/pk.h>
 #include <mbedtls/rsa.h>
+#include <mbedtls/x509_crl.h>
 #include <mbedtls/x509_crt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "signing/sha256.h"
 
@@ -296,23 +298,43 @@ static bool is_for_ek(const mbedtls_x509_crt *certificate)
 /* A sentence on mbedTLS's reasons. */
 static int refuse_chain(uint32_t flags, char error[ERROR_TEXT])
 {
-	const char *why = flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED ? "none of the authorities that `repave tpm ca add` was given signed it" :
+	const char *why = flags & MBEDTLS_X509_BADCRL_NOT_TRUSTED ? "its authority's list of revoked ones (`repave tpm list`) doesn't verify" :
+			  flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED ? "none of the authorities that `repave tpm ca add` was given signed it" :
 			  flags & MBEDTLS_X509_BADCERT_EXPIRED ? "it has expired" :
 			  flags & MBEDTLS_X509_BADCERT_FUTURE ? "it isn't valid yet; look at this machine's clock" : "it doesn't verify";
 
+	if (flags & MBEDTLS_X509_BADCERT_REVOKED) {
+		refused(error, "the TPM's endorsement certificate was revoked by the authority that signed it");
+		return -EKEYREVOKED;
+	}
 	refused(error, "nobody vouches for the TPM's endorsement certificate: %s", why);
 	return -EKEYREJECTED;
 }
 
+/* A list that is older than it should be still says what was revoked, and says nothing against the others: who forgets to renew it is warned by
+ * `repave status`, and the fleet boots. */
+#define STALE_LIST ((uint32_t)(MBEDTLS_X509_BADCRL_EXPIRED | MBEDTLS_X509_BADCRL_FUTURE))
+
+static int verify_chain(mbedtls_x509_crt *certificate, mbedtls_x509_crt *trusted, mbedtls_x509_crl *revoked, char error[ERROR_TEXT])
+{
+	uint32_t flags = 0;
+	int r = mbedtls_x509_crt_verify(certificate, trusted, revoked, NULL, &flags, NULL, NULL);
+
+	if (!r || (r == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED && flags && !(flags & ~STALE_LIST)))
+		return 0;
+	return refuse_chain(flags & ~STALE_LIST, error);
+}
+
 int ek_certificate_check(const uint8_t *certificate, size_t size, const struct tpm_public *ek, const struct buffer *authorities,
-			 char ret_error[ERROR_TEXT])
+			 const struct buffer *revocations, char ret_error[ERROR_TEXT])
 {
 	mbedtls_x509_crt parsed, trusted;
-	uint32_t flags = 0;
+	mbedtls_x509_crl revoked;
 	int r = 0;
 
 	mbedtls_x509_crt_init(&parsed);
 	mbedtls_x509_crt_init(&trusted);
+	mbedtls_x509_crl_init(&revoked);
 	if (size > EK_CERTIFICATE_MOST || mbedtls_x509_crt_parse_der(&parsed, certificate, size)) {
 		r = refused(ret_error, "the TPM's endorsement certificate can't be read; `repave tpm allow` takes the TPM by its key");
 	} else if (ek->key == TPM_RSA_2048 ? !same_rsa(&parsed.pk, ek) : !same_ecc(&parsed.pk, ek)) {
@@ -321,13 +343,88 @@ int ek_certificate_check(const uint8_t *certificate, size_t size, const struct t
 		r = refused(ret_error, "the certificate isn't one of an endorsement key, by what it says of its key's use");
 	} else if (authorities && authorities->size && mbedtls_x509_crt_parse(&trusted, authorities->data, authorities->size + 1)) {
 		r = refused(ret_error, "the stored authorities of TPMs can't be read");
+	} else if (revocations && revocations->size && mbedtls_x509_crl_parse(&revoked, revocations->data, revocations->size + 1)) {
+		r = refused(ret_error, "the stored lists of revoked certificates can't be read");
 	} else if (!authorities || !authorities->size) {
 		r = refuse_chain(MBEDTLS_X509_BADCERT_NOT_TRUSTED, ret_error);
-	} else if (mbedtls_x509_crt_verify(&parsed, &trusted, NULL, NULL, &flags, NULL, NULL)) {
-		r = refuse_chain(flags, ret_error);
+	} else {
+		r = verify_chain(&parsed, &trusted, &revoked, ret_error);
 	}
+	mbedtls_x509_crl_free(&revoked);
 	mbedtls_x509_crt_free(&trusted);
 	mbedtls_x509_crt_free(&parsed);
+	return r;
+}
+
+/* Whether one of the authorities signed the list, and may. */
+static bool is_signed(const mbedtls_x509_crl *list, mbedtls_x509_crt *authorities)
+{
+	const mbedtls_md_info_t *info = mbedtls_md_info_from_type(list->sig_md);
+	uint8_t hash[MBEDTLS_MD_MAX_SIZE];
+
+	if (!info || mbedtls_md(info, list->tbs.p, list->tbs.len, hash))
+		return false;
+	for (mbedtls_x509_crt *one = authorities; one && one->raw.len; one = one->next)
+		if (one->subject_raw.len == list->issuer_raw.len && !memcmp(one->subject_raw.p, list->issuer_raw.p, list->issuer_raw.len) &&
+		    !mbedtls_x509_crt_check_key_usage(one, MBEDTLS_X509_KU_CRL_SIGN) &&
+		    !mbedtls_pk_verify_ext(list->sig_pk, list->sig_opts, &one->pk, list->sig_md, hash, mbedtls_md_get_size(info), list->sig.p, list->sig.len))
+			return true;
+	return false;
+}
+
+/* 0 for none. */
+static int64_t seconds_of(const mbedtls_x509_time *time)
+{
+	struct tm tm = { .tm_year = time->year - 1900, .tm_mon = time->mon - 1, .tm_mday = time->day, .tm_hour = time->hour, .tm_min = time->min,
+			 .tm_sec = time->sec };
+
+	return time->year ? (int64_t)timegm(&tm) : 0;
+}
+
+static int take_list(const mbedtls_x509_crl *list, struct ek_revocations *ret_list)
+{
+	uint8_t digest[TPM_DIGEST];
+
+	if (mbedtls_x509_dn_gets(ret_list->issuer, sizeof ret_list->issuer, &list->issuer) < 0 ||
+	    !text_printable(ret_list->issuer, strlen(ret_list->issuer)))
+		strcpy(ret_list->issuer, "?");
+	sha256_once(list->issuer_raw.p, list->issuer_raw.len, digest);
+	hex_format(digest, TPM_DIGEST, ret_list->id);
+	ret_list->from = seconds_of(&list->this_update);
+	ret_list->until = seconds_of(&list->next_update);
+	for (const mbedtls_x509_crl_entry *entry = &list->entry; entry && entry->serial.len; entry = entry->next)
+		ret_list->count++;
+	return buffer_add(&ret_list->der, list->raw.p, list->raw.len);
+}
+
+int ek_revocations_parse(const struct buffer *data, const struct buffer *authorities, struct ek_revocations *ret_list, char ret_error[ERROR_TEXT])
+{
+	static const char begin[] = "-----BEGIN X509 CRL-----";
+	bool is_pem = data->size && memmem(data->data, data->size, begin, sizeof begin - 1);
+	mbedtls_x509_crt trusted;
+	mbedtls_x509_crl list;
+	int r = 0;
+
+	*ret_list = (struct ek_revocations){ 0 };
+	mbedtls_x509_crt_init(&trusted);
+	mbedtls_x509_crl_init(&list);
+	if (!data->size || data->size > EK_REVOCATIONS_MOST)
+		r = refused(ret_error, "a list of revoked certificates has at most %u KiB", EK_REVOCATIONS_MOST >> 10);
+	else if (is_pem ? mbedtls_x509_crl_parse(&list, data->data, data->size + 1) : mbedtls_x509_crl_parse_der(&list, data->data, data->size))
+		r = refused(ret_error, "that isn't a list of revoked certificates (CRL) in PEM or DER");
+	else if (list.next)
+		r = refused(ret_error, "there is more than one list in it; add each by itself");
+	else if (!authorities || !authorities->size || mbedtls_x509_crt_parse(&trusted, authorities->data, authorities->size + 1) ||
+		 !is_signed(&list, &trusted)) {
+		refused(ret_error, "none of the authorities that `repave tpm ca add` was given signed this list; add its authority first");
+		r = -EKEYREJECTED;
+	} else if (mbedtls_x509_time_is_future(&list.this_update)) {
+		r = refused(ret_error, "the list isn't valid yet; look at this machine's clock");
+	} else {
+		r = take_list(&list, ret_list);
+	}
+	mbedtls_x509_crl_free(&list);
+	mbedtls_x509_crt_free(&trusted);
 	return r;
 }
 

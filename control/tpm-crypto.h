@@ -13,6 +13,7 @@
 #define TPM_SEED 32u
 #define EK_CERTIFICATE_MOST 4096u
 #define CA_BUNDLE_MOST (64u * 1024)
+#define EK_REVOCATIONS_MOST (256u * 1024)
 
 /* Whether the attestation key signed the quote's bytes. 0, or -EKEYREJECTED with a sentence. */
 int tpm_quote_verify(const struct tpm_public *ak, const uint8_t *quote, size_t size, const struct tpm_signature *signature,
@@ -35,11 +36,23 @@ struct tpm_part {
 int tpm_kdfa(const uint8_t key[TPM_SEED], const char *label, struct tpm_part u, struct tpm_part v, uint8_t *ret_key, size_t size);
 int tpm_kdfe(const uint8_t z[TPM_POINT], const char *label, struct tpm_part u, struct tpm_part v, uint8_t ret_key[TPM_SEED]);
 
-/* Whether the certificate (DER) is about this key, of an endorsement key if it says of what, and verifies now under one of the authorities (PEM, one after the other, followed by a NUL that
- * `size` doesn't count; NULL: there are none). 0; -EINVAL (it isn't about the key, or can't be read) or -EKEYREJECTED (nobody vouches for it), with a
- * sentence. */
+/* Whether the certificate (DER) is about this key, of an endorsement key if it says of what, and verifies now under one of the authorities (PEM,
+ * one after the other, followed by a NUL that `size` doesn't count; NULL: there are none), and isn't in one of their lists of what they revoked (the
+ * same). A list that should have been renewed counts still. 0; -EINVAL (it isn't about the key, or can't be read), -EKEYREJECTED (nobody vouches
+ * for it) or -EKEYREVOKED, with a sentence. */
 int ek_certificate_check(const uint8_t *certificate, size_t size, const struct tpm_public *ek, const struct buffer *authorities,
-			 char ret_error[ERROR_TEXT]);
+			 const struct buffer *revocations, char ret_error[ERROR_TEXT]);
+
+/* One authority's list of what it revoked. */
+struct ek_revocations {
+	char issuer[256];              /* printable */
+	char id[2 * TPM_DIGEST + 1];   /* SHA-256 of the issuer's name in DER, in hexadecimal: a newer list is about the same */
+	struct buffer der;             /* owned */
+	int64_t from, until;           /* seconds since 1970; `until` is when it should be renewed, 0: it doesn't say */
+	size_t count;                  /* certificates in it */
+};
+/* Reads one, in PEM or DER, that one of the authorities (as above) signed. 0 (the caller frees `der`); -EINVAL or -EKEYREJECTED with a sentence; -ENOMEM. */
+int ek_revocations_parse(const struct buffer *data, const struct buffer *authorities, struct ek_revocations *ret_list, char ret_error[ERROR_TEXT]);
 
 /* Certificates of a bundle in PEM, each an authority's: calls `each` with its DER, the subject and the SHA-256 of the DER. Stops when that returns
  * non-zero, and returns it; -EINVAL with a sentence for a bundle with anything else in it, or nothing. */

@@ -222,6 +222,30 @@ static bool is_mark(const struct firmware_event *event)
 	return event->type != EVENT_APPLICATION && (is_separator(event) || is_text(event));
 }
 
+static const struct expected_set *find_withdrawn(const struct judge_input *input, const uint8_t digest[TPM_DIGEST])
+{
+	for (size_t i = 0; i < input->withdrawn_count; i++)
+		if (set_has(&input->withdrawn[i], digest))
+			return &input->withdrawn[i];
+	return NULL;
+}
+
+/* An image that isn't expected: that of an older boot medium is told from a stranger's. */
+static bool refuse_image(const struct judge_input *input, size_t at, struct judgement *judgement)
+{
+	const struct firmware_event *event = &input->log->events[at];
+	const struct expected_set *withdrawn = find_withdrawn(input, event->digest);
+	char text[20];
+
+	if (withdrawn)
+		return verdict(judgement, LEVEL_FAILED, 4, at + 1,
+			       "PCR 4, event %zu (%s): the firmware started the boot image %s %s, which was withdrawn (`repave tpm expect remove`); give it a newer one",
+			       at + 1, firmware_event_name(event->type), withdrawn->name, withdrawn->version);
+	return verdict(judgement, LEVEL_FAILED, 4, at + 1,
+		       "PCR 4, event %zu (%s): the firmware started an image that no expected set names (SHA-256 %s…): a foreign boot image", at + 1,
+		       firmware_event_name(event->type), shown(event->digest, text));
+}
+
 /* Every image that the firmware started must be known. */
 static bool check_images(const struct judge_input *input, struct judgement *judgement)
 {
@@ -237,9 +261,7 @@ static bool check_images(const struct judge_input *input, struct judgement *judg
 		for (size_t s = 0; s < input->set_count; s++)
 			known |= event->type == EVENT_APPLICATION && set_has(&input->sets[s], event->digest);
 		if (!known && event->type == EVENT_APPLICATION)
-			return verdict(judgement, LEVEL_FAILED, 4, i + 1,
-				       "PCR 4, event %zu (%s): the firmware started an image that no expected set names (SHA-256 %s…): a foreign boot image", i + 1,
-				       firmware_event_name(event->type), shown(event->digest, text));
+			return refuse_image(input, i, judgement);
 		if (!known)
 			return verdict(judgement, LEVEL_FAILED, 4, i + 1, "PCR 4, event %zu (%s): the firmware ran something that isn't a boot image (%s…)",
 				       i + 1, firmware_event_name(event->type), shown(event->digest, text));

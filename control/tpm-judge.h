@@ -58,6 +58,8 @@ struct judge_input {
 	const struct repave_events *events;
 	const struct expected_set *sets;
 	size_t set_count;
+	const struct expected_set *withdrawn; /* that were expected once: for the sentence alone */
+	size_t withdrawn_count;
 	const json_t *firmware;             /* what PCR 0-3 were when they were accepted; NULL: never yet */
 };
 

@@ -41,7 +41,7 @@ static void keys(const struct attest_request *request)
 	char error[ERROR_TEXT] = "";
 
 	tpm_credential_make(&request->ek, request->ak.name, credential, no_random, &object, &secret, error);
-	if (request->certificate.size && !ek_certificate_check(request->certificate.data, request->certificate.size, &request->ek, &none, error))
+	if (request->certificate.size && !ek_certificate_check(request->certificate.data, request->certificate.size, &request->ek, &none, &none, error))
 		abort(); /* nobody vouches for it */
 	buffer_release(&object);
 	buffer_release(&secret);

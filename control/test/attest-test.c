@@ -219,13 +219,13 @@ static void certificates(void **state)
 	char error[ERROR_TEXT];
 
 	(void)state;
-	assert_int_equal(ek_certificate_check(own.certificate.data, own.certificate.size, &foreign.ek, &ca, error), -EINVAL);
+	assert_int_equal(ek_certificate_check(own.certificate.data, own.certificate.size, &foreign.ek, &ca, NULL, error), -EINVAL);
 	assert_non_null(strstr(error, "another key"));
-	assert_int_equal(ek_certificate_check(foreign.certificate.data, foreign.certificate.size, &foreign.ek, &ca, error), -EKEYREJECTED);
+	assert_int_equal(ek_certificate_check(foreign.certificate.data, foreign.certificate.size, &foreign.ek, &ca, NULL, error), -EKEYREJECTED);
 	assert_non_null(strstr(error, "none of the authorities"));
-	assert_int_equal(ek_certificate_check(own.certificate.data, own.certificate.size, &own.ek, &none, error), -EKEYREJECTED);
+	assert_int_equal(ek_certificate_check(own.certificate.data, own.certificate.size, &own.ek, &none, NULL, error), -EKEYREJECTED);
 	for (size_t size = 0; size < own.certificate.size; size += 13)
-		assert_int_equal(ek_certificate_check(own.certificate.data, size, &own.ek, &ca, error), -EINVAL);
+		assert_int_equal(ek_certificate_check(own.certificate.data, size, &own.ek, &ca, NULL, error), -EINVAL);
 	buffer_release(&ca);
 	attest_request_release(&foreign);
 	attest_request_release(&own);
