@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # IMAGE: which image to measure with, such as IMAGE=os-debian.img.
 IMAGE ?=
-# BENCH=control, BENCH=fleet, BENCH=secure-boot: that one alone.
+# BENCH=control, BENCH=fleet, BENCH=secure-boot, BENCH=at-rest: that one alone.
 BENCH ?=
 ifneq ($(BENCH),)
 bench: bench-$(BENCH)
@@ -79,4 +79,11 @@ bench-fleet: $(B)/bench/fleet $(B)/bench/decide-times
 bench-secure-boot: all
 	$(Q)bench/machine begin
 	$(Q)$(qemu-environment) $(PYTHON) bench/secure-boot
+	$(Q)bench/machine end
+
+# Encrypted C: and D:.
+.PHONY: bench-at-rest
+bench-at-rest: all
+	$(Q)bench/machine begin
+	$(Q)$(qemu-environment) $(PYTHON) bench/at-rest
 	$(Q)bench/machine end

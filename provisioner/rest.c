@@ -305,8 +305,12 @@ static void mapped_name(enum part part, char ret_name[32])
 int rest_open_part(struct provision *p, enum part part, int *ret_fd, uint64_t *ret_size, char ret_path[BLOCKDEV_NAME + 8])
 {
 	char name[32];
-	int r = disk_open_part(&p->disk, part, ret_fd, ret_size, ret_path, p->error);
+	int r;
 
+	/* Whatever led here: nothing of C: and D: goes to the disk in the clear. */
+	if (p->assignment.encryption && !p->rest.on && !p->disk.in_ram)
+		return sentence(p->error, -ENOKEY, "C: and D: of disk %s are to be encrypted, and couldn't be", p->disk.name);
+	r = disk_open_part(&p->disk, part, ret_fd, ret_size, ret_path, p->error);
 	if (r < 0 || !p->rest.on || p->disk.in_ram)
 		return r;
 	close(*ret_fd);

@@ -243,9 +243,9 @@ static void test_database_of_a_newer_version_is_left_alone(void **state)
 	struct fixture *f = *state;
 
 	load_old(f, 2);
-	run_sql(f->path, "PRAGMA user_version=7");
+	run_sql(f->path, "PRAGMA user_version=8");
 	assert_int_equal(store_open(f->path, true, &f->store), -EPROTO);
-	assert_int_equal(number_of(f->path, "PRAGMA user_version"), 7);
+	assert_int_equal(number_of(f->path, "PRAGMA user_version"), 8);
 }
 
 /* Runs store_open with stderr in a file, and gives what it said. */
@@ -385,7 +385,7 @@ static void test_backup_beside_a_writer_is_whole(void **state)
 	assert_int_equal(store_commit(f->store), 0);
 	assert_int_equal(count_backups(f, backup), 1);
 	assert_int_equal(number_of(backup, "SELECT COUNT(*) FROM tokens"), 1);
-	assert_int_equal(number_of(backup, "PRAGMA user_version"), 6);
+	assert_int_equal(number_of(backup, "PRAGMA user_version"), 7);
 }
 
 /* ------------------------------------------------------------------ audit log and events */
