@@ -34,6 +34,15 @@ $(nfs-server): | $(B)/apt/updated
 		while read -r deb; do dpkg-deb -x "$$deb" $(B)/test/ganesha || exit 1; done
 	$(Q)touch $@
 
+# Debian's shim, the same way.
+shim := $(B)/test/shim/usr/lib/shim/shimx64.efi.signed
+$(shim): | $(B)/apt/updated
+	$(call say,FETCH,shim)
+	$(Q)mkdir -p $(B)/test/shim
+	$(Q)B=$(B) packages/apt binary shim-signed shim-helpers-amd64-signed | \
+		while read -r deb; do dpkg-deb -x "$$deb" $(B)/test/shim || exit 1; done
+	$(Q)touch $@
+
 # What root of a guest tries, brought there by a test.
 musl-programs += root-tries
 root-tries-src := qemu-tests/root-tries.c
@@ -42,7 +51,7 @@ test-qemu: all $(nfs-server)
 	$(Q)$(pytest) -v -n $(QEMU_JOBS) --dist loadgroup -m 'not long'
 
 # Every choice of the configuration is built and booted, and faults are counted; hours, not minutes.
-test-long: all $(nfs-server)
+test-long: all $(nfs-server) $(shim)
 	$(Q)status=0; $(pytest) -m long || status=$$?; $(qemu-environment) $(PYTHON) qemu-tests/faults.py || status=$$?; exit $$status
 
 # SCENES: only these, such as SCENES="first-boot update"; "operator" is what an operator sees, the others are consoles of servers.

@@ -14,6 +14,8 @@ import fleet as fleet_module
 
 OVMF = Path("/usr/share/OVMF")
 CODE, VARIABLES = OVMF / "OVMF_CODE_4M.secboot.fd", OVMF / "OVMF_VARS_4M.fd"
+NON_VOLATILE_BOOT_SERVICE = 3
+GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
 ENROLLED_AT = "2020-01-01 00:00:00"  # the time stamp of the variables; an update has to be newer
 
 
@@ -28,6 +30,22 @@ def enrolled_vars(folder, key_folder=None):
     shutil.copyfile(VARIABLES, path)
     for name in ("db", "KEK", "PK"):  # PK last: with it the firmware leaves set-up mode
         fleet_module.run(["flash-var", "-t", ENROLLED_AT, path, name, Path(key_folder or keys()) / f"{name}.esl"])
+    return path
+
+
+def shim_vars(folder, certificates):
+    """A variable store of OVMF in `folder` as makers ship it, with Microsoft's keys, in which somebody has given shim these machine owner
+    keys (an EFI_SIGNATURE_LIST). Returns its path."""
+    path = Path(folder) / "vars.fd"
+    shutil.copyfile(OVMF / "OVMF_VARS_4M.ms.fd", path)
+    set_variable(path, "MokList", Path(certificates).read_bytes(), "605dab50-e046-4300-abb6-3dd810dd8b23")
+    # Shim believes it only where no running system could have written it. In front of the name: attributes 4 bytes after the header's
+    # beginning (AUTHENTICATED_VARIABLE_HEADER of EDK II, 60 bytes).
+    data = bytearray(path.read_bytes())
+    at = data.find(b"MokList\0".decode().encode("utf-16le")) - 60
+    assert at > 0 and data[at:at + 2] == b"\xaa\x55" and data[at + 4] == 0x27
+    data[at + 4] = NON_VOLATILE_BOOT_SERVICE
+    path.write_bytes(data)
     return path
 
 
@@ -125,12 +143,13 @@ def expected():
 
 
 # ---------------------------------------------------------------- what an attacker prepares
-def esp(path, program):
-    """An EFI system partition, without a partition table, whose firmware's default program is this one."""
-    size = (Path(program).stat().st_size >> 10) + 4096
+def esp(path, program, **others):
+    """An EFI system partition, without a partition table, whose firmware's default program is this one; others beside it by their names."""
+    size = (sum(Path(file).stat().st_size for file in (program, *others.values())) >> 10) + 4096
     fleet_module.run(["mkfs.vfat", "-F16", "-C", path, max(size, 16384)])
     fleet_module.run(["mmd", "-i", path, "::EFI", "::EFI/BOOT"])
-    fleet_module.run(["mcopy", "-i", path, program, "::EFI/BOOT/BOOTX64.EFI"])
+    for name, file in {"BOOTX64": program, **others}.items():
+        fleet_module.run(["mcopy", "-i", path, file, f"::EFI/BOOT/{name}.EFI"])
     return Path(path)
 
 
@@ -149,9 +168,9 @@ def load_option(slot, arguments, path="\\EFI\\BOOT\\BOOTX64.EFI"):
     return struct.pack("<IH", 1, len(device)) + "edited".encode("utf-16le") + b"\0\0" + device + arguments.encode("utf-16le") + b"\0\0"
 
 
-def set_variable(variables, name, content):
-    """Writes a global variable of the firmware, as who has its flash can."""
+def set_variable(variables, name, content, owner=GLOBAL):
+    """Writes a variable of the firmware, as who has its flash can."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(content)
         file.flush()
-        fleet_module.run(["flash-var", "-g", "8be4df61-93ca-11d2-aa0d-00e098032b8c", "-t", ENROLLED_AT, variables, name, file.name])
+        fleet_module.run(["flash-var", "-g", owner, "-t", ENROLLED_AT, variables, name, file.name])

@@ -89,8 +89,10 @@ def proved(fleet, server, level, stage, seconds=120):
     return fleet_module.wait_until(f"{server.name}: {level} by its {stage}", seconds, question, alive=server.process)
 
 
-def attested_chain(fleet, server):
-    """From power-on to the application, in a group that asks for a proof: each link is what the TPM says of it."""
+def attested_from_power_on(fleet, model="tpm-tis"):
+    """From power-on to the application, in a group that asks for a proof: each link is what the TPM says of it. Returns the server."""
+    fleet.control.start()
+    server = fleet.server(medium="uki", firmware="secure", tpm=model)
     trust_tpms(fleet, server)
     server.start()
     require_proof(fleet, server)
@@ -111,14 +113,13 @@ def attested_chain(fleet, server):
     mode, size = log.split()
     assert mode == "600" and int(size) > 1000, log
     assert fleet.answer(server, "minimal", "web")
+    return server
 
 
 @pytest.mark.parametrize("model", ["tpm-tis", pytest.param("tpm-crb", marks=pytest.mark.long)])
 def test_attested_from_the_signed_stage_1_to_the_application(fleet, model):
     """Secure Boot, TPM, a group that asks for a proof. Then the same server without its firmware's checks, and with another TPM."""
-    fleet.control.start()
-    server = fleet.server(medium="uki", firmware="secure", tpm=model)
-    attested_chain(fleet, server)
+    server = attested_from_power_on(fleet, model)
     server.stop()
 
     # The same stage 1, by a boot loader that nobody checked.

@@ -6,6 +6,8 @@ import subprocess
 import pytest
 
 import fleet as fleet_module
+import test_attest
+import test_secure
 from fleet import BUILD, ROOT
 
 pytestmark = pytest.mark.long
@@ -60,3 +62,16 @@ def test_choice_builds_and_boots(symbols):
             server.stop()
     finally:
         fleet.close()
+
+
+@pytest.mark.parametrize("kernel", ["KERNEL_GENERIC", "KERNEL_MINIMAL"])
+def test_kernel_comes_up_under_secure_boot(kernel):
+    """The firmware's memory map, its keys and the TPM go over the jump with each kernel, and each refuses kernels that nobody signed."""
+    folder = BUILD / "qemu-tests" / f"secure-{kernel}"
+    make_with(folder, [kernel])
+    for scene in (test_attest.attested_from_power_on, test_secure.kexec_takes_signed_kernels_only):
+        fleet = fleet_module.Fleet(folder / scene.__name__)
+        try:
+            scene(fleet)
+        finally:
+            fleet.close()
