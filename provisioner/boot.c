@@ -484,6 +484,7 @@ static const char *refusal(int error)
 	case ENODATA: return "nobody signed it for Secure Boot";
 	case EKEYREJECTED:
 	case ENOKEY: return "its signature isn't by a key this machine trusts";
+	case EPERM: return "lockdown takes only what a key this machine trusts signed"; /* a kernel without IMA's policy doesn't say more */
 	default: return strerror(error);
 	}
 }
