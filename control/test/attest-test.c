@@ -313,7 +313,7 @@ static void certificates_for_other_keys(void **state)
 		struct buffer der = { 0 };
 
 		write_certificate(&issuer, &issuer.subject, "CN=key", cases[i].usage, cases[i].size, cases[i].is_ca, false, &der);
-		assert_int_equal(ek_certificate_check(der.data, der.size, &own.ek, &issuer.pem, error), cases[i].result);
+		assert_int_equal(ek_certificate_check(der.data, der.size, &own.ek, &issuer.pem, NULL, error), cases[i].result);
 		if (cases[i].result)
 			assert_non_null(strstr(error, "isn't one of an endorsement key"));
 		buffer_release(&der);
