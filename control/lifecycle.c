@@ -98,14 +98,6 @@ int lifecycle_asked(struct control *control, struct node *node, int64_t now)
 	return r;
 }
 
-void lifecycle_seen_off(struct node *node)
-{
-	if (node->life.state != LIFE_SPARE && (node->life.state != LIFE_BOOTING || !node->restart))
-		return;
-	live_free(node->live);
-	node->live = NULL;
-}
-
 static bool is_doubted(const struct node *node)
 {
 	return node->life.state == LIFE_SUSPECT || node->life.state == LIFE_FAILED;

@@ -11,8 +11,6 @@ int lifecycle_move(struct control *control, struct node *node, enum life_cause c
 
 /* Stage 1 asked what to boot: whatever ran there before runs no more. 0 or -EIO. */
 int lifecycle_asked(struct control *control, struct node *node, int64_t now);
-/* Its power is off, by our doing: the agent of a spare, or of one that is being started, is missed only when it has been heard again. */
-void lifecycle_seen_off(struct node *node);
 /* The agent was heard, with figures that say how its application is; node->live is up to date. 0 or -EIO. */
 int lifecycle_heard(struct control *control, struct node *node, int64_t now);
 /* Whether its silence is anybody's alarm: a spare, or what a person set aside, may be off. */

@@ -9,7 +9,6 @@
 #include <time.h>
 
 #include "common/log.h"
-#include "control/lifecycle.h"
 #include "control/power-driver.h"
 #include "control/power-settings.h"
 #include "control/power-text.h"
@@ -183,18 +182,14 @@ static int store_end(struct power *power, const struct item *item, const struct 
 static void finish(struct power *power, struct item *item, const struct power_work *work, int error, enum power_state state)
 {
 	struct power_job job = item->job;
-	struct node *node;
 	int r = 0;
 
 	job.ended = control_lock(power->control);
 	job.state = state;
 	describe_end(item, work, error, &job);
-	node = fleet_get(power->control->fleet, job.node);
-	/* Else it was removed meanwhile. */
-	if (node)
+	/* Removed meanwhile. */
+	if (fleet_get(power->control->fleet, job.node))
 		r = store_end(power, item, &job, error);
-	if (node && !job.failed && job.state == POWER_STATE_OFF)
-		lifecycle_seen_off(node);
 	if (r < 0)
 		log_warning("%s: the end of power job %llu isn't stored; it will count as interrupted", job.node, (unsigned long long)job.number);
 	pthread_mutex_lock(&power->mutex);

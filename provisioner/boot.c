@@ -478,8 +478,19 @@ static int open_c(struct provision *p)
 }
 
 /* ------------------------------------------------------------------ the jump */
+static bool kexec_is_disabled(void)
+{
+	struct buffer text = { 0 };
+	bool is = file_load("/proc/sys/kernel/kexec_load_disabled", 16, &text) == 0 && text.size > 0 && text.data[0] == '1';
+
+	buffer_release(&text);
+	return is;
+}
+
 static const char *refusal(int error)
 {
+	if (error == EPERM && kexec_is_disabled())
+		return "kexec is switched off (kernel.kexec_load_disabled)";
 	switch (error) {
 	case ENODATA: return "nobody signed it for Secure Boot";
 	case EKEYREJECTED:
