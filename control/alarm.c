@@ -62,13 +62,12 @@ int alarm_load(struct control *control)
 
 /* ------------------------------------------------------------------ one node */
 
-/* What the system that is on its way out still says; or somebody else of it, until the next one runs. */
+/* What the system that is on its way out still says. */
 static bool is_being_cut(const struct node *node, const char *boot_id)
 {
 	const struct restart_record *record = node->restart;
 
-	return record && record->restart.kind == RESTART_CUT &&
-	       (boot_id ? !strcmp(record->boot_id, boot_id) : record->restart.step < RESTART_AT_HEALTHY);
+	return record && record->restart.kind == RESTART_CUT && (!boot_id || !strcmp(record->boot_id, boot_id));
 }
 
 int alarm_raise(struct control *control, struct node *node, const char *boot_id, const char *kind, const char *text, int64_t now)
